@@ -1,0 +1,2 @@
+//! The Activity Worker: executes Activity Tasks from a Task Queue.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A pure model of the server half of the Workflow Task protocol.
+#![forbid(unsafe_code)]

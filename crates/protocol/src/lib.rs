@@ -1,0 +1,2 @@
+//! Temporal's worker protocols as pure state machines.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Timewright: the Temporal worker SDK, one crate per protocol.
+#![forbid(unsafe_code)]

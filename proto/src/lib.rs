@@ -1,0 +1,35 @@
+//! Temporal's wire messages and gRPC stubs.
+//!
+//! The facts come from a running Temporal Server's own reflection (`cargo xtask codegen --from-server`), the Rust from
+//! those facts (`cargo xtask codegen`), and both are committed: whoever uses this crate needs neither protoc nor a build
+//! script. `bytes` fields are [`bytes::Bytes`], so that Payloads are slices of the buffer they arrived in; maps are ordered.
+//!
+//! - Messages are at their protobuf path, [`temporal::api`]; the packages used most have short names here ([`common`],
+//!   [`history`], …).
+//! - Feature `grpc` adds the client stubs ([`workflow_service_client`](temporal::api::workflowservice::v1)) and tonic.
+//! - [`CollectPayloads`] finds every Payload of a message.
+#![forbid(unsafe_code)]
+
+mod payloads;
+
+#[allow(missing_docs, clippy::all, rustdoc::all, reason = "generated from wire facts that have few comments")]
+mod generated {
+    include!("generated/mod.rs");
+}
+mod payload_map {
+    include!("generated/payloads.rs");
+}
+
+pub use generated::{grpc, temporal};
+pub use payloads::{CollectPayloads, PayloadSlot};
+pub use temporal::api::command::v1 as command;
+pub use temporal::api::common::v1 as common;
+pub use temporal::api::enums::v1 as enums;
+pub use temporal::api::failure::v1 as failure;
+pub use temporal::api::history::v1 as history;
+pub use temporal::api::query::v1 as query;
+pub use temporal::api::taskqueue::v1 as task_queue;
+pub use temporal::api::workflowservice::v1 as workflow_service;
+
+#[doc(no_inline)]
+pub use {bytes::Bytes, prost::Message, prost_types};
