@@ -1,0 +1,558 @@
+//! One Run of a workflow: Events in, Activations out; Commands in, the answer to the Workflow Task out.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::failure::{ApplicationFailureInfo, Failure};
+use timewright_proto::{Bytes, enums::SuggestContinueAsNewReason};
+
+use super::activation::{Activation, Initialize, Job, Query};
+use super::command::{Command, QueryAnswer};
+use super::event::{Event, EventKind};
+use super::flags::Flags;
+use super::history::{Cut, History, HistoryError, HistoryPage, TaskEvents};
+use super::machines::{CommandError, Machines};
+use super::nondeterminism::Nondeterminism;
+use super::output::{AbandonReason, Completion, EvictionReason, Output, TaskFailure};
+use super::task::{TaskKind, WorkflowTask};
+
+/// A Run of a workflow, as a pure state machine: no clock, no randomness, no IO.
+///
+/// # Contract
+///
+/// - Methods named `handle_*` take something in. After each of them call [`poll_output`](Self::poll_output) until it is
+///   `None`, and do what it says, in that order.
+/// - [`handle_task`](Self::handle_task) may be called while [`is_idle`](Self::is_idle). [`Runs`](super::Runs) keeps that
+///   rule for many Runs, and the cache.
+/// - Each [`Output::Activate`] is answered by one [`handle_commands`](Self::handle_commands) or
+///   [`handle_failure`](Self::handle_failure), each [`Output::FetchHistory`] by one
+///   [`handle_history`](Self::handle_history) or [`handle_history_failure`](Self::handle_history_failure), each
+///   [`Output::CompleteTask`] or [`Output::RespondQuery`] by one [`handle_completed`](Self::handle_completed), or by
+///   dropping the Run where the server did not take it. An answer that nobody waits for is ignored.
+/// - After [`Output::Evict`] the Run does nothing any more; drop it.
+///
+/// The same Events give the same Activations whenever they are fed, however they are split into pages, and wherever the
+/// Run was dropped and built again in between. That is what makes a workflow survive its worker.
+///
+/// # Example
+///
+/// ```
+/// use timewright_protocol::workflow::{HistoryPage, Output, Run, TaskKind, WorkflowTask};
+///
+/// let mut run = Run::new();
+/// run.handle_task(WorkflowTask {
+///     task_token: "token".into(),
+///     workflow_id: "order-7".into(),
+///     run_id: "a run".into(),
+///     workflow_type: "order".into(),
+///     attempt: 1,
+///     previous_started_event_id: 0,
+///     history: HistoryPage::default(), // nothing came with the task: the Run asks for it
+///     kind: TaskKind::Progress { started_event_id: 3, queries: Vec::new() },
+/// });
+/// assert!(matches!(run.poll_output(), Some(Output::FetchHistory { .. })));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    history: History,
+    machines: Machines,
+    flags: Flags,
+    phase: Phase,
+    /// The task that is being executed.
+    task: Option<OpenTask>,
+    /// The Workflow Task of the history that user code is at.
+    moment: Moment,
+    /// `WorkflowTaskStarted` of the last task that user code went through.
+    last_started_event_id: i64,
+    /// What user code must hear next, in the same Workflow Task: outcomes that its own Commands brought about.
+    next_jobs: Vec<Job>,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+enum Phase {
+    /// No task is open.
+    #[default]
+    Idle,
+    /// A page of history is on its way.
+    Fetching,
+    /// User code runs.
+    Activating,
+    /// User code answers a Query.
+    Querying(Query),
+    /// The answer to the task is on its way to the server.
+    Completing,
+    /// Of no further use.
+    Evicted,
+}
+
+#[derive(Debug, Clone)]
+struct OpenTask {
+    token: Bytes,
+    attempt: u32,
+    workflow_id: String,
+    run_id: String,
+    /// `WorkflowTaskStarted` of this task; `None` where it makes no progress.
+    started_event_id: Option<i64>,
+    /// The Query of a task that is nothing else.
+    only_query: bool,
+    replay: bool,
+    queries: VecDeque<Query>,
+    answers: Vec<(String, QueryAnswer)>,
+}
+
+/// What user code sees of the Workflow Task that it is at.
+#[derive(Debug, Clone)]
+struct Moment {
+    time: SystemTime,
+    replaying: bool,
+    history_length: u64,
+    history_bytes: u64,
+    continue_as_new_suggested: bool,
+    continue_as_new_reasons: Vec<SuggestContinueAsNewReason>,
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self {
+            time: SystemTime::UNIX_EPOCH,
+            replaying: true,
+            history_length: 0,
+            history_bytes: 0,
+            continue_as_new_suggested: false,
+            continue_as_new_reasons: Vec::new(),
+        }
+    }
+}
+
+/// Why a task fails, from inside.
+enum Problem {
+    Nondeterminism(Box<Nondeterminism>),
+    History(HistoryError),
+    Flags(super::flags::UnknownFlag),
+    Command(CommandError),
+}
+
+impl Run {
+    /// A Run of which nothing is known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a task may be handed in.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle && self.task.is_none()
+    }
+
+    /// Whether this Run can go on with a task: the task's history continues what the Run has. Otherwise drop the Run, and
+    /// hand the task to a new one.
+    pub fn continues(&self, task: &WorkflowTask) -> bool {
+        let first = task.history.events.first().map_or(self.history.last_id() + 1, |event| event.event_id);
+        let is_contiguous = first <= self.history.last_id() + 1;
+        match task.kind {
+            // What was started after the last task that we know of was completed by somebody else, or is gone.
+            TaskKind::Progress { .. } => is_contiguous && task.previous_started_event_id == self.last_started_event_id,
+            TaskKind::Query(_) => is_contiguous,
+            TaskKind::Replay => false,
+        }
+    }
+
+    /// Takes a task to execute. While another is open this is a mistake of the caller's, and the task is abandoned.
+    pub fn handle_task(&mut self, task: WorkflowTask) {
+        if !self.is_idle() {
+            self.abandon(task.task_token, AbandonReason::Superseded);
+            return;
+        }
+        let (started_event_id, only_query, queries) = match task.kind {
+            TaskKind::Progress { started_event_id, queries } => (Some(started_event_id), false, queries),
+            TaskKind::Query(query) => (None, true, vec![query]),
+            TaskKind::Replay => (None, false, Vec::new()),
+        };
+        self.task = Some(OpenTask {
+            token: task.task_token,
+            attempt: task.attempt,
+            workflow_id: task.workflow_id,
+            run_id: task.run_id,
+            started_event_id,
+            only_query,
+            replay: started_event_id.is_none() && !only_query,
+            queries: queries.into(),
+            answers: Vec::new(),
+        });
+        let first = task.history.events.first().map(|event| event.event_id);
+        let starts_too_late = first.is_some_and(|first| first > self.history.last_id() + 1);
+        let starts_nowhere = first.is_none() && self.history.last_id() == 0;
+        if starts_too_late || starts_nowhere {
+            // The server thinks that we have the beginning in our cache.
+            self.fetch(Bytes::new());
+        } else {
+            self.take_page(task.history);
+        }
+    }
+
+    /// Takes the page that [`Output::FetchHistory`] asked for.
+    pub fn handle_history(&mut self, page: HistoryPage) {
+        if self.phase != Phase::Fetching {
+            return;
+        }
+        self.phase = Phase::Idle;
+        self.take_page(page);
+    }
+
+    /// The page that [`Output::FetchHistory`] asked for cannot be had, for the reason given.
+    pub fn handle_history_failure(&mut self, reason: &str) {
+        if self.phase != Phase::Fetching {
+            return;
+        }
+        let failure = Failure {
+            message: format!("the history of this workflow could not be fetched: {reason}"),
+            source: SOURCE.to_owned(),
+            ..Failure::default()
+        };
+        self.fail(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure, None);
+    }
+
+    /// Takes what user code answered to an Activation.
+    pub fn handle_commands(&mut self, commands: Vec<Command>) {
+        let taken = match std::mem::take(&mut self.phase) {
+            Phase::Activating => self.take_commands(commands),
+            Phase::Querying(query) => self.take_query_answer(query, commands),
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        match taken {
+            Ok(()) => self.advance(),
+            Err(error) => self.fail_with(Problem::Command(error)),
+        }
+    }
+
+    /// User code could not answer an Activation: it panicked, its type is not known, something could not be decoded.
+    pub fn handle_failure(&mut self, cause: WorkflowTaskFailedCause, failure: Failure) {
+        match std::mem::take(&mut self.phase) {
+            Phase::Activating => self.fail(cause, failure, None),
+            Phase::Querying(query) => {
+                self.answer_query(query.id, QueryAnswer::Failed(Box::new(failure)));
+                self.advance();
+            }
+            other => self.phase = other,
+        }
+    }
+
+    /// The server took the answer to the task.
+    pub fn handle_completed(&mut self) {
+        if self.phase != Phase::Completing {
+            return;
+        }
+        self.phase = Phase::Idle;
+        let made_progress = self.task.take().is_some_and(|task| !task.only_query);
+        if made_progress && self.machines.ended() {
+            self.evict(EvictionReason::Closed);
+        }
+    }
+
+    /// Drops the Run: what is open is abandoned.
+    pub fn handle_eviction(&mut self, reason: EvictionReason) {
+        if self.phase == Phase::Evicted {
+            return;
+        }
+        let answered = self.phase == Phase::Completing;
+        if let Some(task) = self.task.take().filter(|_| !answered) {
+            self.abandon(task.token, AbandonReason::Evicted);
+        }
+        self.evict(reason);
+    }
+
+    /// What to do next; `None` when there is nothing until the next `handle_*`.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn take_page(&mut self, page: HistoryPage) {
+        match self.history.handle_page(page) {
+            Ok(()) => self.advance(),
+            Err(error) => self.fail_with(Problem::History(error)),
+        }
+    }
+
+    /// Goes on until user code, a page or the server is needed.
+    fn advance(&mut self) {
+        if let Err(problem) = self.try_advance() {
+            self.fail_with(problem);
+        }
+    }
+
+    fn try_advance(&mut self) -> Result<(), Problem> {
+        loop {
+            if !self.next_jobs.is_empty() {
+                let jobs = std::mem::take(&mut self.next_jobs);
+                self.activate(jobs, Phase::Activating);
+                return Ok(());
+            }
+            match self.history.cut() {
+                Cut::NeedPage(token) => {
+                    self.fetch(token);
+                    return Ok(());
+                }
+                Cut::Task(task) => {
+                    let mut jobs = self.apply_task(task)?;
+                    jobs.sort_by_key(Job::rank);
+                    self.next_jobs = jobs;
+                }
+                Cut::Record(events) => self.apply_record(events)?,
+                Cut::End => return self.answer(),
+            }
+        }
+    }
+
+    /// Takes the Events of one Workflow Task in: first the record of the Commands before, then the news.
+    fn apply_task(&mut self, task: TaskEvents) -> Result<Vec<Job>, Problem> {
+        let mut jobs = Vec::new();
+        // Seen the completion of the task before, so that its record must be complete with the first other Event.
+        let mut record_is_open = false;
+        for event in task.events {
+            if record_is_open && !event.kind.is_command() {
+                self.machines.handle_end_of_record(event.id).map_err(Problem::Nondeterminism)?;
+                record_is_open = false;
+            }
+            record_is_open |= matches!(event.kind, EventKind::WorkflowTaskCompleted(_));
+            self.apply_event(event, task.replaying, &mut jobs)?;
+        }
+        Ok(jobs)
+    }
+
+    fn apply_event(&mut self, event: Event, replaying: bool, jobs: &mut Vec<Job>) -> Result<(), Problem> {
+        if event.kind.is_command() {
+            return self.machines.handle_record(&event).map_err(Problem::Nondeterminism);
+        }
+        match event.kind {
+            EventKind::WorkflowExecutionStarted(started) => {
+                jobs.push(Job::Initialize(Box::new(self.initialize(event.time, started))));
+            }
+            EventKind::WorkflowExecutionSignaled(signal) => jobs.push(Job::Signal {
+                name: signal.name,
+                input: signal.input,
+                header: signal.header,
+                identity: signal.identity,
+            }),
+            EventKind::WorkflowExecutionCancelRequested { reason } => jobs.push(Job::RequestCancellation { reason }),
+            EventKind::WorkflowTaskFailed { cause: WorkflowTaskFailedCause::ResetWorkflow, new_run_id } => {
+                jobs.push(Job::UpdateRandomSeed { seed: seed(&new_run_id) });
+            }
+            EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+            EventKind::WorkflowTaskStarted(started) => {
+                self.last_started_event_id = event.id;
+                self.moment = Moment {
+                    time: event.time,
+                    replaying,
+                    history_length: u64::try_from(event.id).unwrap_or(0),
+                    history_bytes: started.history_bytes,
+                    continue_as_new_suggested: started.continue_as_new_suggested,
+                    continue_as_new_reasons: started.continue_as_new_reasons,
+                };
+            }
+            _ => self.machines.handle_outcome(event, jobs).map_err(Problem::Nondeterminism)?,
+        }
+        Ok(())
+    }
+
+    /// Takes the record of the last completion in, which no later task has delivered yet.
+    fn apply_record(&mut self, events: Vec<Event>) -> Result<(), Problem> {
+        for event in events {
+            match event.kind {
+                EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+                EventKind::Ignored(_) => (),
+                _ => self.machines.handle_record(&event).map_err(Problem::Nondeterminism)?,
+            }
+        }
+        // Completion and record are written at once, so all of the record is here.
+        self.machines.handle_end_of_record(self.history.last_id()).map_err(Problem::Nondeterminism)
+    }
+
+    /// All history is taken in. Answers Queries, then the task.
+    fn answer(&mut self) -> Result<(), Problem> {
+        let Some(task) = &mut self.task else { return Ok(()) };
+        if let Some(started) = task.started_event_id.filter(|started| *started != self.last_started_event_id) {
+            let error = HistoryError::EndsTooEarly { last: self.history.last_id(), started };
+            return Err(Problem::History(error));
+        }
+        if let Some(query) = task.queries.pop_front() {
+            self.activate(vec![Job::Query(query.clone())], Phase::Querying(query));
+            return Ok(());
+        }
+        self.phase = Phase::Completing;
+        if task.replay {
+            self.task = None;
+            self.outputs.push_back(Output::FinishReplay);
+            self.evict(EvictionReason::Closed);
+            return Ok(());
+        }
+        let answers = std::mem::take(&mut task.answers);
+        let task_token = task.token.clone();
+        if task.only_query {
+            let answer = answers.into_iter().next().map(|(_, answer)| answer).unwrap_or(QueryAnswer::Succeeded(None));
+            self.outputs.push_back(Output::RespondQuery { task_token, answer });
+            return Ok(());
+        }
+        self.outputs.push_back(Output::CompleteTask(Completion {
+            task_token,
+            commands: self.machines.take_commands(),
+            query_answers: answers,
+            sdk: self.flags.sdk_to_note(),
+        }));
+        Ok(())
+    }
+
+    fn take_commands(&mut self, commands: Vec<Command>) -> Result<(), CommandError> {
+        let mut jobs = Vec::new();
+        for command in commands {
+            self.machines.handle_command(command, &mut jobs)?;
+        }
+        // Nobody is there to hear it once the workflow has ended.
+        if !self.machines.ended() {
+            self.next_jobs = jobs;
+        }
+        Ok(())
+    }
+
+    fn take_query_answer(&mut self, query: Query, commands: Vec<Command>) -> Result<(), CommandError> {
+        let mut commands = commands.into_iter();
+        match (commands.next(), commands.next()) {
+            (Some(Command::AnswerQuery { id, answer }), None) if id == query.id => {
+                self.answer_query(id, answer);
+                Ok(())
+            }
+            (Some(Command::AnswerQuery { id, .. }), None) => Err(CommandError::UnknownQuery { id }),
+            (Some(Command::AnswerQuery { .. }), Some(other)) | (Some(other), _) => {
+                Err(CommandError::CommandInQuery { name: query.name, command: other.name().to_owned() })
+            }
+            (None, _) => Err(CommandError::QueryNotAnswered { name: query.name }),
+        }
+    }
+
+    fn answer_query(&mut self, id: String, answer: QueryAnswer) {
+        if let Some(task) = &mut self.task {
+            task.answers.push((id, answer));
+        }
+    }
+
+    fn activate(&mut self, jobs: Vec<Job>, phase: Phase) {
+        // A Query looks at what was done before; nothing that it does is for the first time.
+        let replaying = self.moment.replaying || matches!(phase, Phase::Querying(_));
+        self.phase = phase;
+        self.outputs.push_back(Output::Activate(Activation {
+            jobs,
+            time: self.moment.time,
+            replaying,
+            history_length: self.moment.history_length,
+            history_bytes: self.moment.history_bytes,
+            continue_as_new_suggested: self.moment.continue_as_new_suggested,
+            continue_as_new_reasons: self.moment.continue_as_new_reasons.clone(),
+        }));
+    }
+
+    fn initialize(
+        &self,
+        start_time: SystemTime,
+        mut started: Box<timewright_proto::history::WorkflowExecutionStartedEventAttributes>,
+    ) -> Initialize {
+        let (workflow_id, run_id) =
+            self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
+        // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
+        let random_seed = seed(match started.original_execution_run_id.as_str() {
+            "" => &run_id,
+            original => original,
+        });
+        Initialize {
+            workflow_id,
+            run_id,
+            workflow_type: started.workflow_type.clone().unwrap_or_default().name,
+            start_time,
+            arguments: started.input.take().map(|input| input.payloads).unwrap_or_default(),
+            header: started.header.take().unwrap_or_default(),
+            random_seed,
+            started,
+        }
+    }
+
+    fn fetch(&mut self, next_page_token: Bytes) {
+        self.phase = Phase::Fetching;
+        self.outputs.push_back(Output::FetchHistory { next_page_token });
+    }
+
+    fn fail_with(&mut self, problem: Problem) {
+        use WorkflowTaskFailedCause::{NonDeterministicError, WorkflowWorkerUnhandledFailure};
+        let (cause, kind, message) = match &problem {
+            Problem::Nondeterminism(error) => (NonDeterministicError, "Nondeterminism", error.to_string()),
+            Problem::History(error) => (WorkflowWorkerUnhandledFailure, "HistoryError", error.to_string()),
+            Problem::Flags(error) => (WorkflowWorkerUnhandledFailure, "UnknownFlag", error.to_string()),
+            Problem::Command(error) => (WorkflowWorkerUnhandledFailure, "CommandError", error.to_string()),
+        };
+        let failure = Failure {
+            message,
+            source: SOURCE.to_owned(),
+            failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
+                r#type: kind.to_owned(),
+                ..ApplicationFailureInfo::default()
+            })),
+            ..Failure::default()
+        };
+        let nondeterminism = match problem {
+            Problem::Nondeterminism(error) => Some(error),
+            _ => None,
+        };
+        self.fail(cause, failure, nondeterminism);
+    }
+
+    fn fail(&mut self, cause: WorkflowTaskFailedCause, failure: Failure, nondeterminism: Option<Box<Nondeterminism>>) {
+        if let Some(task) = self.task.take() {
+            let task_token = task.token;
+            let output = if task.only_query {
+                // Whoever asked waits for an answer, not for a worker that agrees.
+                Output::RespondQuery { task_token, answer: QueryAnswer::Failed(Box::new(failure)) }
+            } else if task.attempt > 1 {
+                let reason =
+                    AbandonReason::FailedAgain { attempt: task.attempt, cause, message: failure.message };
+                Output::AbandonTask { task_token, reason }
+            } else {
+                Output::FailTask(Box::new(TaskFailure { task_token, cause, failure, nondeterminism }))
+            };
+            self.outputs.push_back(output);
+        }
+        self.evict(EvictionReason::TaskFailed);
+    }
+
+    fn abandon(&mut self, task_token: Bytes, reason: AbandonReason) {
+        self.outputs.push_back(Output::AbandonTask { task_token, reason });
+    }
+
+    fn evict(&mut self, reason: EvictionReason) {
+        self.phase = Phase::Evicted;
+        self.outputs.push_back(Output::Evict { reason });
+    }
+}
+
+impl Job {
+    /// The documented order within an Activation.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Initialize(_) => 0,
+            Self::UpdateRandomSeed { .. } => 1,
+            Self::Signal { .. } => 2,
+            Self::RequestCancellation { .. } | Self::FireTimer { .. } | Self::ResolveActivity { .. } => 3,
+            Self::Query(_) => 4,
+        }
+    }
+}
+
+/// FNV-1a: the same on every machine and in every version, which a replay needs.
+fn seed(run_id: &str) -> u64 {
+    run_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The `source` of failures that the SDK itself makes.
+const SOURCE: &str = "Timewright";
