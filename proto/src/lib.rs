@@ -16,6 +16,7 @@ mod payloads;
 mod generated {
     include!("generated/mod.rs");
 }
+#[allow(clippy::single_match, reason = "generated alike for one place and for many")]
 mod payload_map {
     include!("generated/payloads.rs");
 }

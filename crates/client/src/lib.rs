@@ -1,2 +1,52 @@
 //! A connection to a Temporal Service: its tower stack, the client API, and the open polls of workers.
+//!
+//! - [`Client`] connects, starts workflows, and hands out [`WorkflowHandle`]s: typed by definitions, or
+//!   [untyped](UntypedWorkflowHandle).
+//! - [`Stack`] is what all calls go through: headers, retries, deadlines; and the user's own [`tower::Layer`]s. The generated
+//!   stub over it, [`Client::workflow_service`], reaches every RPC of the server.
+//! - [`TaskPoller`] keeps a worker's polls open, as
+//!   [`timewright_protocol::task_queue::Poller`] wants it.
 #![forbid(unsafe_code)]
+
+mod client;
+mod connect;
+mod description;
+mod error_details;
+mod handle;
+mod history;
+mod options;
+mod patience;
+mod poll;
+mod query;
+mod random;
+mod result;
+mod retry_policy;
+mod rpc_error;
+mod stack;
+mod start;
+#[cfg(feature = "tls")]
+mod tls;
+
+pub use client::{CheckNamespaceError, Client, ServerInfo};
+pub use connect::ConnectError;
+pub use description::{DescribeWorkflowError, WorkflowDescription};
+pub use handle::{
+    CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
+};
+pub use history::{HistoryPages, WorkflowHistoryError};
+pub use options::{ClientOptions, EnvironmentError};
+pub use poll::{PollError, Slot, TaskPoller, TaskSource};
+pub use query::QueryWorkflowError;
+pub use random::{request_id as random_id, seed as jitter_seed};
+pub use result::{ResultOptions, WorkflowResultError};
+pub use retry_policy::RetryPolicy;
+pub use rpc_error::RpcError;
+pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
+pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
+#[cfg(feature = "tls")]
+pub use tls::TlsOptions;
+
+/// In which states of a workflow a query is not wanted.
+pub use timewright_proto::enums::QueryRejectCondition;
+/// Whether a workflow runs, or how it was closed.
+pub use timewright_proto::enums::WorkflowExecutionStatus;

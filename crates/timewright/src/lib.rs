@@ -1,2 +1,30 @@
-//! Timewright: the Temporal worker SDK, one crate per protocol.
+//! Timewright, the Temporal worker SDK: everything that an application needs, from one dependency.
+//!
+//! This crate is thin. It re-exports the crates below, and its [`Worker`] runs the roles that its features switch on; a
+//! process that plays one role compiles nothing of the other.
+//!
+//! | feature | role | crate |
+//! |---|---|---|
+//! | `activity` (default) | Activity Worker | [`activity`] |
+//! | `workflow` (default) | Workflow Worker | [`workflow`] |
+//! | `tls` | https addresses | [`client`] |
+//!
+//! ```toml
+//! # a process that only executes activities
+//! timewright = { version = "0.1", default-features = false, features = ["activity"] }
+//! ```
 #![forbid(unsafe_code)]
+
+mod signal;
+mod worker;
+
+pub use signal::shutdown_signal;
+#[cfg(feature = "activity")]
+pub use timewright_activity_worker as activity;
+pub use timewright_client as client;
+pub use timewright_converter as converter;
+pub use timewright_definition as definition;
+pub use timewright_proto as proto;
+#[cfg(feature = "workflow")]
+pub use timewright_workflow_worker as workflow;
+pub use worker::{Worker, WorkerError};

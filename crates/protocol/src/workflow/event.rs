@@ -174,6 +174,11 @@ impl EventKind {
         }
     }
 
+    /// Whether the record of a completion's Commands can go on with this Event: another one, or one that says nothing.
+    pub(crate) fn continues_record(&self) -> bool {
+        self.is_command() || matches!(self, Self::Ignored(_))
+    }
+
     /// The Event's type and the ids that tell it from others of its type, as an error text shows it.
     pub fn describe(&self) -> String {
         match self {

@@ -79,6 +79,23 @@ pub enum HistoryError {
         /// The `WorkflowTaskStarted` Event that the Workflow Task names.
         started: i64,
     },
+    /// A page without Events and without a token, where anything would do.
+    #[error("this workflow has no history")]
+    Empty,
+    /// A Query of a workflow of which no worker has executed a Workflow Task.
+    #[error("the history ends at event {last}, before the first Workflow Task: there is no state yet that could be asked for")]
+    NotBegun {
+        /// The last Event there is.
+        last: i64,
+    },
+    /// The first Event is not the start.
+    #[error(
+        "the history begins with {found} instead of WorkflowExecutionStarted: it is damaged, or not from a Temporal Server"
+    )]
+    NoStart {
+        /// The first Event.
+        found: String,
+    },
     /// An Event that cannot be understood.
     #[error(transparent)]
     Event(#[from] EventError),
@@ -106,6 +123,11 @@ impl History {
             }
             last_id = event.event_id;
             taken.push(Event::try_from(event)?);
+        }
+        if let Some(Event { id: 1, kind, .. }) = taken.first()
+            && !matches!(kind, EventKind::WorkflowExecutionStarted(_))
+        {
+            return Err(HistoryError::NoStart { found: kind.describe() });
         }
         self.events.extend(taken);
         self.last_id = last_id;
@@ -136,8 +158,8 @@ impl History {
         let silent = self.events.iter().take_while(|event| matches!(event.kind, EventKind::Ignored(_))).count();
         match self.events.get(silent).map(|event| &event.kind) {
             Some(EventKind::WorkflowTaskCompleted(_)) => {
-                let commands = self.events.iter().skip(silent + 1).take_while(|event| event.kind.is_command()).count();
-                silent + 1 + commands
+                let record = self.events.iter().skip(silent + 1).take_while(|event| event.kind.continues_record());
+                silent + 1 + record.count()
             }
             _ => 0,
         }
@@ -154,8 +176,8 @@ impl History {
                 self.events.iter().skip(index + 1).skip_while(|event| matches!(event.kind, EventKind::Ignored(_)));
             match behind.next().map(|event| &event.kind) {
                 Some(EventKind::WorkflowTaskCompleted(_)) => {
-                    let commands_end_here = behind.any(|event| !event.kind.is_command());
-                    return (at_end || commands_end_here).then_some((index, true));
+                    let record_ends_here = behind.any(|event| !event.kind.continues_record());
+                    return (at_end || record_ends_here).then_some((index, true));
                 }
                 // It failed or timed out: what it delivered belongs to the next. Or the workflow was closed from outside
                 // while the task was open: nobody will hear of it.

@@ -101,7 +101,8 @@ pub enum AbandonReason {
         /// What a person reads in the log.
         message: String,
     },
-    /// A newer task of the same Run came while this one waited, so that the server does not expect its answer any more.
+    /// The server does not expect its answer any more: a newer task of the same Run came while this one waited, or the
+    /// history has gone on beyond it.
     Superseded,
     /// The Run was dropped from outside while the task was open.
     Evicted,

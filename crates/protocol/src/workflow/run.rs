@@ -298,6 +298,10 @@ impl Run {
                     self.fetch(token);
                     return Ok(());
                 }
+                Cut::Task(task) if self.goes_beyond_task(&task) => {
+                    self.supersede();
+                    return Ok(());
+                }
                 Cut::Task(task) => {
                     let mut jobs = self.apply_task(task)?;
                     jobs.sort_by_key(Job::rank);
@@ -309,13 +313,19 @@ impl Run {
         }
     }
 
+    /// Whether these Events belong to a later Workflow Task than the one that is being executed.
+    fn goes_beyond_task(&self, events: &TaskEvents) -> bool {
+        let ours = self.task.as_ref().and_then(|task| task.started_event_id);
+        ours.zip(events.events.last()).is_some_and(|(ours, last)| last.id > ours)
+    }
+
     /// Takes the Events of one Workflow Task in: first the record of the Commands before, then the news.
     fn apply_task(&mut self, task: TaskEvents) -> Result<Vec<Job>, Problem> {
         let mut jobs = Vec::new();
-        // Seen the completion of the task before, so that its record must be complete with the first other Event.
+        // Seen the completion of the task before, so that its record must be complete with the first Event of another kind.
         let mut record_is_open = false;
         for event in task.events {
-            if record_is_open && !event.kind.is_command() {
+            if record_is_open && !event.kind.continues_record() {
                 self.machines.handle_end_of_record(event.id).map_err(Problem::Nondeterminism)?;
                 record_is_open = false;
             }
@@ -375,10 +385,20 @@ impl Run {
 
     /// All history is taken in. Answers Queries, then the task.
     fn answer(&mut self) -> Result<(), Problem> {
+        let last = self.history.last_id();
         let Some(task) = &mut self.task else { return Ok(()) };
-        if let Some(started) = task.started_event_id.filter(|started| *started != self.last_started_event_id) {
-            let error = HistoryError::EndsTooEarly { last: self.history.last_id(), started };
-            return Err(Problem::History(error));
+        match task.started_event_id {
+            Some(started) if started == self.last_started_event_id && !self.moment.replaying => (),
+            Some(started) if started < last => {
+                self.supersede();
+                return Ok(());
+            }
+            Some(started) => return Err(Problem::History(HistoryError::EndsTooEarly { last, started })),
+            None if last == 0 => return Err(Problem::History(HistoryError::Empty)),
+            None if task.only_query && self.last_started_event_id == 0 => {
+                return Err(Problem::History(HistoryError::NotBegun { last }));
+            }
+            None => (),
         }
         if let Some(query) = task.queries.pop_front() {
             self.activate(vec![Job::Query(query.clone())], Phase::Querying(query));
@@ -524,6 +544,14 @@ impl Run {
             self.outputs.push_back(output);
         }
         self.evict(EvictionReason::TaskFailed);
+    }
+
+    /// The task that is being executed was answered or timed out while its history was on its way: nobody waits for it.
+    fn supersede(&mut self) {
+        if let Some(task) = self.task.take() {
+            self.abandon(task.token, AbandonReason::Superseded);
+        }
+        self.evict(EvictionReason::HistoryMismatch);
     }
 
     fn abandon(&mut self, task_token: Bytes, reason: AbandonReason) {

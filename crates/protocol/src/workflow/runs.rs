@@ -56,6 +56,11 @@ impl Runs {
         self.entries.is_empty()
     }
 
+    /// Whether there is a Run of this id.
+    pub fn contains(&self, run_id: &str) -> bool {
+        self.entries.contains_key(run_id)
+    }
+
     /// Takes a task to execute.
     pub fn handle_task(&mut self, task: WorkflowTask) {
         let run_id = task.run_id.clone();

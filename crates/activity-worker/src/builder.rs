@@ -1,0 +1,294 @@
+//! What a worker executes, and how it is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timewright_client::{Client, jitter_seed};
+use timewright_converter::{RawArguments, RawValue};
+use timewright_definition::ActivityDefinition;
+use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
+use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceExt};
+
+use crate::router::Router;
+use crate::worker::ActivityWorker;
+use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
+
+/// Registers activities and sets options; [`build`](Self::build) makes an [`ActivityWorker`] of it.
+#[must_use = "nothing is executed before the worker is built and run"]
+pub struct ActivityWorkerBuilder {
+    client: Client,
+    task_queue: String,
+    router: Router,
+    /// The first name that was registered twice.
+    duplicate: Option<String>,
+    layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
+    maximum_concurrent_activities: usize,
+    maximum_concurrent_polls: usize,
+    graceful_shutdown_timeout: Duration,
+    attempt_options: AttemptOptions,
+}
+
+/// A worker that cannot be built. The application's fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Two activities have the same name.
+    #[error("activity `{name}` is registered twice on the worker of Task Queue `{task_queue}`; remove or rename one of them")]
+    DuplicateActivity {
+        /// The name.
+        name: String,
+        /// The worker's Task Queue.
+        task_queue: String,
+    },
+    /// Nothing is registered.
+    #[error("the worker of Task Queue `{task_queue}` has no activities; register one before build()")]
+    NoActivities {
+        /// The worker's Task Queue.
+        task_queue: String,
+    },
+    /// The Task Queue has no name.
+    #[error("the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on")]
+    NoTaskQueue,
+    /// There are too few slots or polls to do anything.
+    #[error("the worker of Task Queue `{task_queue}` cannot poll: {problem}")]
+    Options {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong.
+        problem: InvalidPollerOptions,
+    },
+}
+
+/// What is executed.
+impl ActivityWorkerBuilder {
+    /// Registers an async function or closure for a definition.
+    ///
+    /// The function must not block: whoever computes or waits for long without an await wants
+    /// [`blocking_activity`](Self::blocking_activity).
+    pub fn activity<D, F, Fut>(self, definition: D, function: F) -> Self
+    where
+        D: ActivityDefinition<Input: Send, Output: Send>,
+        F: Fn(ActivityContext, D::Input) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<D::Output, ActivityError>> + Send + 'static,
+    {
+        // Definitions have no fields; the value is there to be read where it is registered.
+        let _ = definition;
+        self.activity_service(D::NAME, handler::asynchronous::<D, _, _>(function))
+    }
+
+    /// Registers an async method of something with state, such as a pool of connections.
+    ///
+    /// ```no_run
+    /// # use std::sync::Arc;
+    /// # use timewright_activity_worker::{ActivityContext, ActivityError, ActivityWorker, ActivityWorkerBuilder};
+    /// # use timewright_definition::ActivityDefinition;
+    /// # struct Charge;
+    /// # impl ActivityDefinition for Charge {
+    /// #     const NAME: &'static str = "Charge";
+    /// #     type Input = u64;
+    /// #     type Output = String;
+    /// # }
+    /// struct Billing { endpoint: String }
+    ///
+    /// impl Billing {
+    ///     async fn charge(self: Arc<Self>, _context: ActivityContext, amount: u64) -> Result<String, ActivityError> {
+    ///         Ok(format!("{amount} charged at {}", self.endpoint))
+    ///     }
+    /// }
+    ///
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// let billing = Arc::new(Billing { endpoint: "https://billing.example".to_owned() });
+    /// builder.activity_with_state(Charge, billing, Billing::charge)
+    /// # }
+    /// ```
+    pub fn activity_with_state<D, S, F, Fut>(self, definition: D, state: Arc<S>, method: F) -> Self
+    where
+        D: ActivityDefinition<Input: Send, Output: Send>,
+        S: Send + Sync + 'static,
+        F: Fn(Arc<S>, ActivityContext, D::Input) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<D::Output, ActivityError>> + Send + 'static,
+    {
+        self.activity(definition, move |context, input| method(Arc::clone(&state), context, input))
+    }
+
+    /// Registers a function that blocks or computes. It runs on a thread of tokio's blocking pool, and holds a slot like any
+    /// other activity.
+    ///
+    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled). The pool has 512
+    /// threads unless the runtime was built otherwise; allow no more activities at the same time.
+    pub fn blocking_activity<D, F>(self, definition: D, function: F) -> Self
+    where
+        D: ActivityDefinition<Input: Send, Output: Send>,
+        F: Fn(ActivityContext, D::Input) -> Result<D::Output, ActivityError> + Send + Sync + 'static,
+    {
+        let _ = definition;
+        self.activity_service(D::NAME, handler::blocking::<D, _>(function))
+    }
+
+    /// Registers an async function by a name that is known only at run time, from Payloads to a Payload.
+    pub fn untyped_activity<F, Fut>(self, name: impl Into<String>, function: F) -> Self
+    where
+        F: Fn(ActivityContext, RawArguments) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<RawValue, ActivityError>> + Send + 'static,
+    {
+        self.activity_service(name, handler::untyped(function))
+    }
+
+    /// Registers an async function for all activities that are not registered by name. Which one it is,
+    /// [`ActivityContext::info`] says. Of several, the last one counts.
+    pub fn dynamic_activity<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(ActivityContext, RawArguments) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<RawValue, ActivityError>> + Send + 'static,
+    {
+        self.router.fallback = Some(handler::untyped(function));
+        self
+    }
+
+    /// Registers a service under a name: what all other kinds of activities become.
+    pub fn activity_service<S>(mut self, name: impl Into<String>, service: S) -> Self
+    where
+        S: Service<ActivityRequest, Response = ActivityOutcome> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let name = name.into();
+        if self.router.by_name.insert(name.clone(), boxed(service)).is_some() {
+            self.duplicate.get_or_insert(name);
+        }
+        self
+    }
+
+    /// Puts a [`tower::Layer`] around all activities, unknown ones included. Of several, the first is the outermost.
+    ///
+    /// Timeouts, limits, tracing and so on come from the ecosystem. A layer's own error fails the attempt, which may be tried
+    /// again.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use timewright_activity_worker::ActivityWorkerBuilder;
+    /// # use tower::limit::ConcurrencyLimitLayer;
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.layer(ConcurrencyLimitLayer::new(10))
+    /// # }
+    /// ```
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<ActivityService> + Send + 'static,
+        L::Service: Service<ActivityRequest, Response = ActivityOutcome> + Clone + Send + Sync + 'static,
+        <L::Service as Service<ActivityRequest>>::Error: Into<BoxError>,
+        <L::Service as Service<ActivityRequest>>::Future: Send + 'static,
+    {
+        self.layers.push(Box::new(move |service| boxed(layer.layer(service))));
+        self
+    }
+}
+
+/// How it is executed.
+impl ActivityWorkerBuilder {
+    /// How many activities are executed at the same time: 100 if not set. No task is fetched that could not begin at once.
+    pub const fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
+        self.maximum_concurrent_activities = maximum;
+        self
+    }
+
+    /// How many polls are open at the same time: 5 if not set. More of them fetch faster, if tasks are short.
+    pub const fn maximum_concurrent_polls(mut self, maximum: usize) -> Self {
+        self.maximum_concurrent_polls = maximum;
+        self
+    }
+
+    /// How long activities may go on after the worker has begun to shut down, before they are cancelled: 10 s if not set, which
+    /// leaves a container time to clean up before it is killed after 30 s.
+    pub const fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.graceful_shutdown_timeout = timeout;
+        self
+    }
+
+    /// What no interval between two heartbeats of an activity to the server exceeds: 60 s if not set. The interval is 80 % of
+    /// the heartbeat timeout where that is less. The shorter it is, the sooner an activity hears that it is to stop.
+    pub const fn maximum_heartbeat_throttle_interval(mut self, interval: Duration) -> Self {
+        self.attempt_options.maximum_heartbeat_throttle_interval = interval;
+        self
+    }
+
+    /// The interval between two heartbeats of an activity to the server where it has no heartbeat timeout: 30 s if not set.
+    pub const fn default_heartbeat_throttle_interval(mut self, interval: Duration) -> Self {
+        self.attempt_options.default_heartbeat_throttle_interval = interval;
+        self
+    }
+
+    /// How much longer than its timeouts an activity may take before the worker itself tells it to stop: 5 s if not set. The
+    /// server's word normally comes first; this is for when it does not arrive.
+    pub const fn local_timeout_buffer(mut self, buffer: Duration) -> Self {
+        self.attempt_options.local_timeout_buffer = buffer;
+        self
+    }
+
+    /// Checks everything, and makes a worker of it.
+    ///
+    /// # Errors
+    /// If one name is registered twice, if there are no activities, or if an option cannot be.
+    pub fn build(self) -> Result<ActivityWorker, BuildError> {
+        let task_queue = self.task_queue;
+        if task_queue.is_empty() {
+            return Err(BuildError::NoTaskQueue);
+        }
+        if let Some(name) = self.duplicate {
+            return Err(BuildError::DuplicateActivity { name, task_queue });
+        }
+        if self.router.by_name.is_empty() && self.router.fallback.is_none() {
+            return Err(BuildError::NoActivities { task_queue });
+        }
+        let options = PollerOptions::new(self.maximum_concurrent_activities)
+            .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
+            .jitter_seed(jitter_seed());
+        let poller = match Poller::new(options) {
+            Ok(poller) => poller,
+            Err(problem) => return Err(BuildError::Options { task_queue, problem }),
+        };
+        let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
+        Ok(ActivityWorker {
+            client: self.client,
+            task_queue,
+            service,
+            poller,
+            graceful_shutdown_timeout: self.graceful_shutdown_timeout,
+            attempt_options: self.attempt_options,
+        })
+    }
+
+    pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        Self {
+            client,
+            task_queue,
+            router: Router::default(),
+            duplicate: None,
+            layers: Vec::new(),
+            maximum_concurrent_activities: 100,
+            maximum_concurrent_polls: 5,
+            graceful_shutdown_timeout: Duration::from_secs(10),
+            attempt_options: AttemptOptions::default(),
+        }
+    }
+}
+
+fn boxed<S>(service: S) -> ActivityService
+where
+    S: Service<ActivityRequest, Response = ActivityOutcome> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+{
+    BoxCloneSyncService::new(ServiceExt::<ActivityRequest>::map_err(service, Into::into))
+}
+
+impl std::fmt::Debug for ActivityWorkerBuilder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ActivityWorkerBuilder")
+            .field("task_queue", &self.task_queue)
+            .field("activities", &self.router.by_name.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

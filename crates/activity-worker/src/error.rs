@@ -1,0 +1,170 @@
+//! How an activity says that it did not work.
+
+use std::error::Error;
+use std::fmt;
+
+use timewright_converter::{Arguments, DefaultFailureConverter, Failure, FailureConverter, FailureKind, Payload};
+use timewright_protocol::activity::ActivityOutcome;
+
+/// How an activity ends without a result: it failed, or stopped because it had been told to.
+///
+/// Any [`std::error::Error`] becomes one with `?`: an application failure whose type is the last segment of the Rust type's
+/// name, retryable unless the retry policy lists that type. To say more, return an
+/// [`ApplicationFailure`](timewright_converter::ApplicationFailure). (That is why this type is not itself an `Error`: it could
+/// not be made of every error if it were one.)
+///
+/// ```
+/// use timewright_activity_worker::{ActivityContext, ActivityError};
+/// use timewright_converter::ApplicationFailure;
+///
+/// async fn charge(context: ActivityContext, amount: String) -> Result<u64, ActivityError> {
+///     let amount: u64 = amount.parse()?; // fails as `ParseIntError`
+///     if amount > 10_000 {
+///         return Err(ApplicationFailure::new("too much").with_type("AmountTooHigh").non_retryable().into());
+///     }
+///     if context.is_cancelled() {
+///         return Err(ActivityError::cancelled());
+///     }
+///     Ok(amount)
+/// }
+/// ```
+pub struct ActivityError(Kind);
+
+enum Kind {
+    Cancelled(Vec<Payload>),
+    Failed(Box<Failure>),
+}
+
+impl ActivityError {
+    /// The activity stopped because it had been told to.
+    ///
+    /// It counts as cancelled only if the server had asked for that. Where the worker shuts down, or an operator paused or
+    /// reset the activity, the attempt has failed, and another one follows.
+    #[must_use]
+    pub fn cancelled() -> Self {
+        Self(Kind::Cancelled(Vec::new()))
+    }
+
+    /// The same, with details for whoever waits for the activity. Where they cannot be serialised there are none.
+    #[must_use]
+    pub fn cancelled_with_details(details: impl Arguments) -> Self {
+        Self(Kind::Cancelled(details.to_payloads().unwrap_or_default()))
+    }
+
+    /// The error that something boxed means: a `Box<dyn Error + Send + Sync>`, a text, or what else turns into such a box.
+    ///
+    /// ```
+    /// use timewright_activity_worker::ActivityError;
+    ///
+    /// let error: Box<dyn std::error::Error + Send + Sync> = "no paper".into();
+    /// assert_eq!(ActivityError::from_boxed(error).to_string(), "no paper");
+    /// ```
+    pub fn from_boxed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::failed(Failure::from_dyn_error(&*error))
+    }
+
+    /// The failure that the server will be told; `None` for a cancellation.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.0 {
+            Kind::Cancelled(_) => None,
+            Kind::Failed(failure) => Some(failure),
+        }
+    }
+
+    /// Whether it says that the activity stopped because it had been told to.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Kind::Cancelled(_))
+    }
+
+    pub(crate) fn failed(failure: Failure) -> Self {
+        // An activity fails with an application failure. What it got from elsewhere, from a workflow that it waited for, say,
+        // is the cause: a cancellation or a timeout there is none here.
+        let failure = match failure.kind {
+            FailureKind::Application { .. } => failure,
+            _ => Failure::from(timewright_converter::ApplicationFailure::new(failure.to_string()).with_type("Failure"))
+                .with_cause(failure),
+        };
+        Self(Kind::Failed(Box::new(failure)))
+    }
+
+    pub(crate) fn into_outcome(self) -> ActivityOutcome {
+        match self.0 {
+            Kind::Cancelled(details) => ActivityOutcome::Cancelled(details),
+            Kind::Failed(failure) => {
+                ActivityOutcome::Failed(Box::new(DefaultFailureConverter::default().serialize(&failure)))
+            }
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ActivityError {
+    fn from(error: E) -> Self {
+        Self::failed(Failure::from_error(&error))
+    }
+}
+
+impl fmt::Display for ActivityError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Cancelled(_) => formatter.write_str("cancelled"),
+            Kind::Failed(failure) => fmt::Display::fmt(failure, formatter),
+        }
+    }
+}
+
+impl fmt::Debug for ActivityError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Cancelled(_) => formatter.write_str("ActivityError(cancelled)"),
+            Kind::Failed(failure) => write!(formatter, "ActivityError({failure:#})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use timewright_converter::ApplicationFailure;
+
+    use super::*;
+
+    fn of(work: impl FnOnce() -> Result<(), ActivityError>) -> Failure {
+        work().unwrap_err().failure().unwrap().clone()
+    }
+
+    #[test]
+    fn any_error_becomes_one() {
+        let failure = of(|| {
+            "x".parse::<u32>()?;
+            Ok(())
+        });
+        assert_eq!(failure.application_type(), Some("ParseIntError"));
+        assert_eq!(of(|| Err(ApplicationFailure::new("no").with_type("Refused").into())).application_type(), Some("Refused"));
+        assert_eq!(of(|| Err(ActivityError::from_boxed("no"))).message, "no");
+    }
+
+    #[test]
+    fn a_failure_from_elsewhere_is_a_cause() {
+        let cancelled = Failure::new("stop", FailureKind::Cancelled { details: Vec::new(), identity: String::new() });
+        let failure = of(|| Err(cancelled.clone().into()));
+        assert_eq!((failure.application_type(), failure.message.as_str()), (Some("Failure"), "stop"));
+        assert_eq!(failure.cause.as_deref(), Some(&cancelled));
+
+        let application = Failure::from(ApplicationFailure::new("no").with_type("Refused"));
+        assert_eq!(of(|| Err(application.clone().into())), application);
+    }
+
+    #[test]
+    fn shown_for_people() {
+        let error = ActivityError::from(ApplicationFailure::new("no").with_type("Refused").caused_by(std::fmt::Error));
+        assert_eq!(error.to_string(), "Refused: no");
+        assert_eq!(
+            format!("{error:?}"),
+            "ActivityError(Refused: no: Error: an error occurred when formatting an argument)"
+        );
+        assert_eq!(ActivityError::cancelled().to_string(), "cancelled");
+        assert!(ActivityError::cancelled().is_cancelled());
+    }
+}

@@ -1,0 +1,186 @@
+//! User code, and what happens around it while it runs: heartbeats, timeouts, cancellation.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use timewright_client::{Client, RpcError};
+use timewright_converter::Payload;
+use timewright_proto::common::Payloads;
+use timewright_proto::workflow_service::RecordActivityTaskHeartbeatRequest;
+use timewright_proto::{Bytes, Message};
+use timewright_protocol::activity::{
+    ActivityOutcome, ActivityTask, Attempt, AttemptOptions, AttemptOutput, CancelReason, Completion, HeartbeatAnswer,
+};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower::{BoxError, ServiceExt};
+use tracing::Instrument;
+
+use crate::handler::panic_of;
+use crate::{ActivityContext, ActivityRequest, ActivityService, failures};
+
+/// What an attempt needs of its worker.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) client: Client,
+    pub(crate) service: ActivityService,
+    pub(crate) options: AttemptOptions,
+    /// The largest Payloads that the server takes, in bytes.
+    pub(crate) size_limit: usize,
+    /// Whether the worker has begun to shut down.
+    pub(crate) worker_shutdown: watch::Receiver<bool>,
+    /// Whether the grace period is over after that.
+    pub(crate) grace_over: watch::Receiver<bool>,
+}
+
+/// How an attempt ended.
+pub(crate) struct Ended {
+    pub(crate) completion: Completion,
+    /// The newest details that it heartbeated.
+    pub(crate) newest_heartbeat: Option<Vec<Payload>>,
+}
+
+/// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done.
+pub(crate) async fn execute(task: ActivityTask, received_at: Instant, surroundings: Surroundings) -> Ended {
+    let Surroundings { client, service, options, size_limit, worker_shutdown, mut grace_over } = surroundings;
+    let (cancel, cancel_reason) = watch::channel(None);
+    let context = ActivityContext::new(&task, client.clone(), size_limit, cancel_reason, worker_shutdown);
+    let mut attempt = Attempt::new(&task.info, options, received_at);
+    let mut user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input: task.input });
+    let mut sending: Option<Sending> = None;
+    let mut shutdown_told = false;
+    loop {
+        if let Some(details) = context.take_heartbeat() {
+            attempt.handle_heartbeat(details, now());
+        }
+        while let Some(output) = attempt.poll_output() {
+            match output {
+                AttemptOutput::SendHeartbeat(details) => {
+                    sending = Some(Box::pin(send(client.clone(), task.task_token.clone(), details, size_limit)));
+                }
+                AttemptOutput::Cancel(reason) => tell(&cancel, reason),
+                AttemptOutput::Complete(completion) => {
+                    return Ended { completion, newest_heartbeat: attempt.newest_heartbeat().map(<[_]>::to_vec) };
+                }
+            }
+        }
+        tokio::select! {
+            // User code's end before all else; heartbeats last, since they may come without pause.
+            biased;
+            outcome = user_code.ended(&task.info.activity_type) => {
+                if let Some(details) = context.take_heartbeat() {
+                    attempt.handle_heartbeat(details, now());
+                }
+                attempt.handle_outcome(outcome);
+            }
+            answer = answer(&mut sending) => {
+                sending = None;
+                attempt.handle_heartbeat_answer(answer, now());
+            }
+            () = is_true(&mut grace_over), if !shutdown_told => {
+                shutdown_told = true;
+                attempt.handle_worker_shutdown(now());
+            }
+            () = sleep_until(attempt.poll_timeout()) => attempt.handle_timeout(now()),
+            // While one waits for its time, newer ones only replace its details, for which nobody needs to wake up.
+            () = context.heartbeat_given(), if !attempt.is_heartbeat_waiting() => (),
+        }
+    }
+}
+
+/// User code on a task of its own, so that however long it computes between two awaits, heartbeats go on, and its panics stay
+/// its own.
+struct UserCode(JoinHandle<Result<ActivityOutcome, BoxError>>);
+
+impl UserCode {
+    fn spawn(service: ActivityService, request: ActivityRequest) -> Self {
+        Self(tokio::spawn(service.oneshot(request).in_current_span()))
+    }
+
+    async fn ended(&mut self, activity_type: &str) -> ActivityOutcome {
+        match (&mut self.0).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => ActivityOutcome::Failed(failures::plain(&failures::layer(&error))),
+            Err(error) => failures::outcome(failures::panicked(activity_type, &*panic_of(error))),
+        }
+    }
+}
+
+impl Drop for UserCode {
+    /// If the whole worker is dropped, user code does not go on unsupervised. Blocking code cannot be stopped.
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn tell(cancel: &watch::Sender<Option<CancelReason>>, reason: CancelReason) {
+    tracing::info!("told the activity to stop: {reason}");
+    cancel.send_replace(Some(reason));
+}
+
+type Sending = Pin<Box<dyn Future<Output = HeartbeatAnswer> + Send>>;
+
+async fn answer(sending: &mut Option<Sending>) -> HeartbeatAnswer {
+    match sending {
+        Some(sending) => sending.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends one heartbeat. What becomes of it is never the activity's problem.
+async fn send(client: Client, task_token: Bytes, details: Vec<Payload>, size_limit: usize) -> HeartbeatAnswer {
+    let mut request = RecordActivityTaskHeartbeatRequest {
+        task_token,
+        details: Some(Payloads { payloads: details }),
+        identity: client.identity().to_owned(),
+        namespace: client.namespace().to_owned(),
+        ..RecordActivityTaskHeartbeatRequest::default()
+    };
+    if let Err(error) = client.data_converter().encode(&mut request).await {
+        tracing::warn!("a heartbeat is not sent, because its details cannot be encoded: {error}");
+        return HeartbeatAnswer::Lost;
+    }
+    // The server would fail the activity for good. User code has checked this before, but a codec can make more of it.
+    let size = request.details.as_ref().map_or(0, Message::encoded_len);
+    if size > size_limit {
+        tracing::warn!(
+            "a heartbeat is not sent, because its details have {size} bytes after the Payload Codecs, and the server takes \
+             at most {size_limit}"
+        );
+        return HeartbeatAnswer::Lost;
+    }
+    match client.workflow_service().record_activity_task_heartbeat(request).await.map_err(RpcError::from) {
+        Ok(response) => {
+            let response = response.into_inner();
+            HeartbeatAnswer::Confirmed {
+                cancel_requested: response.cancel_requested,
+                paused: response.activity_paused,
+                reset: response.activity_reset,
+            }
+        }
+        Err(error) if error.code() == tonic::Code::NotFound => HeartbeatAnswer::NotFound,
+        Err(error) => {
+            tracing::warn!("a heartbeat was lost; the next one is sent in its time: {error}");
+            HeartbeatAnswer::Lost
+        }
+    }
+}
+
+/// By tokio's clock, which tests can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until it is true; for ever, if that cannot be any more.
+pub(crate) async fn is_true(receiver: &mut watch::Receiver<bool>) {
+    if receiver.wait_for(|value| *value).await.is_err() {
+        std::future::pending().await
+    }
+}

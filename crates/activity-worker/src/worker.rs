@@ -1,0 +1,336 @@
+//! The Activity Worker, and the way of an Activity Task through it: poll, decode, user code, encode, complete.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use timewright_client::{CallKind, Client, PollError, RpcError, Slot, TaskPoller, jitter_seed};
+use timewright_proto::enums::TaskQueueType;
+use timewright_proto::workflow_service::{
+    DescribeNamespaceRequest, PollActivityTaskQueueResponse, ShutdownWorkerRequest,
+};
+use timewright_protocol::activity::{ActivityTask, AttemptOptions};
+use timewright_protocol::task_queue::Poller;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use crate::completion::{Completer, Told};
+use crate::execution::{self, Surroundings, now};
+use crate::poll::ActivityTaskSource;
+use crate::{ActivityService, ActivityWorkerBuilder, failures};
+
+/// Executes the activities of one Task Queue.
+///
+/// A process may have many, which share one client. See the [crate](crate)'s example.
+pub struct ActivityWorker {
+    pub(crate) client: Client,
+    pub(crate) task_queue: String,
+    pub(crate) service: ActivityService,
+    pub(crate) poller: Poller,
+    pub(crate) graceful_shutdown_timeout: Duration,
+    pub(crate) attempt_options: AttemptOptions,
+}
+
+/// Why a worker stopped without having been asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// There is no such namespace. A worker that polled it would wait for ever.
+    #[error(
+        "the activity worker of Task Queue `{task_queue}` did not start: there is no namespace `{namespace}` on {address}. Check \
+         the namespace in ClientOptions, or create it: temporal operator namespace create --namespace {namespace}"
+    )]
+    NamespaceNotFound {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// The namespace.
+        namespace: String,
+        /// The server.
+        address: String,
+    },
+    /// Polls have failed for a long time in a way that waiting does not cure. Activities that ran have been let finish.
+    #[error("the activity worker of Task Queue `{task_queue}` stopped: {error}")]
+    Polling {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What became of the polls.
+        error: PollError,
+    },
+}
+
+impl ActivityWorker {
+    /// A worker for this Task Queue, to which activities are to be added.
+    pub fn builder(client: Client, task_queue: impl Into<String>) -> ActivityWorkerBuilder {
+        ActivityWorkerBuilder::new(client, task_queue.into())
+    }
+
+    /// The Task Queue that it polls.
+    #[must_use]
+    pub fn task_queue(&self) -> &str {
+        &self.task_queue
+    }
+
+    /// Executes activities until `shutdown` is ready, and then stops without losing any:
+    ///
+    /// 1. The server is told, so that it ends the open polls; no new ones are opened. Activities can see that the worker shuts
+    ///    down. What still arrives is executed.
+    /// 2. After the [grace period](ActivityWorkerBuilder::graceful_shutdown_timeout) the activities that still run are
+    ///    cancelled, with the reason [`WorkerShutdown`](crate::CancelReason::WorkerShutdown).
+    /// 3. When all have ended, and the server knows how, `run` returns. It waits for an activity that does not stop, and says
+    ///    in the log for which; whoever cannot wait drops the future, which stops all but blocking code at once.
+    ///
+    /// # Errors
+    /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
+    /// denied. Everything else is retried for as long as it takes.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let mut shutdown = pin!(shutdown);
+        let server = tokio::select! {
+            server = self.ask_server() => server?,
+            () = &mut shutdown => return Ok(()),
+        };
+        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options } = self;
+        let worker_instance_key = format!("{:016x}{:016x}", jitter_seed(), jitter_seed());
+        let source = ActivityTaskSource {
+            client: client.clone(),
+            task_queue: task_queue.clone(),
+            worker_instance_key: worker_instance_key.clone(),
+        };
+        let (shutdown_begun, worker_shutdown) = watch::channel(false);
+        let (grace_ended, grace_over) = watch::channel(false);
+        let worker = Arc::new(Running {
+            completer: Completer {
+                client: client.clone(),
+                size_limit: server.size_limit,
+                grace_over: grace_over.clone(),
+            },
+            surroundings: Surroundings {
+                client: client.clone(),
+                service,
+                options: attempt_options,
+                size_limit: server.size_limit,
+                worker_shutdown,
+                grace_over,
+            },
+            task_queue: task_queue.clone(),
+        });
+
+        tracing::info!(task_queue, namespace = client.namespace(), "activity worker started");
+        let mut polls = TaskPoller::start(source, poller);
+        let mut polls_ended = false;
+        let mut executions = Executions::default();
+        let mut phase = Phase::Running;
+        let mut outcome = Ok(());
+        while !polls_ended || !executions.tasks.is_empty() {
+            let mut stop = false;
+            tokio::select! {
+                () = &mut shutdown, if phase == Phase::Running => stop = true,
+                polled = polls.next(), if !polls_ended => match polled {
+                    Some(Ok((response, slot))) => executions.start(&worker, response, slot),
+                    Some(Err(error)) => {
+                        outcome = Err(WorkerError::Polling { task_queue: task_queue.clone(), error });
+                        stop = true;
+                    }
+                    None => polls_ended = true,
+                },
+                () = executions.next_end(), if !executions.tasks.is_empty() => (),
+                () = sleep(phase.rest()), if phase != Phase::Running => {
+                    phase = Phase::Cancelling { next_log: now() + LOG_INTERVAL };
+                    if !grace_ended.send_replace(true) {
+                        tracing::info!(task_queue, "the grace period is over");
+                    }
+                    executions.log();
+                }
+            }
+            if stop && phase == Phase::Running {
+                tracing::info!(task_queue, running = executions.tasks.len(), "activity worker shuts down");
+                phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
+                shutdown_begun.send_replace(true);
+                polls.shutdown(server.drain());
+                executions.tell_server(&client, &task_queue, &worker_instance_key);
+            }
+        }
+        tracing::info!(task_queue, "activity worker stopped");
+        outcome
+    }
+
+    /// What a worker has to know of its server before it begins.
+    async fn ask_server(&self) -> Result<Server, WorkerError> {
+        let namespace = self.client.namespace().to_owned();
+        let request = DescribeNamespaceRequest { namespace: namespace.clone(), ..DescribeNamespaceRequest::default() };
+        match self.client.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
+            Ok(response) => {
+                let info = response.into_inner().namespace_info.unwrap_or_default();
+                let limit = info.limits.unwrap_or_default().blob_size_limit_error;
+                Ok(Server {
+                    size_limit: usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(SIZE_LIMIT),
+                    ends_polls: info.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown,
+                })
+            }
+            Err(error) if error.is_namespace_not_found() => Err(WorkerError::NamespaceNotFound {
+                task_queue: self.task_queue.clone(),
+                namespace,
+                address: self.client.address().to_owned(),
+            }),
+            Err(error) => {
+                // Polls will show what this is. The question is only about limits, and may not be allowed.
+                tracing::warn!("the namespace's limits are not known, going on with the usual ones: {error}");
+                Ok(Server { size_limit: SIZE_LIMIT, ends_polls: false })
+            }
+        }
+    }
+}
+
+/// What a worker knows of its server.
+struct Server {
+    /// The largest Payloads that it takes, in bytes.
+    size_limit: usize,
+    /// Whether it ends a worker's polls when that worker says that it shuts down.
+    ends_polls: bool,
+}
+
+impl Server {
+    /// How long open polls may take to return after the server has been told.
+    const fn drain(&self) -> Duration {
+        if self.ends_polls { Duration::from_secs(10) } else { Duration::from_secs(1) }
+    }
+}
+
+/// 2 MiB, the default of a server.
+const SIZE_LIMIT: usize = 2 * 1024 * 1024;
+/// How often a worker that cannot stop says why.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How far a worker has got.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// It shuts down, and activities go on.
+    Grace { until: Instant },
+    /// It shuts down, and activities have been cancelled.
+    Cancelling { next_log: Instant },
+}
+
+impl Phase {
+    /// Until the next thing that happens of its own accord.
+    fn rest(self) -> Duration {
+        match self {
+            Self::Running => Duration::MAX,
+            Self::Grace { until: at } | Self::Cancelling { next_log: at } => at.saturating_duration_since(now()),
+        }
+    }
+}
+
+/// What all executions of a worker share.
+struct Running {
+    completer: Completer,
+    surroundings: Surroundings,
+    task_queue: String,
+}
+
+impl Running {
+    /// The way of one Activity Task, from the poll's answer to its completion.
+    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) {
+        let client = &self.surroundings.client;
+        let activity_type = response.activity_type.clone().unwrap_or_default().name;
+        let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
+
+        // Decode: Payload Codecs, then what must be there.
+        if let Err(error) = client.data_converter().decode(&mut response).await {
+            return self.completer.fail(&told, failures::codec(&activity_type, "the input", &error)).await;
+        }
+        let task = match ActivityTask::new(response, client.namespace(), &self.task_queue) {
+            Ok(task) => task,
+            Err(error) => return self.completer.fail(&told, failures::invalid_task(&error)).await,
+        };
+        told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
+
+        // User code, with all that happens around it.
+        let ended = execution::execute(task, received_at, self.surroundings.clone()).await;
+
+        // Encode, and complete.
+        self.completer.complete(&told, ended).await;
+    }
+}
+
+/// What runs, and its names.
+#[derive(Default)]
+struct Executions {
+    tasks: JoinSet<()>,
+    names: BTreeMap<Id, String>,
+}
+
+impl Executions {
+    fn start(&mut self, worker: &Arc<Running>, response: PollActivityTaskQueueResponse, slot: Slot) {
+        let received_at = now();
+        let activity_type = response.activity_type.as_ref().map_or("", |known| known.name.as_str());
+        let execution = response.workflow_execution.clone().unwrap_or_default();
+        let span = tracing::info_span!(
+            "activity",
+            activity_type,
+            activity_id = response.activity_id,
+            attempt = response.attempt,
+            workflow_id = execution.workflow_id,
+            run_id = execution.run_id,
+        );
+        let name = format!("{activity_type} (id {}, workflow `{}`)", response.activity_id, execution.workflow_id);
+        let worker = Arc::clone(worker);
+        let task = async move {
+            worker.execute(response, received_at).await;
+            // Only now is there room for another.
+            drop(slot);
+        };
+        let handle = self.tasks.spawn(task.instrument(span));
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Tells the server that this worker's polls may end. Once, and if it does not work, polls are dropped in a while.
+    fn tell_server(&mut self, client: &Client, task_queue: &str, worker_instance_key: &str) {
+        // Tried once, because nobody waits for it.
+        let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
+            namespace: client.namespace().to_owned(),
+            identity: client.identity().to_owned(),
+            reason: "graceful shutdown".to_owned(),
+            worker_instance_key: worker_instance_key.to_owned(),
+            task_queue: task_queue.to_owned(),
+            task_queue_types: vec![TaskQueueType::Activity.into()],
+            ..ShutdownWorkerRequest::default()
+        });
+        request.set_timeout(Duration::from_secs(5));
+        let mut service = client.workflow_service();
+        let handle = self.tasks.spawn(async move {
+            if let Err(status) = service.shutdown_worker(request).await {
+                tracing::debug!("the server does not end polls early: {}", RpcError::from(status));
+            }
+        });
+        self.names.insert(handle.id(), "the server's answer to the shutdown".to_owned());
+    }
+
+    async fn next_end(&mut self) {
+        let Some(end) = self.tasks.join_next_with_id().await else { return };
+        let id = end.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
+        let name = self.names.remove(&id).unwrap_or_default();
+        if let Err(error) = end {
+            tracing::error!("this is a bug: the worker itself panicked while it executed {name}: {error}");
+        }
+    }
+
+    fn log(&self) {
+        if !self.names.is_empty() {
+            let names: Vec<&str> = self.names.values().map(String::as_str).collect();
+            tracing::warn!("the worker waits for {} to end: {}", names.len(), names.join(", "));
+        }
+    }
+}
+
+impl fmt::Debug for ActivityWorker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ActivityWorker")
+            .field("task_queue", &self.task_queue)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}

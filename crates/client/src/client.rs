@@ -1,0 +1,230 @@
+//! A client: a connection, a namespace, and who calls.
+
+use crate::connect::{self, ConnectError};
+use crate::options::ClientOptions;
+use crate::rpc_error::RpcError;
+use crate::stack::{HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
+use http::HeaderValue;
+use std::fmt;
+use std::sync::Arc;
+use timewright_converter::DataConverter;
+use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
+use timewright_proto::temporal::api::workflowservice::v1::workflow_service_client::WorkflowServiceClient;
+use timewright_proto::workflow_service::get_system_info_response::Capabilities;
+use timewright_proto::workflow_service::{DescribeNamespaceRequest, GetSystemInfoRequest, GetSystemInfoResponse};
+use tokio::sync::OnceCell;
+use tonic::{Code, Request};
+use tower::{BoxError, Service};
+
+/// A connection to a Temporal Server, for one namespace. Cloning is cheap, and clones share the connection.
+///
+/// Start workflows and talk to them; workers are built with it too. <https://docs.temporal.io/temporal-client>
+///
+/// ```no_run
+/// use timewright_client::{Client, ClientOptions, StartWorkflowOptions};
+/// # struct Greeting;
+/// # impl timewright_definition::WorkflowDefinition for Greeting {
+/// #     const NAME: &'static str = "Greeting";
+/// #     type Input = String;
+/// #     type Output = String;
+/// # }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::connect(ClientOptions::new("http://127.0.0.1:7233")).await?;
+/// let options = StartWorkflowOptions::new("greetings", "greeting-of-ada");
+/// let greeting = client.start_workflow(Greeting, "Ada".to_owned(), options).await?;
+/// println!("{}", greeting.result().await?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    address: String,
+    namespace: String,
+    identity: String,
+    data_converter: DataConverter,
+    workflow_service: WorkflowServiceClient<Stack>,
+    server_info: OnceCell<ServerInfo>,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// Its version, such as `1.32.0`; empty if it is too old to say.
+    pub version: String,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// [`Client::check_namespace`] has found the namespace not to be usable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckNamespaceError {
+    /// There is no such namespace.
+    #[error(
+        "there is no namespace `{namespace}` on {address}. Check ClientOptions, or create it: temporal operator \
+         namespace create --namespace {namespace}"
+    )]
+    NotFound {
+        /// The namespace.
+        namespace: String,
+        /// The server.
+        address: String,
+    },
+    /// It could not be found out.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+}
+
+impl Client {
+    /// Connects to a server, and asks it what it can do.
+    ///
+    /// With [`ClientOptions::lazy`] neither happens before the first call.
+    ///
+    /// # Errors
+    /// If the options are not usable; if nothing, or no Temporal Server, answers at the address.
+    pub async fn connect(options: ClientOptions) -> Result<Self, ConnectError> {
+        let channel = connect::channel(&options).await?;
+        let (is_lazy, timeout) = (options.lazy, options.connect_timeout);
+        let client = Self::with_channel(options, channel)?;
+        if !is_lazy {
+            let mut request = Request::new(GetSystemInfoRequest {});
+            request.set_timeout(timeout);
+            let info = client.fetch_server_info(request);
+            client.0.server_info.get_or_try_init(|| info).await.map_err(|reason| {
+                let address = client.0.address.clone();
+                if reason.is_from_transport() {
+                    return ConnectError::NoServer { address, reason: reason.message().to_owned() };
+                }
+                ConnectError::Refused { address, reason }
+            })?;
+        }
+        Ok(client)
+    }
+
+    /// A client over a connection of another kind: a transport of one's own, or for tests a service that answers like a
+    /// server. Nothing is sent before the first call; the address in the options is only for messages.
+    ///
+    /// # Errors
+    /// If the namespace cannot be sent.
+    pub fn with_channel<C>(options: ClientOptions, channel: C) -> Result<Self, ConnectError>
+    where
+        C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send + 'static,
+    {
+        let address = connect::full_address(&options.address);
+        let namespace = options.namespace;
+        let header = HeaderValue::try_from(&namespace)
+            .map_err(|_| ConnectError::InvalidNamespace { namespace: namespace.clone() })?;
+        if options.api_key.is_some() && address.starts_with("http://") {
+            tracing::warn!(%address, "the API key is sent without encryption; use an https:// address");
+        }
+        let metadata = Metadata::new(address.as_str().into(), header, options.api_key);
+        let stack = Stack::new(channel, metadata, &options.layers);
+        Ok(Self(Arc::new(Inner {
+            address,
+            namespace,
+            identity: options.identity.unwrap_or_else(default_identity),
+            data_converter: options.data_converter,
+            workflow_service: WorkflowServiceClient::new(stack)
+                .max_decoding_message_size(MAXIMUM_MESSAGE_SIZE)
+                .max_encoding_message_size(MAXIMUM_MESSAGE_SIZE),
+            server_info: OnceCell::new(),
+        })))
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// The namespace of all calls.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// As whom this client acts.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.0.identity
+    }
+
+    /// How values become Payloads and back.
+    #[must_use]
+    pub fn data_converter(&self) -> &DataConverter {
+        &self.0.data_converter
+    }
+
+    /// The generated stub, for every RPC that the server has. Calls go through the whole [`Stack`]: headers, retries,
+    /// deadlines. Payloads go as they are: [`data_converter`](Self::data_converter) encodes and decodes them.
+    #[must_use]
+    pub fn workflow_service(&self) -> WorkflowServiceClient<Stack> {
+        self.0.workflow_service.clone()
+    }
+
+    /// What the server is and can do. Asked once, at the latest now.
+    ///
+    /// # Errors
+    /// If the server cannot be asked. One that is too old to know the question has no version and no capabilities.
+    pub async fn server_info(&self) -> Result<&ServerInfo, RpcError> {
+        let info = self.fetch_server_info(Request::new(GetSystemInfoRequest {}));
+        self.0.server_info.get_or_try_init(|| info).await
+    }
+
+    /// Checks that the namespace exists, and gives what the server says about it: its limits, and what it can do. A worker
+    /// that polls a namespace which does not exist does nothing for ever.
+    ///
+    /// # Errors
+    /// If there is no such namespace, or if the server cannot be asked.
+    pub async fn check_namespace(&self) -> Result<NamespaceInfo, CheckNamespaceError> {
+        let request = DescribeNamespaceRequest { namespace: self.0.namespace.clone(), ..Default::default() };
+        match self.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
+            Ok(response) => Ok(response.into_inner().namespace_info.unwrap_or_default()),
+            Err(error) if is_unknown_method(&error) => Ok(NamespaceInfo::default()),
+            Err(error) if error.is_namespace_not_found() => Err(CheckNamespaceError::NotFound {
+                namespace: self.0.namespace.clone(),
+                address: self.0.address.clone(),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {
+        match self.workflow_service().get_system_info(request).await.map_err(RpcError::from) {
+            Ok(response) => {
+                let GetSystemInfoResponse { server_version: version, capabilities } = response.into_inner();
+                Ok(ServerInfo { version, capabilities: capabilities.unwrap_or_default() })
+            }
+            Err(error) if is_unknown_method(&error) => Ok(ServerInfo::default()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("address", &self.0.address)
+            .field("namespace", &self.0.namespace)
+            .field("identity", &self.0.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a server is too old for an RPC. `UNIMPLEMENTED` alone says less: proxies and servers of other services say it too.
+fn is_unknown_method(error: &RpcError) -> bool {
+    error.code() == Code::Unimplemented && error.message().contains("method")
+}
+
+/// `PID@HOST`, as other SDKs have it.
+fn default_identity() -> String {
+    let host = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("unknown-host");
+    format!("{}@{host}", std::process::id())
+}

@@ -1,0 +1,180 @@
+//! From an address to a channel.
+
+use crate::options::ClientOptions;
+use crate::rpc_error::{RpcError, with_sources};
+use std::time::Duration;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// A [`Client`](crate::Client) that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// The address is none. The application's fault.
+    #[error("`{address}` is not an address: {reason}. Write http://HOST:PORT, such as http://127.0.0.1:7233")]
+    InvalidAddress {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The namespace cannot be sent. The application's fault.
+    #[error("`{namespace}` cannot be a namespace: only visible ASCII characters can")]
+    InvalidNamespace {
+        /// What was given.
+        namespace: String,
+    },
+    /// Nothing answers at the address.
+    #[error(
+        "no Temporal Server answers at {address}: {reason}. Check the address, and that the server runs; to start one \
+         for development: temporal server start-dev"
+    )]
+    NoServer {
+        /// The address.
+        address: String,
+        /// What happened instead.
+        reason: String,
+    },
+    /// Something answers, but not as a Temporal Server does, or it does not let this client in.
+    #[error("{address} answers, but not as a Temporal Server that lets this client in: {reason}")]
+    Refused {
+        /// The address.
+        address: String,
+        /// What it said.
+        reason: RpcError,
+    },
+    /// The certificates are not usable.
+    #[error("TLS for {address} cannot be set up: {reason}. Check the certificates, which must be PEM")]
+    Tls {
+        /// The address.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The address needs TLS, which this program was built without.
+    #[error(
+        "{address} needs TLS, which this program was built without: switch on the cargo feature `tls` of \
+         timewright-client"
+    )]
+    TlsNotCompiled {
+        /// The address.
+        address: String,
+    },
+}
+
+/// The address with its scheme.
+pub(crate) fn full_address(address: &str) -> String {
+    if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
+}
+
+/// A channel to the server, connected unless it is to be lazy.
+pub(crate) async fn channel(options: &ClientOptions) -> Result<Channel, ConnectError> {
+    let address = full_address(&options.address);
+    let endpoint = endpoint(&address, options)?;
+    if options.lazy {
+        return Ok(endpoint.connect_lazy());
+    }
+    let no_server = |reason| ConnectError::NoServer { address: address.clone(), reason };
+    match tokio::time::timeout(options.connect_timeout, endpoint.connect()).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(no_server(with_sources(&error))),
+        Err(_) => Err(no_server(format!("no connection within {:?}", options.connect_timeout))),
+    }
+}
+
+fn endpoint(address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
+    let invalid = |reason: &str| ConnectError::InvalidAddress { address: address.to_owned(), reason: reason.to_owned() };
+    let uri: Uri = address.parse().map_err(|error| invalid(&with_sources(&error)))?;
+    let is_https = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err(invalid("it begins neither with http:// nor with https://")),
+    };
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(invalid("it has no host"));
+    }
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err(invalid("it has a path"));
+    }
+    let endpoint = Endpoint::from(uri)
+        .user_agent(concat!("timewright/", env!("CARGO_PKG_VERSION")))
+        .expect("name and version are a header")
+        .connect_timeout(options.connect_timeout)
+        .http2_keep_alive_interval(options.keep_alive_interval)
+        .keep_alive_timeout(options.keep_alive_timeout)
+        .keep_alive_while_idle(true)
+        .tcp_keepalive(Some(TCP_KEEP_ALIVE))
+        // The details of a failed query travel in the trailers.
+        .http2_max_header_list_size(1024 * 1024);
+    if is_https { secure(endpoint, address, options) } else { Ok(endpoint) }
+}
+
+#[cfg(feature = "tls")]
+fn secure(endpoint: Endpoint, address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
+    endpoint
+        .tls_config(options.tls.to_config())
+        .map_err(|error| ConnectError::Tls { address: address.to_owned(), reason: with_sources(&error) })
+}
+
+#[cfg(not(feature = "tls"))]
+fn secure(_endpoint: Endpoint, address: &str, _options: &ClientOptions) -> Result<Endpoint, ConnectError> {
+    Err(ConnectError::TlsNotCompiled { address: address.to_owned() })
+}
+
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn error(address: &str) -> String {
+        let options = ClientOptions::new(address).connect_timeout(Duration::from_secs(1));
+        channel(&options).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn wrong_addresses_are_explained() {
+        let mut texts = Vec::new();
+        for address in ["", "ftp://somewhere:7233", "http://some where:7233", "http://host:7233/temporal", "http://:7233"] {
+            texts.push(error(address).await);
+        }
+        let advice = ". Write http://HOST:PORT, such as http://127.0.0.1:7233";
+        assert_eq!(
+            texts.join("\n").replace(advice, ""),
+            "\
+`http://` is not an address: invalid format
+`ftp://somewhere:7233` is not an address: it begins neither with http:// nor with https://
+`http://some where:7233` is not an address: invalid uri character
+`http://host:7233/temporal` is not an address: it has a path
+`http://:7233` is not an address: it has no host"
+        );
+    }
+
+    #[tokio::test]
+    async fn no_server_says_where_and_what_to_check() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let text = error(&address).await;
+        assert!(text.starts_with(&format!("no Temporal Server answers at http://{address}: ")), "{text}");
+        assert!(text.contains("Connection refused"), "{text}");
+        assert!(text.ends_with("to start one for development: temporal server start-dev"), "{text}");
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[tokio::test]
+    async fn https_without_the_feature_says_so() {
+        assert_eq!(
+            error("https://cloud.example:7233").await,
+            "https://cloud.example:7233 needs TLS, which this program was built without: switch on the cargo feature \
+             `tls` of timewright-client"
+        );
+    }
+
+    #[cfg(feature = "tls")]
+    #[tokio::test]
+    async fn certificates_that_are_none_are_explained() {
+        let tls = crate::TlsOptions::default().client_certificate("nonsense", "nonsense");
+        let options = ClientOptions::new("https://127.0.0.1:1").tls(tls);
+        let text = channel(&options).await.unwrap_err().to_string();
+        assert!(text.starts_with("TLS for https://127.0.0.1:1 cannot be set up: "), "{text}");
+    }
+}

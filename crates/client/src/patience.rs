@@ -1,0 +1,72 @@
+//! Going on with a wait while the server is away.
+
+use crate::random;
+use crate::rpc_error::RpcError;
+use std::time::Duration;
+use timewright_protocol::task_queue::{Backoff, ErrorClass, Jitter};
+use tokio::time::Instant;
+
+/// How a wait without end takes setbacks: what may pass is borne, with growing pauses and now and then a word in the log.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    what: String,
+    failures: u32,
+    jitter: Jitter,
+    asked_at: Instant,
+    trouble: Option<Trouble>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    since: Instant,
+    next_warning: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(what: String) -> Self {
+        Self { what, failures: 0, jitter: Jitter::new(random::seed()), asked_at: Instant::now(), trouble: None }
+    }
+
+    /// Waits before the next try; gives the error back if waiting does not help.
+    pub(crate) async fn bear(&mut self, error: RpcError) -> Result<(), RpcError> {
+        let backoff = match error.class() {
+            ErrorClass::Retryable | ErrorClass::Cancelled | ErrorClass::DeadlineExceeded => Backoff::POLL,
+            ErrorClass::ResourceExhausted => Backoff::THROTTLED,
+            ErrorClass::Fatal | ErrorClass::MessageTooLarge => return Err(error),
+        };
+        self.failures += 1;
+        self.warn(&error);
+        tokio::time::sleep(backoff.delay(self.failures, &mut self.jitter)).await;
+        self.asked_at = Instant::now();
+        Ok(())
+    }
+
+    /// The server is well and has nothing to say. It is asked again at once, unless it did not wait.
+    pub(crate) async fn handle_empty(&mut self) {
+        if self.trouble.take().is_some_and(|trouble| trouble.next_warning > FIRST_WARNING) {
+            tracing::info!("{}: the server is back", self.what);
+        }
+        if self.asked_at.elapsed() >= HASTY {
+            self.failures = 0;
+        } else {
+            self.failures += 1;
+            tokio::time::sleep(Backoff::UNARY.delay(self.failures, &mut self.jitter)).await;
+        }
+        self.asked_at = Instant::now();
+    }
+
+    fn warn(&mut self, error: &RpcError) {
+        let trouble =
+            self.trouble.get_or_insert(Trouble { since: Instant::now(), next_warning: FIRST_WARNING });
+        let failing_for = trouble.since.elapsed();
+        if failing_for >= trouble.next_warning {
+            trouble.next_warning = (failing_for * 2).min(failing_for + LONGEST_SILENCE);
+            tracing::warn!("{}: failing for {} s, still trying: {error}", self.what, failing_for.as_secs());
+        }
+    }
+}
+
+const FIRST_WARNING: Duration = Duration::from_secs(30);
+const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
+/// A server that answers sooner did not wait for anything.
+const HASTY: Duration = Duration::from_secs(1);

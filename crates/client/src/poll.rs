@@ -1,0 +1,265 @@
+//! Keeps the polls open that a [`Poller`] asks for. Both workers use it.
+
+use crate::RpcError;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use timewright_protocol::task_queue::{PollFailure, PollResult, PollWarning, Poller, PollerOutput, QueueKind, SlotId};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// Where tasks come from: what is to be polled, and how.
+pub trait TaskSource: Send + Sync + 'static {
+    /// What a poll returns.
+    type Task: Send + 'static;
+
+    /// One long poll; `None` if there was no task in all that time.
+    ///
+    /// It is dropped only when a worker stops and the poll does not return in time.
+    fn poll(&self, queue: QueueKind) -> impl Future<Output = Result<Option<Self::Task>, RpcError>> + Send;
+
+    /// What is polled, in words that people know, such as ``Activity Tasks on `greetings` ``. For logs and errors.
+    fn describe(&self, queue: QueueKind) -> String {
+        match queue {
+            QueueKind::Normal => "the Task Queue".to_owned(),
+            QueueKind::Sticky => "the sticky queue".to_owned(),
+        }
+    }
+}
+
+/// Polls have failed for a long time, in a way that waiting does not cure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("polling {polls} has failed for {} s, {failures} times, and waiting will not help: {error}", .failing_for.as_secs())]
+pub struct PollError {
+    /// What was polled.
+    pub polls: String,
+    /// The last error.
+    pub error: RpcError,
+    /// Since the first failure after the last success.
+    pub failing_for: Duration,
+    /// Failed polls in that time.
+    pub failures: u64,
+}
+
+/// Tasks, as they come: keeps as many polls open as the [`Poller`] wants, in the background.
+///
+/// Nothing that the server hands out is lost on this side: a task that has arrived is given to
+/// [`next`](Self::next), during shutdown too. Whoever takes it executes it while holding its [`Slot`].
+/// Dropping the poller closes everything at once, tasks that nobody has taken included; to stop without loss,
+/// [`shutdown`](Self::shutdown) and take what still comes.
+#[derive(Debug)]
+pub struct TaskPoller<T> {
+    tasks: UnboundedReceiver<Result<(T, Slot), PollError>>,
+    control: UnboundedSender<Control>,
+}
+
+/// The right to execute one task. Given back when it is dropped.
+#[must_use = "a slot that is dropped is given to the next task"]
+pub struct Slot {
+    id: SlotId,
+    control: UnboundedSender<Control>,
+}
+
+impl<T: Send + 'static> TaskPoller<T> {
+    /// Starts to poll.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start<S: TaskSource<Task = T>>(source: S, poller: Poller) -> Self {
+        let (control, controls) = unbounded_channel();
+        // Neither channel can grow without bound: there is at most one task, and one message, for each slot.
+        let (sender, tasks) = unbounded_channel();
+        let driver = Driver {
+            source: Arc::new(source),
+            poller,
+            polls: JoinSet::new(),
+            slots: BTreeMap::new(),
+            last_errors: [None, None],
+            tasks: sender,
+            control: control.clone(),
+        };
+        tokio::spawn(driver.run(controls));
+        Self { tasks, control }
+    }
+
+    /// The next task, with its slot; an error if polling was given up, which is said once; `None` when everything is over.
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Result<(T, Slot), PollError>> {
+        self.tasks.recv().await
+    }
+
+    /// Opens no more polls. Those that are open have `drain` to return, and are then dropped. Said again, the earlier end
+    /// counts.
+    ///
+    /// The server does not know when a poll is dropped, and may give it a task in that moment, which then waits for a
+    /// timeout. So ask the server first to end the polls (RPC `ShutdownWorker`), and be generous.
+    pub fn shutdown(&self, drain: Duration) {
+        // If nobody listens, it is over already.
+        let _ = self.control.send(Control::Shutdown(drain));
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Slot").field(&self.id.number()).finish()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // If nobody listens, nobody needs it.
+        let _ = self.control.send(Control::Release(self.id));
+    }
+}
+
+enum Control {
+    Release(SlotId),
+    Shutdown(Duration),
+}
+
+type PollEnd<T> = Result<Option<T>, RpcError>;
+
+/// Drives the [`Poller`]: does what it says, and tells it what comes of it.
+struct Driver<S: TaskSource> {
+    source: Arc<S>,
+    poller: Poller,
+    polls: JoinSet<PollEnd<S::Task>>,
+    /// Which slot a poll holds.
+    slots: BTreeMap<Id, (SlotId, QueueKind)>,
+    last_errors: [Option<RpcError>; 2],
+    tasks: UnboundedSender<Result<(S::Task, Slot), PollError>>,
+    control: UnboundedSender<Control>,
+}
+
+impl<S: TaskSource> Driver<S> {
+    async fn run(mut self, mut controls: UnboundedReceiver<Control>) {
+        self.poller.handle_timeout(now());
+        let mut is_abandoned = false;
+        while self.act() {
+            let timeout = self.poller.poll_timeout();
+            let tasks = self.tasks.clone();
+            // What has arrived comes first, so that no task is dropped that is here already.
+            tokio::select! {
+                biased;
+                Some(end) = self.polls.join_next_with_id() => self.handle_end(end),
+                Some(control) = controls.recv() => self.handle_control(control),
+                () = tasks.closed(), if !is_abandoned => {
+                    is_abandoned = true;
+                    self.poller.handle_shutdown(Duration::ZERO, now());
+                }
+                () = sleep_until(timeout) => self.poller.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Does what the poller says; false when all is over.
+    fn act(&mut self) -> bool {
+        while let Some(output) = self.poller.poll_output() {
+            match output {
+                PollerOutput::Open { slot, queue } => self.open(slot, queue),
+                PollerOutput::Warn(warning) => self.warn(&warning),
+                PollerOutput::Recovered { queue } => {
+                    tracing::info!("polling {} works again", self.source.describe(queue));
+                }
+                PollerOutput::Fail(failure) => self.fail(&failure),
+                PollerOutput::DropPolls => self.polls.abort_all(),
+                PollerOutput::End => return false,
+            }
+        }
+        true
+    }
+
+    fn open(&mut self, slot: SlotId, queue: QueueKind) {
+        let source = Arc::clone(&self.source);
+        let poll: AbortHandle = self.polls.spawn(async move { source.poll(queue).await });
+        self.slots.insert(poll.id(), (slot, queue));
+    }
+
+    fn handle_end(&mut self, end: Result<(Id, PollEnd<S::Task>), JoinError>) {
+        let id = end.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some((slot, queue)) = self.slots.remove(&id) else { return };
+        let result = match end {
+            Ok((_, Ok(Some(task)))) => {
+                // If nobody takes it, it is dropped with its slot, which then comes back as if it were done.
+                let _ = self.tasks.send(Ok((task, Slot { id: slot, control: self.control.clone() })));
+                PollResult::Task
+            }
+            Ok((_, Ok(None))) => PollResult::Empty,
+            Ok((_, Err(error))) => self.failed(queue, error),
+            Err(error) if error.is_cancelled() => PollResult::Dropped,
+            Err(panic) => self.failed(queue, tonic::Status::internal(format!("the poll panicked: {panic}")).into()),
+        };
+        self.poller.handle_poll_result(slot, result, now());
+    }
+
+    fn failed(&mut self, queue: QueueKind, error: RpcError) -> PollResult {
+        tracing::debug!(%error, "a poll of {} failed", self.source.describe(queue));
+        let class = error.class();
+        self.last_errors[queue as usize] = Some(error);
+        PollResult::Failed(class)
+    }
+
+    fn handle_control(&mut self, control: Control) {
+        match control {
+            Control::Release(slot) => self.poller.handle_slot_released(slot, now()),
+            Control::Shutdown(drain) => self.poller.handle_shutdown(drain, now()),
+        }
+    }
+
+    fn warn(&self, warning: &PollWarning) {
+        let PollWarning { queue, failing_for, failures, open_for, ends_in, .. } = *warning;
+        let polls = self.source.describe(queue);
+        let error = self.last_error(queue);
+        let hint = if open_for >= SUSPICIOUS {
+            "; does a proxy cut polls, which must be left open for 70 s?"
+        } else {
+            ""
+        };
+        match ends_in {
+            Some(ends_in) => tracing::warn!(
+                "polling {polls} fails, and is given up in {} s if that does not change: {error}",
+                ends_in.as_secs()
+            ),
+            None => tracing::warn!(
+                "polling {polls} has failed for {} s, {failures} times, each open for up to {} s; still trying: \
+                 {error}{hint}",
+                failing_for.as_secs(),
+                open_for.as_secs()
+            ),
+        }
+    }
+
+    fn fail(&self, failure: &PollFailure) {
+        let PollFailure { queue, failing_for, failures } = *failure;
+        let (polls, error) = (self.source.describe(queue), self.last_error(queue));
+        let error = PollError { polls, error, failing_for, failures };
+        tracing::error!("{error}");
+        // If nobody listens, the log has it.
+        let _ = self.tasks.send(Err(error));
+    }
+
+    fn last_error(&self, queue: QueueKind) -> RpcError {
+        self.last_errors[queue as usize].clone().expect("the poller complains only of errors that it was told")
+    }
+}
+
+/// By tokio's clock, which tests can stop.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+async fn sleep_until(instant: Option<std::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(Instant::from_std(instant)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A poll that was open for this long and then failed was not refused, but cut.
+const SUSPICIOUS: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {}

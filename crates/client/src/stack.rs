@@ -1,0 +1,122 @@
+//! The tower stack that every call goes through, from the generated stub down to the connection.
+//!
+//! ```text
+//!   generated stub            WorkflowServiceClient<Stack>
+//!     layers of the user      ClientOptions::layer, each sees a call once, however often it is tried
+//!       Metadata              who calls, on behalf of which namespace, with which API key
+//!         Retry               tries again, by class of error
+//!           Attempt           one try: its deadline, the whole answer, errors as gRPC statuses
+//!             channel         HTTP/2, reconnects by itself
+//! ```
+//!
+//! Retries happen here, below the stubs, so that whoever uses a stub directly has them too.
+
+mod attempt;
+mod call_kind;
+mod grpc_timeout;
+mod metadata;
+mod retry;
+
+pub use call_kind::CallKind;
+pub(crate) use attempt::MAXIMUM_MESSAGE_SIZE;
+pub(crate) use metadata::Metadata;
+pub(crate) use retry::FailedCall;
+
+use attempt::Attempt;
+use metadata::MetadataService;
+use retry::Retry;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tonic::Status;
+use tonic::body::Body;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
+
+/// What a stub sends.
+pub type HttpRequest = http::Request<Body>;
+/// What a stub receives.
+pub type HttpResponse = http::Response<Body>;
+
+/// The tower stack of a client. A [`tower::Service`] for gRPC calls; cloning is cheap.
+///
+/// Use it with any generated stub:
+///
+/// ```no_run
+/// # async fn example(client: timewright_client::Client) -> Result<(), tonic::Status> {
+/// use timewright_proto::workflow_service::GetSystemInfoRequest;
+///
+/// let info = client.workflow_service().get_system_info(GetSystemInfoRequest {}).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Stack(BoxCloneSyncService<HttpRequest, HttpResponse, Status>);
+
+impl Stack {
+    /// The stack over a connection, or over whatever answers like one. `layers` are the user's, outermost first.
+    pub(crate) fn new<C>(channel: C, metadata: Metadata, layers: &[StackLayer]) -> Self
+    where
+        C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send + 'static,
+    {
+        let server = metadata.server();
+        let stack = ServiceBuilder::new()
+            .layer_fn(|inner| MetadataService::new(inner, metadata.clone()))
+            .layer_fn(|inner| Retry::new(inner, server.clone()))
+            .layer_fn(Attempt::new)
+            .service(channel);
+        let stack = Self(BoxCloneSyncService::new(stack));
+        layers.iter().rev().fold(stack, |stack, layer| (layer.0)(stack))
+    }
+}
+
+impl Service<HttpRequest> for Stack {
+    type Response = HttpResponse;
+    type Error = Status;
+    type Future = <BoxCloneSyncService<HttpRequest, HttpResponse, Status> as Service<HttpRequest>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Stack").finish_non_exhaustive()
+    }
+}
+
+/// A user's layer, ready to be put on a stack.
+#[derive(Clone)]
+pub(crate) struct StackLayer(Arc<dyn Fn(Stack) -> Stack + Send + Sync>);
+
+impl StackLayer {
+    pub(crate) fn new<L>(layer: L) -> Self
+    where
+        L: Layer<Stack> + Send + Sync + 'static,
+        L::Service: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+        <L::Service as Service<HttpRequest>>::Error: Into<BoxError>,
+        <L::Service as Service<HttpRequest>>::Future: Send + 'static,
+    {
+        Self(Arc::new(move |stack| {
+            let service = layer.layer(stack);
+            Stack(BoxCloneSyncService::new(ServiceExt::<HttpRequest>::map_err(service, |error| {
+                Status::from_error(error.into())
+            })))
+        }))
+    }
+}
+
+impl fmt::Debug for StackLayer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StackLayer").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {}

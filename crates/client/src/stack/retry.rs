@@ -1,0 +1,171 @@
+//! Tries a call again when that may help.
+
+use super::attempt::Answer;
+use super::call_kind::{CallKind, rpc_name};
+use super::{HttpRequest, HttpResponse, grpc_timeout};
+use crate::random;
+use bytes::Bytes;
+use http::request::Parts;
+use http_body_util::{BodyExt, Full};
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use timewright_protocol::task_queue::{Backoff, ErrorClass, Jitter};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt};
+
+/// The layer that retries. Requests are unary and small: each is collected once and sent again as often as needed.
+#[derive(Clone, Debug)]
+pub(super) struct Retry<S> {
+    inner: S,
+    server: Arc<str>,
+}
+
+/// What became of a call that failed: the source of the [`Status`] that its caller gets.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{rpc} on {server} failed after {attempts} tries")]
+pub(crate) struct FailedCall {
+    pub(crate) rpc: String,
+    pub(crate) server: Arc<str>,
+    pub(crate) attempts: u32,
+    /// No server said so; the connection, or the deadline, did.
+    pub(crate) from_transport: bool,
+}
+
+impl<S> Retry<S> {
+    pub(super) const fn new(inner: S, server: Arc<str>) -> Self {
+        Self { inner, server }
+    }
+}
+
+impl<S> Service<HttpRequest> for Retry<S>
+where
+    S: Service<HttpRequest, Response = Answer, Error = Status> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = HttpResponse;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Status>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
+        // The one that is ready serves this call; its clone will have to become ready for the next.
+        let clone = self.inner.clone();
+        let service = mem::replace(&mut self.inner, clone);
+        let server = Arc::clone(&self.server);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            let call = Call { kind: CallKind::of(&parts.extensions), began: Instant::now(), parts, body };
+            call.run(service, server).await
+        })
+    }
+}
+
+struct Call {
+    kind: CallKind,
+    began: Instant,
+    parts: Parts,
+    body: Bytes,
+}
+
+impl Call {
+    async fn run<S>(self, mut service: S, server: Arc<str>) -> Result<HttpResponse, Status>
+    where
+        S: Service<HttpRequest, Response = Answer, Error = Status>,
+    {
+        let mut jitter = Jitter::new(random::seed());
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let answer = match service.ready().await {
+                Ok(service) => service.call(self.request()).await,
+                Err(status) => Err(status),
+            };
+            let from_transport = answer.is_err();
+            let mut status = match answer.map(failure) {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(status)) | Err(status) => status,
+            };
+            let class = ErrorClass::of(status.code() as i32, status.message(), from_transport);
+            let Some(delay) = self.delay(class, attempts, &mut jitter) else {
+                let rpc = rpc_name(&self.parts.extensions).to_owned();
+                status.set_source(Arc::new(FailedCall { rpc, server, attempts, from_transport }));
+                return Err(status);
+            };
+            tracing::debug!(
+                rpc = rpc_name(&self.parts.extensions),
+                code = ?status.code(),
+                message = status.message(),
+                attempts,
+                ?delay,
+                "call failed, trying again"
+            );
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// The next try. A deadline that the caller has set is for all tries together, so each has what is left of it.
+    fn request(&self) -> HttpRequest {
+        let mut parts = self.parts.clone();
+        if let Some(timeout) = grpc_timeout::read(&parts.headers) {
+            grpc_timeout::write(&mut parts.headers, timeout.saturating_sub(self.began.elapsed()));
+        }
+        HttpRequest::from_parts(parts, Body::new(Full::new(self.body.clone())))
+    }
+
+    /// After which delay to try again; `None`: not at all.
+    fn delay(&self, class: ErrorClass, attempts: u32, jitter: &mut Jitter) -> Option<Duration> {
+        if self.kind == CallKind::TaskPoll || attempts >= MAXIMUM_ATTEMPTS {
+            return None;
+        }
+        let backoff = match class {
+            ErrorClass::Retryable => Backoff::UNARY,
+            ErrorClass::ResourceExhausted => Backoff::THROTTLED,
+            ErrorClass::Cancelled
+            | ErrorClass::DeadlineExceeded
+            | ErrorClass::Fatal
+            | ErrorClass::MessageTooLarge => return None,
+        };
+        let delay = backoff.delay(attempts, jitter);
+        let limit = grpc_timeout::read(&self.parts.headers).unwrap_or(MAXIMUM_TIME);
+        (self.began.elapsed() + delay < limit.min(MAXIMUM_TIME)).then_some(delay)
+    }
+}
+
+/// The answer, or what went wrong according to it: gRPC's status is in its headers or its trailers, and where it is in
+/// neither, some proxy has answered in the server's stead.
+fn failure(answer: Answer) -> Result<HttpResponse, Status> {
+    let trailers = answer.body().trailers();
+    let status = Status::from_header_map(answer.headers()).or_else(|| trailers.and_then(Status::from_header_map));
+    match status {
+        Some(status) if status.code() != Code::Ok => Err(status),
+        Some(_) => Ok(answer.map(Body::new)),
+        None => Err(status_of_http(answer.status())),
+    }
+}
+
+/// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>
+fn status_of_http(status: http::StatusCode) -> Status {
+    let code = match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    Status::new(code, format!("the answer is not gRPC but HTTP status {status}; a proxy or another server may be in the way"))
+}
+
+const MAXIMUM_ATTEMPTS: u32 = 10;
+/// No try begins later than this after the call began.
+const MAXIMUM_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,181 @@
+//! The history of one run: what is recorded, and what waits to be.
+
+use timewright_proto::Message;
+use timewright_proto::enums::EventType;
+use timewright_proto::history::HistoryEvent;
+use timewright_proto::history::history_event::Attributes;
+
+use crate::time::{Time, timestamp};
+
+/// A history, and the Events that wait until no Workflow Task runs.
+///
+/// Facts (server 1.32):
+/// - Events of Workflow Tasks, of Commands, and of the workflow's end are recorded at once. All others (signals,
+///   cancellation requests, fired timers, what activities do) are buffered, and written when no Workflow Task is
+///   running: at the end of the same request if none is, else behind the Events of the task's end.
+/// - When the buffer is written, the ends of activities come behind all others, whatever came first. So the start of an
+///   activity and its end, buffered together, may have other Events between them.
+/// - The end of the workflow drops what is buffered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Events {
+    recorded: Vec<HistoryEvent>,
+    buffered: Vec<HistoryEvent>,
+    bytes: usize,
+}
+
+impl Events {
+    pub(crate) fn all(&self) -> &[HistoryEvent] {
+        &self.recorded
+    }
+
+    /// The id that the next recorded Event will have.
+    pub(crate) fn next_id(&self) -> i64 {
+        self.recorded.len() as i64 + 1
+    }
+
+    /// Size of what is recorded.
+    pub(crate) fn bytes(&self) -> i64 {
+        self.bytes as i64
+    }
+
+    /// Writes an Event, and returns its id.
+    pub(crate) fn record(&mut self, now: Time, attributes: Attributes) -> i64 {
+        self.push(new_event(now, attributes))
+    }
+
+    /// The Event that was written last.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut HistoryEvent> {
+        self.recorded.last_mut()
+    }
+
+    /// Keeps an Event until [`flush`](Self::flush).
+    pub(crate) fn buffer(&mut self, now: Time, attributes: Attributes) {
+        self.buffered.push(new_event(now, attributes));
+    }
+
+    pub(crate) fn has_buffered(&self) -> bool {
+        !self.buffered.is_empty()
+    }
+
+    /// Forgets what is buffered.
+    pub(crate) fn drop_buffered(&mut self) {
+        self.buffered.clear();
+    }
+
+    /// Writes what is buffered.
+    pub(crate) fn flush(&mut self) {
+        let (ends, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.buffered).into_iter().partition(|event| end_of_activity(event).is_some());
+        let mut starts = Vec::new();
+        for event in others {
+            let scheduled = start_of_activity(&event);
+            let id = self.push(event);
+            starts.extend(scheduled.map(|scheduled| (scheduled, id)));
+        }
+        for mut event in ends {
+            let start = starts.iter().find(|(scheduled, _)| end_of_activity(&event) == Some(*scheduled));
+            if let Some((_, id)) = start {
+                set_started_event_id(&mut event, *id);
+            }
+            self.push(event);
+        }
+    }
+
+    /// Takes a fired timer back that nobody has heard of, and returns the Event that started it.
+    pub(crate) fn remove_buffered_fired(&mut self, timer_id: &str) -> Option<i64> {
+        let fired = |event: &HistoryEvent| match &event.attributes {
+            Some(Attributes::TimerFiredEventAttributes(attributes)) if attributes.timer_id == timer_id => {
+                Some(attributes.started_event_id)
+            }
+            _ => None,
+        };
+        let index = self.buffered.iter().position(|event| fired(event).is_some())?;
+        fired(&self.buffered.remove(index))
+    }
+
+    /// Whether the end of the activity waits in the buffer.
+    pub(crate) fn has_buffered_end_of_activity(&self, scheduled_event_id: i64) -> bool {
+        self.buffered.iter().any(|event| end_of_activity(event) == Some(scheduled_event_id))
+    }
+
+    fn push(&mut self, mut event: HistoryEvent) -> i64 {
+        event.event_id = self.next_id();
+        event.task_id = event.event_id;
+        self.bytes += event.encoded_len();
+        self.recorded.push(event);
+        self.next_id() - 1
+    }
+}
+
+/// An Event that has no id yet.
+pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
+    HistoryEvent {
+        event_time: Some(timestamp(now)),
+        event_type: event_type(&attributes).into(),
+        attributes: Some(attributes),
+        ..HistoryEvent::default()
+    }
+}
+
+/// Which activity started, by the Event that scheduled it.
+fn start_of_activity(event: &HistoryEvent) -> Option<i64> {
+    match event.attributes.as_ref()? {
+        Attributes::ActivityTaskStartedEventAttributes(start) => Some(start.scheduled_event_id),
+        _ => None,
+    }
+}
+
+/// Which activity ended, by the Event that scheduled it.
+fn end_of_activity(event: &HistoryEvent) -> Option<i64> {
+    match event.attributes.as_ref()? {
+        Attributes::ActivityTaskCompletedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskFailedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskTimedOutEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskCanceledEventAttributes(end) => Some(end.scheduled_event_id),
+        _ => None,
+    }
+}
+
+fn set_started_event_id(event: &mut HistoryEvent, id: i64) {
+    match event.attributes.as_mut() {
+        Some(Attributes::ActivityTaskCompletedEventAttributes(end)) => end.started_event_id = id,
+        Some(Attributes::ActivityTaskFailedEventAttributes(end)) => end.started_event_id = id,
+        Some(Attributes::ActivityTaskTimedOutEventAttributes(end)) => end.started_event_id = id,
+        Some(Attributes::ActivityTaskCanceledEventAttributes(end)) => end.started_event_id = id,
+        _ => (),
+    }
+}
+
+/// The types of the Events that the model writes.
+fn event_type(attributes: &Attributes) -> EventType {
+    match attributes {
+        Attributes::WorkflowExecutionStartedEventAttributes(_) => EventType::WorkflowExecutionStarted,
+        Attributes::WorkflowExecutionCompletedEventAttributes(_) => EventType::WorkflowExecutionCompleted,
+        Attributes::WorkflowExecutionFailedEventAttributes(_) => EventType::WorkflowExecutionFailed,
+        Attributes::WorkflowExecutionTimedOutEventAttributes(_) => EventType::WorkflowExecutionTimedOut,
+        Attributes::WorkflowExecutionCanceledEventAttributes(_) => EventType::WorkflowExecutionCanceled,
+        Attributes::WorkflowExecutionTerminatedEventAttributes(_) => EventType::WorkflowExecutionTerminated,
+        Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => EventType::WorkflowExecutionContinuedAsNew,
+        Attributes::WorkflowExecutionSignaledEventAttributes(_) => EventType::WorkflowExecutionSignaled,
+        Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => EventType::WorkflowExecutionCancelRequested,
+        Attributes::WorkflowTaskScheduledEventAttributes(_) => EventType::WorkflowTaskScheduled,
+        Attributes::WorkflowTaskStartedEventAttributes(_) => EventType::WorkflowTaskStarted,
+        Attributes::WorkflowTaskCompletedEventAttributes(_) => EventType::WorkflowTaskCompleted,
+        Attributes::WorkflowTaskTimedOutEventAttributes(_) => EventType::WorkflowTaskTimedOut,
+        Attributes::WorkflowTaskFailedEventAttributes(_) => EventType::WorkflowTaskFailed,
+        Attributes::ActivityTaskScheduledEventAttributes(_) => EventType::ActivityTaskScheduled,
+        Attributes::ActivityTaskStartedEventAttributes(_) => EventType::ActivityTaskStarted,
+        Attributes::ActivityTaskCompletedEventAttributes(_) => EventType::ActivityTaskCompleted,
+        Attributes::ActivityTaskFailedEventAttributes(_) => EventType::ActivityTaskFailed,
+        Attributes::ActivityTaskTimedOutEventAttributes(_) => EventType::ActivityTaskTimedOut,
+        Attributes::ActivityTaskCancelRequestedEventAttributes(_) => EventType::ActivityTaskCancelRequested,
+        Attributes::ActivityTaskCanceledEventAttributes(_) => EventType::ActivityTaskCanceled,
+        Attributes::TimerStartedEventAttributes(_) => EventType::TimerStarted,
+        Attributes::TimerFiredEventAttributes(_) => EventType::TimerFired,
+        Attributes::TimerCanceledEventAttributes(_) => EventType::TimerCanceled,
+        Attributes::MarkerRecordedEventAttributes(_) => EventType::MarkerRecorded,
+        Attributes::UpsertWorkflowSearchAttributesEventAttributes(_) => EventType::UpsertWorkflowSearchAttributes,
+        Attributes::WorkflowPropertiesModifiedEventAttributes(_) => EventType::WorkflowPropertiesModified,
+        _ => EventType::Unspecified,
+    }
+}

@@ -1,0 +1,172 @@
+//! How a run starts: by a client's request, or as the next run of a workflow.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use timewright_proto::common::{RetryPolicy, SearchAttributes};
+use timewright_proto::enums::{TaskQueueKind, WorkflowExecutionStatus};
+use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::workflow_service::StartWorkflowExecutionRequest;
+
+use crate::error::ServerError;
+use crate::events::Events;
+use crate::execution::{Context, Execution, after};
+use crate::retry;
+use crate::server::ServerOptions;
+use crate::time::{Negative, Time, checked_duration, duration, timestamp, wire_duration};
+
+/// A run that is to start.
+#[derive(Debug, Clone)]
+pub(crate) struct NextRun {
+    pub(crate) run_id: String,
+    pub(crate) started: WorkflowExecutionStartedEventAttributes,
+    /// The end of all runs.
+    pub(crate) execution_expires: Option<Time>,
+}
+
+impl Execution {
+    /// Facts (server 1.32): the first Workflow Task is scheduled in the same request, unless the run starts with a
+    /// back-off.
+    pub(crate) fn new(run: NextRun, context: &mut Context<'_>) -> Self {
+        let NextRun { run_id, started, execution_expires } = run;
+        let backoff = checked_duration(started.first_workflow_task_backoff.as_ref());
+        let run_timeout = checked_duration(started.workflow_run_timeout.as_ref());
+        let mut execution = Self {
+            workflow_id: started.workflow_id.clone(),
+            run_id,
+            execution_time: context.now + backoff,
+            run_expires: after(context.now + backoff, run_timeout),
+            execution_expires,
+            status: WorkflowExecutionStatus::Running,
+            cancel_requested: false,
+            signal_requests: Default::default(),
+            events: Events::default(),
+            first_task_at: after(context.now, backoff),
+            task: None,
+            next_attempt: 1,
+            sticky: None,
+            previous_started_event_id: 0,
+            closing_attempted: false,
+            timers: BTreeMap::new(),
+            activities: BTreeMap::new(),
+            outbox: Vec::new(),
+            started,
+        };
+        let started = execution.started.clone();
+        execution.events.record(context.now, Attributes::WorkflowExecutionStartedEventAttributes(started));
+        execution.wake_worker(context);
+        execution
+    }
+}
+
+/// Facts (server 1.32):
+/// - A Workflow Task has ten seconds by default, two minutes at most, and never more than the run.
+/// - A run has no more time than the execution, and all of it by default.
+/// - A retry policy's gaps are filled in; without a policy the workflow is not tried again.
+pub(crate) fn run_of_request(
+    request: StartWorkflowExecutionRequest,
+    context: &mut Context<'_>,
+) -> Result<NextRun, ServerError> {
+    let workflow_type = request.workflow_type.filter(|workflow_type| !workflow_type.name.is_empty());
+    let task_queue = request.task_queue.filter(|queue| !queue.name.is_empty());
+    if request.workflow_id.is_empty() {
+        return Err(ServerError::InvalidArgument("WorkflowId is not set on request.".into()));
+    }
+    if workflow_type.is_none() {
+        return Err(ServerError::InvalidArgument("WorkflowType is not set on request.".into()));
+    }
+    let Some(task_queue) = task_queue else {
+        return Err(ServerError::InvalidArgument("taskQueue is not set".into()));
+    };
+    if !request.cron_schedule.is_empty() {
+        return Err(ServerError::unsupported("cron schedules"));
+    }
+    let duration_of = |wire, name: &str| {
+        duration(wire).map_err(|error: Negative| ServerError::InvalidArgument(format!("Invalid {name}: {error}")))
+    };
+    let execution_timeout = duration_of(request.workflow_execution_timeout.as_ref(), "WorkflowExecutionTimeout")?;
+    let run_timeout =
+        run_timeout(duration_of(request.workflow_run_timeout.as_ref(), "WorkflowRunTimeout")?, execution_timeout);
+    let task_timeout =
+        task_timeout(duration_of(request.workflow_task_timeout.as_ref(), "WorkflowTaskTimeout")?, run_timeout);
+    let backoff = duration_of(request.workflow_start_delay.as_ref(), "WorkflowStartDelay")?;
+    let retry_policy = request.retry_policy.map(checked_policy).transpose().map_err(ServerError::InvalidArgument)?;
+    let search_attributes = request
+        .search_attributes
+        .map(|attributes| typed_search_attributes(attributes, context.options))
+        .transpose()
+        .map_err(ServerError::InvalidArgument)?;
+    let run_id = context.random.uuid();
+    let execution_expires = after(context.now + backoff, execution_timeout);
+    Ok(NextRun {
+        started: WorkflowExecutionStartedEventAttributes {
+            workflow_type,
+            task_queue: Some(TaskQueue {
+                name: task_queue.name,
+                kind: TaskQueueKind::Normal.into(),
+                normal_name: String::new(),
+            }),
+            input: request.input,
+            workflow_execution_timeout: Some(wire_duration(execution_timeout)),
+            workflow_run_timeout: Some(wire_duration(run_timeout)),
+            workflow_task_timeout: Some(wire_duration(task_timeout)),
+            original_execution_run_id: run_id.clone(),
+            first_execution_run_id: run_id.clone(),
+            identity: request.identity,
+            retry_policy,
+            attempt: 1,
+            workflow_execution_expiration_time: execution_expires.map(timestamp),
+            first_workflow_task_backoff: Some(wire_duration(backoff)),
+            memo: request.memo,
+            search_attributes,
+            header: request.header,
+            workflow_id: request.workflow_id,
+            priority: request.priority,
+            ..WorkflowExecutionStartedEventAttributes::default()
+        },
+        run_id,
+        execution_expires,
+    })
+}
+
+pub(crate) fn run_timeout(requested: Duration, execution_timeout: Duration) -> Duration {
+    match (requested.is_zero(), execution_timeout.is_zero()) {
+        (_, true) => requested,
+        (true, false) => execution_timeout,
+        (false, false) => requested.min(execution_timeout),
+    }
+}
+
+pub(crate) fn task_timeout(requested: Duration, run_timeout: Duration) -> Duration {
+    let timeout = if requested.is_zero() { DEFAULT_TASK_TIMEOUT } else { requested.min(LONGEST_TASK_TIMEOUT) };
+    if run_timeout.is_zero() { timeout } else { timeout.min(run_timeout) }
+}
+
+/// A policy without gaps, or what is wrong with it.
+pub(crate) fn checked_policy(policy: RetryPolicy) -> Result<RetryPolicy, String> {
+    let policy = retry::with_defaults(policy);
+    retry::check(&policy).map(|()| policy)
+}
+
+/// Facts (server 1.32): search attributes must be registered with the namespace; in the history each Payload names its
+/// type in its metadata.
+pub(crate) fn typed_search_attributes(
+    mut attributes: SearchAttributes,
+    options: &ServerOptions,
+) -> Result<SearchAttributes, String> {
+    for (name, payload) in &mut attributes.indexed_fields {
+        let Some(kind) = options.search_attributes.get(name) else {
+            return Err(format!(
+                "Namespace {} has no mapping defined for search attribute {name}",
+                options.namespace
+            ));
+        };
+        payload.metadata.insert("type".into(), kind.clone().into_bytes().into());
+    }
+    Ok(attributes)
+}
+
+const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TASK_TIMEOUT: Duration = Duration::from_secs(120);

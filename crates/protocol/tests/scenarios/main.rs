@@ -1,0 +1,16 @@
+//! The Workflow Task Execution Protocol in scenarios: sequences on which implementations of it have failed, and others.
+//!
+//! Each scenario is text, in the notation that [`notation`] explains. Names such as `h7_…` are ids of `../regressions.md`.
+
+mod activities;
+mod cache;
+mod endings;
+mod events;
+mod history;
+mod nondeterminism;
+mod notation;
+mod queries;
+mod regressions;
+mod replay_flag;
+mod task_life_cycle;
+mod timers;

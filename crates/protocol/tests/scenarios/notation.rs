@@ -1,0 +1,464 @@
+//! Scenarios as text: workflow code, what comes from outside, and all that [`Runs`] makes of it.
+//!
+//! [`check`] takes the code, and a transcript of what comes in (lines that begin with `>`) and what goes out (the lines
+//! below).
+//!
+//! # Histories
+//!
+//! A row of words, an Event each. Ids count from 1, references to earlier Events are filled in.
+//!
+//! | word | Event |
+//! |---|---|
+//! | `WES` | WorkflowExecutionStarted |
+//! | `WTS` `WTSt` `WTC` `WTF` `WTO` | WorkflowTask Scheduled, Started, Completed, Failed, TimedOut |
+//! | `WFT`, `WFT*` | `WTS WTSt WTC`; `WTS WTSt`, the task is open |
+//! | `ATS` `AST` `ATC` `ATF` `ATTO` `ATCR` `ATCd` | ActivityTask Scheduled, Started, Completed, Failed, TimedOut, CancelRequested, Canceled |
+//! | `TS` `TF` `TCd` | Timer Started, Fired, Canceled |
+//! | `SIG` `WECR` | WorkflowExecution Signaled, CancelRequested |
+//! | `WEC` `WEF` `WECd` `WETm` `WETO` `CAN` | WorkflowExecution Completed, Failed, Canceled, Terminated, TimedOut, ContinuedAsNew |
+//! | `OPT` `MRK` `UNKNOWN` | WorkflowExecutionOptionsUpdated, MarkerRecorded, a type that nobody knows |
+//!
+//! In parentheses: which activity or timer (`ATC(2)`; 1 where nothing is said; `TF(@5)` of Event 5), an activity's type
+//! (`ATS(1,charge)`), a Signal's name (`SIG(stop)`; `go` where nothing is said), `WTF(reset)`, `WTSt(suggest)` (continue as
+//! new), `WTC(timewright,0.1.0,7)` (SDK, version, flag), `WES(original run)`, and `ignorable` for what a worker may ignore.
+//!
+//! `|` ends a page; one at the end leaves an empty last page. What stands before `/` does not come with the task: the server
+//! thinks that the worker has it. `#9` goes on at Event 9.
+//!
+//! # Code
+//!
+//! A line for each piece of news: `start`, `signal NAME`, `cancel`, `timer 1`, `activity 1`, `reseed`, `query NAME`. What it
+//! does: `timer 1`, `cancel timer 1`, `activity 1` (with `type=`, `id=`, `wait`, `abandon`), `cancel activity 1`,
+//! `complete`, `fail`, `end cancelled`, `continue as new`, `answer`, `refuse`, `nothing`, `panic`.
+//!
+//! # What comes in
+//!
+//! - `> task HISTORY` (with `?NAME` for a Query, `x2` for the attempt, `started=8` or `previous=3` where the task says other
+//!   than its history), `> query NAME HISTORY`, `> replay HISTORY`. A single capital letter first names the Run.
+//! - `> code waits`, `> server waits`, `> history waits`: does not answer from now on. `> code answers`, `> server takes`,
+//!   `> server refuses`, `> history comes`, `> history fails`: does, now and from now on.
+//! - `> late commands A` (`failure`, `completed`, `history`, `history failure`): an answer that nobody waits for.
+//! - `> evict A`, `> shutdown`, `> cache 1` (before all else), `> show texts`, `> show sdk`, `> hide fetches`.
+
+mod code;
+mod history;
+mod render;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use timewright_proto::Bytes;
+use timewright_proto::command::Command as WireCommand;
+use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::history::HistoryEvent;
+use timewright_protocol::workflow::{
+    Activation, Command, Completion, Cut, Event, EvictionReason, History, HistoryPage, Job, Output, Query, Run, Runs,
+    TaskKind, WorkflowTask,
+};
+
+use code::{Code, failure};
+use history::Recorded;
+use render::Show;
+
+/// Runs `code` against what comes in, and compares all of the transcript.
+#[track_caller]
+pub(crate) fn check(code: &str, transcript: &str) {
+    let expected: Vec<&str> = transcript.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut world = World::new(Code::parse(code));
+    for line in &expected {
+        if let Some(step) = line.strip_prefix('>') {
+            world.step(step.trim());
+        }
+    }
+    world.finish();
+    compare(&world.transcript, &expected);
+}
+
+/// Cuts a history, and compares what comes off.
+#[track_caller]
+pub(crate) fn check_cuts(words: &str, expected: &str) {
+    let recorded = Recorded::parse(words.split_whitespace());
+    let mut history = History::default();
+    history.handle_page(recorded.with_task()).expect("a page without a gap");
+    let mut cuts = Vec::new();
+    loop {
+        match history.cut() {
+            Cut::Task(task) => {
+                let mode = if task.replaying { "replaying" } else { "live" };
+                cuts.push(format!("task {} {mode}", range(&task.events)));
+            }
+            Cut::Record(events) => cuts.push(format!("record {}", range(&events))),
+            Cut::NeedPage(token) => {
+                cuts.push(format!("need {}", name(&token)));
+                history.handle_page(recorded.fetched(&token)).expect("a page without a gap");
+            }
+            Cut::End => break,
+        }
+    }
+    let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    compare(&cuts, &expected);
+}
+
+/// Runs `code` over every way in which the history can be split into pages, without empty pages and with one wherever one
+/// can be, and compares all with the history in one page.
+#[track_caller]
+pub(crate) fn check_every_split(code: &str, words: &str) {
+    let events: Vec<HistoryEvent> = Recorded::parse(words.split_whitespace()).events().cloned().collect();
+    let outcome = |pages: Vec<Vec<HistoryEvent>>| {
+        let mut world = World::new(Code::parse(code));
+        world.show.no_fetches = true;
+        world.task("A", TaskOptions::default(), Recorded::in_pages(pages));
+        world.finish();
+        world.transcript
+    };
+    let expected = outcome(vec![events.clone()]);
+    assert!(expected.iter().any(|line| line.starts_with("complete")), "no activation to compare: {expected:#?}");
+    for split in 0..1_u32 << (events.len() - 1) {
+        let mut pages = vec![Vec::new()];
+        for (index, event) in events.iter().enumerate() {
+            pages.last_mut().expect("a page").push(event.clone());
+            if split >> index & 1 == 1 {
+                pages.push(Vec::new());
+            }
+        }
+        let with_empty_pages = pages.iter().cloned().flat_map(|page| [Vec::new(), page, Vec::new()]).collect();
+        assert_eq!(outcome(pages), expected, "pages {split:b}");
+        assert_eq!(outcome(with_empty_pages), expected, "pages {split:b} with empty ones");
+    }
+}
+
+/// What is sent when a workflow answers its first Workflow Task with these.
+pub(crate) fn wire(commands: Vec<Command>) -> Vec<WireCommand> {
+    let mut run = Run::new();
+    let recorded = Recorded::parse(["WES", "WFT*"]);
+    run.handle_task(WorkflowTask {
+        task_token: "task 1".into(),
+        workflow_id: "order-7".to_owned(),
+        run_id: "A".to_owned(),
+        workflow_type: "order".to_owned(),
+        attempt: 1,
+        previous_started_event_id: 0,
+        history: recorded.with_task(),
+        kind: TaskKind::Progress { started_event_id: 3, queries: Vec::new() },
+    });
+    assert!(matches!(run.poll_output(), Some(Output::Activate(_))));
+    run.handle_commands(commands);
+    match run.poll_output() {
+        Some(Output::CompleteTask(completion)) => completion.commands,
+        other => panic!("these Commands were not taken: {other:?}"),
+    }
+}
+
+fn range(events: &[Event]) -> String {
+    match events {
+        [first, .., last] => format!("{}-{}", first.id, last.id),
+        [only] => only.id.to_string(),
+        [] => "of nothing".to_owned(),
+    }
+}
+
+fn name(token: &Bytes) -> String {
+    match token.is_empty() {
+        true => "the first page".to_owned(),
+        false => String::from_utf8_lossy(token).into_owned(),
+    }
+}
+
+#[track_caller]
+fn compare(actual: &[String], expected: &[&str]) {
+    assert!(actual == expected, "\n  expected:\n{}\n\n  actual:\n{}\n", expected.join("\n"), actual.join("\n"));
+}
+
+/// Everything around [`Runs`]: the server, its histories, user code.
+struct World {
+    runs: Runs,
+    code: Code,
+    show: Show,
+    /// What the server has of each Run.
+    histories: BTreeMap<String, Recorded>,
+    /// What has not been answered because whoever is to answer waits.
+    waiting: Waiting,
+    code_waits: bool,
+    server_waits: bool,
+    history: Fetching,
+    /// How often each task has been answered.
+    answers: BTreeMap<Bytes, u32>,
+    /// Tasks that are replays, which are answered without their token.
+    replays: BTreeMap<String, Vec<Bytes>>,
+    /// Runs whose user code has begun.
+    begun: BTreeSet<String>,
+    /// Whether to say which Run it is.
+    names_runs: bool,
+    transcript: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    activations: Vec<(String, Activation)>,
+    fetches: Vec<(String, Bytes)>,
+    completions: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetching {
+    Comes,
+    Fails,
+    Waits,
+}
+
+#[derive(Debug, Default)]
+struct TaskOptions {
+    queries: Vec<String>,
+    attempt: Option<u32>,
+    started: Option<i64>,
+    previous: Option<i64>,
+    only_query: Option<String>,
+    replay: bool,
+}
+
+impl World {
+    fn new(code: Code) -> Self {
+        Self {
+            runs: Runs::new(100),
+            code,
+            show: Show::default(),
+            histories: BTreeMap::new(),
+            waiting: Waiting::default(),
+            code_waits: false,
+            server_waits: false,
+            history: Fetching::Comes,
+            answers: BTreeMap::new(),
+            replays: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            names_runs: false,
+            transcript: Vec::new(),
+        }
+    }
+
+    /// Does one line of what comes in.
+    fn step(&mut self, step: &str) {
+        self.transcript.push(format!("> {step}"));
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words.as_slice() {
+            ["cache", capacity] => {
+                assert!(self.answers.is_empty(), "the cache comes before all else");
+                self.runs = Runs::new(capacity.parse().expect("a number of Runs"));
+            }
+            ["show", "texts"] => self.show.texts = true,
+            ["show", "sdk"] => self.show.sdk = true,
+            ["hide", "fetches"] => self.show.no_fetches = true,
+            ["task", words @ ..] => self.task_in_words(words, TaskOptions::default()),
+            ["query", name, words @ ..] => {
+                self.task_in_words(words, TaskOptions { only_query: Some((*name).to_owned()), ..Default::default() });
+            }
+            ["replay", words @ ..] => self.task_in_words(words, TaskOptions { replay: true, ..Default::default() }),
+            ["code", "waits"] => self.code_waits = true,
+            ["server", "waits"] => self.server_waits = true,
+            ["history", "waits"] => self.history = Fetching::Waits,
+            ["code", "answers"] => {
+                self.code_waits = false;
+                for (run, activation) in std::mem::take(&mut self.waiting.activations) {
+                    self.run_code(&run, &activation);
+                }
+            }
+            ["server", "takes"] => {
+                self.server_waits = false;
+                for run in std::mem::take(&mut self.waiting.completions) {
+                    self.runs.handle_completed(&run);
+                }
+            }
+            ["server", "refuses"] => {
+                self.server_waits = false;
+                for run in std::mem::take(&mut self.waiting.completions) {
+                    self.runs.handle_eviction(&run, EvictionReason::CompletionNotTaken);
+                }
+            }
+            ["history", outcome @ ("comes" | "fails")] => {
+                self.history = if *outcome == "comes" { Fetching::Comes } else { Fetching::Fails };
+                for (run, token) in std::mem::take(&mut self.waiting.fetches) {
+                    self.fetch(run, token);
+                }
+            }
+            ["late", what @ .., run] => self.late(&what.join(" "), run),
+            ["evict", run] => self.runs.handle_eviction(run, EvictionReason::Requested),
+            ["shutdown"] => self.runs.handle_shutdown(),
+            _ => panic!("{step:?} does not come in in this notation; see notation.rs"),
+        }
+        self.drain();
+    }
+
+    fn task_in_words(&mut self, words: &[&str], mut options: TaskOptions) {
+        let mut run = "A";
+        let mut history = Vec::new();
+        for word in words {
+            let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| panic!("no number in {word:?}"));
+            match word.split_once('=') {
+                Some(("started", id)) => options.started = Some(number(id)),
+                Some(("previous", id)) => options.previous = Some(number(id)),
+                _ if word.len() == 1 && word.chars().all(char::is_uppercase) => {
+                    run = word;
+                    self.names_runs = true;
+                }
+                _ => match word.strip_prefix('?') {
+                    Some(query) => options.queries.push(query.to_owned()),
+                    None => match word.strip_prefix('x') {
+                        Some(attempt) => options.attempt = u32::try_from(number(attempt)).ok(),
+                        None => history.push(*word),
+                    },
+                },
+            }
+        }
+        self.task(run, options, Recorded::parse(history));
+    }
+
+    fn task(&mut self, run: &str, options: TaskOptions, recorded: Recorded) {
+        let task_token = Bytes::from(format!("task {}", self.answers.len() + 1));
+        self.answers.insert(task_token.clone(), 0);
+        let (started, previous) = recorded.started();
+        let query = |name: &String| Query { id: name.clone(), name: name.clone(), ..Query::default() };
+        let kind = match &options.only_query {
+            Some(name) => TaskKind::Query(Query { id: String::new(), ..query(name) }),
+            None if options.replay => {
+                self.replays.entry(run.to_owned()).or_default().push(task_token.clone());
+                TaskKind::Replay
+            }
+            None => TaskKind::Progress {
+                started_event_id: options.started.unwrap_or(started),
+                queries: options.queries.iter().map(query).collect(),
+            },
+        };
+        let task = WorkflowTask {
+            task_token,
+            workflow_id: "order-7".to_owned(),
+            run_id: run.to_owned(),
+            workflow_type: "order".to_owned(),
+            attempt: options.attempt.unwrap_or(1),
+            previous_started_event_id: options.previous.unwrap_or(previous),
+            history: recorded.with_task(),
+            kind,
+        };
+        self.histories.insert(run.to_owned(), recorded);
+        self.runs.handle_task(task);
+        self.drain();
+    }
+
+    fn late(&mut self, what: &str, run: &str) {
+        match what {
+            "commands" => self.runs.handle_commands(run, Vec::new()),
+            "failure" => self.runs.handle_failure(run, WorkflowTaskFailedCause::Unspecified, failure("too late")),
+            "completed" => self.runs.handle_completed(run),
+            "history" => self.runs.handle_history(run, HistoryPage::default()),
+            "history failure" => self.runs.handle_history_failure(run, "too late"),
+            other => panic!("{other:?} cannot be late in this notation"),
+        }
+    }
+
+    /// Does all that is asked for.
+    fn drain(&mut self) {
+        while let Some((run, output)) = self.runs.poll_output() {
+            self.handle(run, output);
+        }
+    }
+
+    fn handle(&mut self, run: String, output: Output) {
+        match output {
+            Output::Activate(activation) => {
+                self.say(&run, self.show.activation(&activation));
+                let initializes = matches!(activation.jobs.first(), Some(Job::Initialize(_)));
+                assert_eq!(initializes, self.begun.insert(run.clone()), "user code begins once, with Initialize");
+                match self.code_waits {
+                    true => self.waiting.activations.push((run, activation)),
+                    false => self.run_code(&run, &activation),
+                }
+            }
+            Output::FetchHistory { next_page_token } => {
+                if !self.show.no_fetches {
+                    self.say(&run, format!("fetch {}", name(&next_page_token)));
+                }
+                self.fetch(run, next_page_token);
+            }
+            Output::CompleteTask(completion) => {
+                let Completion { task_token, .. } = &completion;
+                self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
+                self.answered(task_token);
+                self.confirm(run);
+            }
+            Output::FailTask(failed) => {
+                self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
+                self.answered(&failed.task_token);
+            }
+            Output::RespondQuery { task_token, answer } => {
+                self.say(&run, format!("respond {}: {}", name(&task_token), self.show.answer(&answer)));
+                self.answered(&task_token);
+                self.confirm(run);
+            }
+            Output::FinishReplay => {
+                let task_token = self.replays.get(&run).and_then(|tasks| tasks.first()).expect("a replay").clone();
+                self.say(&run, format!("finish {}", name(&task_token)));
+                self.answered(&task_token);
+            }
+            Output::AbandonTask { task_token, reason } => {
+                self.say(&run, format!("abandon {}: {}", name(&task_token), self.show.abandoned(&reason)));
+                self.answered(&task_token);
+            }
+            Output::Evict { reason } => {
+                self.say(&run, format!("evict: {}", self.show.eviction(reason)));
+                self.begun.remove(&run);
+                self.waiting.activations.retain(|(waiting, _)| *waiting != run);
+                self.waiting.fetches.retain(|(waiting, _)| *waiting != run);
+                self.waiting.completions.retain(|waiting| *waiting != run);
+            }
+            other => panic!("an output that this notation does not know: {other:?}"),
+        }
+    }
+
+    fn run_code(&mut self, run: &str, activation: &Activation) {
+        match self.code.run(activation) {
+            Ok(commands) => self.runs.handle_commands(run, commands),
+            Err(failure) => {
+                self.runs.handle_failure(run, WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure);
+            }
+        }
+    }
+
+    fn fetch(&mut self, run: String, token: Bytes) {
+        match self.history {
+            Fetching::Comes => {
+                let page = self.histories.get(&run).expect("a history").fetched(&token);
+                self.runs.handle_history(&run, page);
+            }
+            Fetching::Fails => self.runs.handle_history_failure(&run, "the server is away"),
+            Fetching::Waits => self.waiting.fetches.push((run, token)),
+        }
+    }
+
+    fn confirm(&mut self, run: String) {
+        match self.server_waits {
+            true => self.waiting.completions.push(run),
+            false => self.runs.handle_completed(&run),
+        }
+    }
+
+    fn answered(&mut self, task_token: &Bytes) {
+        *self.answers.get_mut(task_token).expect("a task of ours") += 1;
+        for replays in self.replays.values_mut() {
+            replays.retain(|replay| replay != task_token);
+        }
+    }
+
+    fn say(&mut self, run: &str, line: String) {
+        match self.names_runs {
+            true => self.transcript.push(format!("{run}: {line}")),
+            false => self.transcript.push(line),
+        }
+    }
+
+    /// What must be true at the end of every scenario.
+    fn finish(&self) {
+        let Waiting { activations, fetches, completions } = &self.waiting;
+        let settled = activations.is_empty() && fetches.is_empty() && completions.is_empty();
+        assert!(settled, "somebody still waits: {:?}", self.waiting);
+        let wrong: Vec<_> = self.answers.iter().filter(|(_, times)| **times != 1).collect();
+        assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
+        self.code.assert_all_used();
+    }
+}

@@ -1,0 +1,34 @@
+//! When the operating system asks the process to end.
+
+/// Ready when the process is asked to end: SIGTERM (or Ctrl-Break) from whoever runs it, Ctrl-C from a person.
+///
+/// ```no_run
+/// # async fn run(worker: timewright::Worker) -> Result<(), timewright::WorkerError> {
+/// worker.run(timewright::shutdown_signal()).await
+/// # }
+/// ```
+pub async fn shutdown_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = terminate.recv() => (),
+                () = interrupted() => (),
+            },
+            Err(error) => {
+                tracing::error!(%error, "SIGTERM cannot be heard; only Ctrl-C ends this process gracefully");
+                interrupted().await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted().await;
+}
+
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(%error, "Ctrl-C cannot be heard");
+        std::future::pending::<()>().await;
+    }
+}

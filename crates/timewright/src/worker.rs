@@ -1,0 +1,110 @@
+//! Several Worker Entities in one process: they start, stop and end together.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+#[cfg(feature = "activity")]
+use timewright_activity_worker::ActivityWorker;
+#[cfg(feature = "workflow")]
+use timewright_workflow_worker::WorkflowWorker;
+
+/// The Worker Entities of a process, of whatever roles, on whatever Task Queues. They share the connection of their
+/// [`Client`](crate::client::Client).
+///
+/// ```no_run
+/// # use timewright::{Worker, activity::ActivityWorker, workflow::WorkflowWorker};
+/// # async fn run(orders: WorkflowWorker, cards: ActivityWorker) -> Result<(), timewright::WorkerError> {
+/// Worker::new().workflows(orders).activities(cards).run(timewright::shutdown_signal()).await
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Worker {
+    #[cfg(feature = "workflow")]
+    workflow_workers: Vec<WorkflowWorker>,
+    #[cfg(feature = "activity")]
+    activity_workers: Vec<ActivityWorker>,
+}
+
+/// Why the Worker Entities of a process ended without being asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// A Workflow Worker.
+    #[cfg(feature = "workflow")]
+    #[error(transparent)]
+    Workflow(#[from] timewright_workflow_worker::WorkerError),
+    /// An Activity Worker.
+    #[cfg(feature = "activity")]
+    #[error(transparent)]
+    Activity(#[from] timewright_activity_worker::WorkerError),
+    /// A worker's own code panicked: a defect of Timewright.
+    #[error("a worker panicked, which is a defect of Timewright: {0}")]
+    Panicked(String),
+}
+
+impl Worker {
+    /// No worker yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a Workflow Worker.
+    #[cfg(feature = "workflow")]
+    pub fn workflows(mut self, worker: WorkflowWorker) -> Self {
+        self.workflow_workers.push(worker);
+        self
+    }
+
+    /// Adds an Activity Worker.
+    #[cfg(feature = "activity")]
+    pub fn activities(mut self, worker: ActivityWorker) -> Self {
+        self.activity_workers.push(worker);
+        self
+    }
+
+    /// Works until `shutdown` is ready, or until one of the workers ends with an error; then all of them stop gracefully.
+    ///
+    /// # Errors
+    /// The first error of a worker.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let (stop, stopped) = watch::channel(false);
+        let mut workers: JoinSet<Result<(), WorkerError>> = JoinSet::new();
+        #[cfg(feature = "workflow")]
+        for worker in self.workflow_workers {
+            let stopped = stopped.clone();
+            workers.spawn(async move { Ok(worker.run(until(stopped)).await?) });
+        }
+        #[cfg(feature = "activity")]
+        for worker in self.activity_workers {
+            let stopped = stopped.clone();
+            workers.spawn(async move { Ok(worker.run(until(stopped)).await?) });
+        }
+        drop(stopped);
+
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut first_error = None;
+        while !workers.is_empty() {
+            tokio::select! {
+                () = &mut shutdown, if !*stop.borrow() => {
+                    stop.send_replace(true);
+                }
+                Some(ended) = workers.join_next() => {
+                    let result = ended.unwrap_or_else(|error| Err(WorkerError::Panicked(error.to_string())));
+                    if let Err(error) = result {
+                        stop.send_replace(true);
+                        first_error.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as any worker does.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

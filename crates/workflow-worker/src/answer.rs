@@ -1,0 +1,341 @@
+//! Carries out what shards ask for: encodes, sends, and says how it went.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use timewright_client::{CallKind, Client, RpcError, Slot};
+use timewright_converter::{CodecError, Failure};
+use timewright_proto::Bytes;
+use timewright_proto::common::{Payloads, WorkflowExecution};
+use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
+use timewright_proto::prost_types;
+use timewright_proto::query::WorkflowQueryResult;
+use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
+use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::{
+    GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+};
+use timewright_protocol::task_queue::ErrorClass;
+use timewright_protocol::workflow::{AbandonReason, Completion, HistoryPage, QueryAnswer, TaskFailure};
+
+use crate::error::task_failure;
+use crate::options::Options;
+use crate::shard::{Action, Input, Request};
+use crate::worker::{OpenTask, payload_bytes};
+
+/// What came of a request.
+pub(crate) struct Outcome {
+    pub(crate) run_id: String,
+    /// What the shard is to be told.
+    pub(crate) input: Option<Input>,
+    /// A task that came with the server's answer; it keeps the slot of the one that was answered.
+    pub(crate) next_task: Option<(PollWorkflowTaskQueueResponse, Slot)>,
+}
+
+pub(crate) struct Answerer {
+    client: Client,
+    task_queue: String,
+    sticky_queue: Option<String>,
+    sticky_schedule_to_start_timeout: Duration,
+    payload_size_limit: Option<usize>,
+    /// The worker shuts down: further tasks of its workflows are for others.
+    sticky_stopped: AtomicBool,
+}
+
+impl Answerer {
+    pub(crate) fn new(client: Client, options: &Options, sticky_queue: Option<String>) -> Self {
+        Self {
+            client,
+            task_queue: options.task_queue.clone(),
+            sticky_queue,
+            sticky_schedule_to_start_timeout: options.sticky_schedule_to_start_timeout,
+            payload_size_limit: options.payload_size_limit,
+            sticky_stopped: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn stop_sticky(&self) {
+        self.sticky_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
+    pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
+        let Request { workflow_id, run_id, action } = request;
+        let mut next_task = None;
+        let input = match action {
+            Action::FetchHistory { next_page_token } => {
+                let page = self.fetch_history(&workflow_id, &run_id, next_page_token).await;
+                Some(Input::History { run_id: run_id.clone(), page })
+            }
+            Action::Complete(completion) => {
+                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                match self.complete(&workflow_id, &run_id, completion, attempt).await {
+                    Ok(response) => {
+                        next_task = response.zip(task.map(|task| task.slot));
+                        Some(Input::Completed { run_id: run_id.clone() })
+                    }
+                    Err(NotTaken) => Some(Input::NotTaken { run_id: run_id.clone() }),
+                }
+            }
+            Action::Fail(failure) => {
+                self.fail(&workflow_id, &run_id, *failure).await;
+                None
+            }
+            Action::RespondQuery { task_token, answer } => {
+                self.respond_query(&workflow_id, &run_id, task_token, answer).await;
+                Some(Input::Completed { run_id: run_id.clone() })
+            }
+            Action::Abandon { reason, .. } => {
+                log_abandoned(&self.task_queue, &workflow_id, &run_id, &reason);
+                None
+            }
+        };
+        Outcome { run_id, input, next_task }
+    }
+
+    /// A codec could not read a task: that task fails, and is tried again.
+    pub(crate) async fn fail_undecodable(&self, response: PollWorkflowTaskQueueResponse, error: &CodecError) {
+        let execution = response.workflow_execution.unwrap_or_default();
+        let message = format!("the Payloads of this Workflow Task could not be decoded: {error}");
+        if response.query.is_some() {
+            let answer = QueryAnswer::Failed(Box::new(self.write(&task_failure("CodecError", message))));
+            self.respond_query(&execution.workflow_id, &execution.run_id, response.task_token, answer).await;
+        } else if response.attempt <= 1 {
+            let failure = self.task_failure(
+                response.task_token,
+                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+                &task_failure("CodecError", message),
+            );
+            self.fail(&execution.workflow_id, &execution.run_id, failure).await;
+        } else {
+            tracing::warn!(workflow_id = execution.workflow_id, attempt = response.attempt, message, "failed again");
+        }
+    }
+
+    async fn fetch_history(&self, workflow_id: &str, run_id: &str, next_page_token: Bytes) -> Result<HistoryPage, String> {
+        let request = GetWorkflowExecutionHistoryRequest {
+            namespace: self.client.namespace().to_owned(),
+            execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: run_id.to_owned() }),
+            next_page_token,
+            ..GetWorkflowExecutionHistoryRequest::default()
+        };
+        // A page is there or is not; nothing is waited for.
+        let request = CallKind::Unary.request(request);
+        let mut response = self
+            .client
+            .workflow_service()
+            .get_workflow_execution_history(request)
+            .await
+            .map_err(|status| RpcError::from(status).to_string())?
+            .into_inner();
+        self.client.data_converter().decode(&mut response).await.map_err(|error| error.to_string())?;
+        Ok(HistoryPage {
+            events: response.history.map(|history| history.events).unwrap_or_default(),
+            next_page_token: response.next_page_token,
+        })
+    }
+
+    async fn complete(
+        &self,
+        workflow_id: &str,
+        run_id: &str,
+        completion: Completion,
+        attempt: u32,
+    ) -> Result<Option<PollWorkflowTaskQueueResponse>, NotTaken> {
+        let task_token = completion.task_token.clone();
+        let fail = |cause, failure: Failure| async move {
+            if attempt <= 1 {
+                let failure = self.task_failure(task_token, cause, &failure);
+                self.fail(workflow_id, run_id, failure).await;
+            } else {
+                tracing::warn!(workflow_id, run_id, attempt, %failure, "the Workflow Task failed again");
+            }
+            Err(NotTaken)
+        };
+        let mut request = self.completion_request(completion);
+        if let Err(error) = self.client.data_converter().encode(&mut request).await {
+            let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
+            let failure = task_failure("CodecError", message);
+            return fail(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure).await;
+        }
+        if let Some(failure) = self.too_large(&mut request) {
+            return fail(WorkflowTaskFailedCause::PayloadsTooLarge, failure).await;
+        }
+        match self.client.workflow_service().respond_workflow_task_completed(request).await {
+            Ok(response) => Ok(response.into_inner().workflow_task.filter(|task| !task.task_token.is_empty())),
+            Err(status) => {
+                let error = RpcError::from(status);
+                if error.class() == ErrorClass::MessageTooLarge {
+                    let message = format!("the answer of this Workflow Task is too large to be sent: {error}");
+                    let failure = task_failure("MessageTooLarge", message);
+                    return fail(WorkflowTaskFailedCause::GrpcMessageTooLarge, failure).await;
+                }
+                // The task timed out, new Events came in the meantime, or nobody answers: the server hands it out again.
+                tracing::debug!(workflow_id, run_id, %error, "the server did not take the answer to a Workflow Task");
+                Err(NotTaken)
+            }
+        }
+    }
+
+    fn completion_request(&self, completion: Completion) -> RespondWorkflowTaskCompletedRequest {
+        let sticky = self.sticky_queue.as_ref().filter(|_| !self.sticky_stopped.load(Ordering::Relaxed));
+        RespondWorkflowTaskCompletedRequest {
+            task_token: completion.task_token,
+            commands: completion.commands,
+            identity: self.client.identity().to_owned(),
+            sticky_attributes: sticky.map(|sticky_queue| StickyExecutionAttributes {
+                worker_task_queue: Some(TaskQueue {
+                    name: sticky_queue.clone(),
+                    kind: TaskQueueKind::Sticky.into(),
+                    normal_name: self.task_queue.clone(),
+                }),
+                schedule_to_start_timeout: prost_types::Duration::try_from(self.sticky_schedule_to_start_timeout).ok(),
+            }),
+            return_new_workflow_task: sticky.is_some(),
+            query_results: completion.query_answers.into_iter().map(|(id, answer)| (id, query_result(answer))).collect(),
+            namespace: self.client.namespace().to_owned(),
+            sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
+                sdk_name: sdk.name,
+                sdk_version: sdk.version,
+                ..WorkflowTaskCompletedMetadata::default()
+            }),
+            ..RespondWorkflowTaskCompletedRequest::default()
+        }
+    }
+
+    /// The first Command whose Payloads the server would refuse, as a failure of the task; Query answers that are too large
+    /// become failed answers.
+    fn too_large(&self, request: &mut RespondWorkflowTaskCompletedRequest) -> Option<Failure> {
+        let limit = self.payload_size_limit?;
+        for result in request.query_results.values_mut() {
+            let bytes = payload_bytes(result);
+            if bytes > limit {
+                let failure = task_failure("PayloadsTooLarge", format!("the answer has {bytes} bytes; {limit} are allowed"));
+                *result = query_result(QueryAnswer::Failed(Box::new(self.write(&failure))));
+            }
+        }
+        request.commands.iter_mut().find_map(|command| {
+            let bytes = payload_bytes(command);
+            (bytes > limit).then(|| {
+                task_failure(
+                    "PayloadsTooLarge",
+                    format!(
+                        "the Payloads of {} have {bytes} bytes; the server allows {limit}. Pass less data, or a reference to it",
+                        command.command_type().as_str_name(),
+                    ),
+                )
+            })
+        })
+    }
+
+    async fn fail(&self, workflow_id: &str, run_id: &str, failed: TaskFailure) {
+        tracing::error!(
+            workflow_id,
+            run_id,
+            task_queue = self.task_queue,
+            cause = failed.cause.as_str_name(),
+            message = failed.failure.message,
+            "a Workflow Task failed; the workflow goes on when a later attempt succeeds"
+        );
+        let mut request = RespondWorkflowTaskFailedRequest {
+            task_token: failed.task_token,
+            cause: failed.cause.into(),
+            failure: Some(failed.failure),
+            identity: self.client.identity().to_owned(),
+            namespace: self.client.namespace().to_owned(),
+            ..RespondWorkflowTaskFailedRequest::default()
+        };
+        if self.client.data_converter().encode(&mut request).await.is_err() {
+            // The codec is what fails: say so without it. Only texts of ours are left.
+            let message = "the failure of this Workflow Task could not be encoded".to_owned();
+            request.failure = Some(self.write(&task_failure("CodecError", message)));
+        }
+        if let Err(status) = self.client.workflow_service().respond_workflow_task_failed(request).await {
+            tracing::debug!(workflow_id, run_id, error = %RpcError::from(status), "the server was not told of the failure");
+        }
+    }
+
+    async fn respond_query(&self, workflow_id: &str, run_id: &str, task_token: Bytes, answer: QueryAnswer) {
+        let mut request = self.query_request(task_token.clone(), answer);
+        let encoded = self.client.data_converter().encode(&mut request).await;
+        let bytes = payload_bytes(&mut request);
+        let refused = match (encoded, self.payload_size_limit) {
+            (Err(error), _) => Some(task_failure("CodecError", format!("the answer could not be encoded: {error}"))),
+            (Ok(()), Some(limit)) if bytes > limit => {
+                Some(task_failure("PayloadsTooLarge", format!("the answer has {bytes} bytes; {limit} are allowed")))
+            }
+            _ => None,
+        };
+        if let Some(failure) = refused {
+            request = self.query_request(task_token.clone(), QueryAnswer::Failed(Box::new(self.write(&failure))));
+        }
+        let mut service = self.client.workflow_service();
+        let Err(status) = service.respond_query_task_completed(request).await else { return };
+        let error = RpcError::from(status);
+        tracing::debug!(workflow_id, run_id, %error, "the server did not take the answer to a Query");
+        if error.class() == ErrorClass::MessageTooLarge {
+            let failure = task_failure("MessageTooLarge", error.to_string());
+            let request = self.query_request(task_token, QueryAnswer::Failed(Box::new(self.write(&failure))));
+            // Whoever asked may have gone; nothing is left to do.
+            let _ = service.respond_query_task_completed(request).await;
+        }
+    }
+
+    fn query_request(&self, task_token: Bytes, answer: QueryAnswer) -> RespondQueryTaskCompletedRequest {
+        let result = query_result(answer);
+        RespondQueryTaskCompletedRequest {
+            task_token,
+            completed_type: result.result_type,
+            query_result: result.answer,
+            error_message: result.error_message,
+            failure: result.failure,
+            namespace: self.client.namespace().to_owned(),
+            ..RespondQueryTaskCompletedRequest::default()
+        }
+    }
+
+    fn task_failure(&self, task_token: Bytes, cause: WorkflowTaskFailedCause, failure: &Failure) -> TaskFailure {
+        TaskFailure { task_token, cause, failure: self.write(failure), nondeterminism: None }
+    }
+
+    fn write(&self, failure: &Failure) -> timewright_proto::failure::Failure {
+        self.client.data_converter().failure_to_proto(failure)
+    }
+}
+
+/// The server did not take the answer to a task, or was not given one.
+struct NotTaken;
+
+fn query_result(answer: QueryAnswer) -> WorkflowQueryResult {
+    match answer {
+        QueryAnswer::Succeeded(payload) => WorkflowQueryResult {
+            result_type: QueryResultType::Answered.into(),
+            answer: Some(Payloads { payloads: payload.into_iter().collect() }),
+            ..WorkflowQueryResult::default()
+        },
+        QueryAnswer::Failed(failure) => WorkflowQueryResult {
+            result_type: QueryResultType::Failed.into(),
+            error_message: failure.message.clone(),
+            failure: Some(*failure),
+            ..WorkflowQueryResult::default()
+        },
+    }
+}
+
+fn log_abandoned(task_queue: &str, workflow_id: &str, run_id: &str, reason: &AbandonReason) {
+    match reason {
+        AbandonReason::FailedAgain { attempt, cause, message } => tracing::warn!(
+            workflow_id,
+            run_id,
+            task_queue,
+            attempt,
+            cause = cause.as_str_name(),
+            message,
+            "a Workflow Task failed again; the server tries it again when it times out"
+        ),
+        AbandonReason::Superseded | AbandonReason::Evicted => {
+            tracing::debug!(workflow_id, run_id, task_queue, ?reason, "a Workflow Task is not answered");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How workflow code fails.
+
+use std::error::Error;
+
+use timewright_converter::{ApplicationFailure, ConversionError, Failure};
+use timewright_protocol::workflow::ContinueAsNew;
+
+/// Why a workflow's `run`, or one of its handlers, did not return a value.
+///
+/// Any error becomes one by `?`. What it means follows from what it is:
+///
+/// | error | means |
+/// |---|---|
+/// | [`ApplicationFailure`], [`Failure`], [`ActivityFailure::Failed`], any other error | the workflow fails with it |
+/// | [`Cancelled`], [`ActivityFailure::Cancelled`] | the workflow ends as cancelled, if somebody asked for that; else it fails |
+/// | [`ConversionError`], [`ActivityFailure::Conversion`] | the Workflow Task fails and is tried again: code or data can be mended |
+/// | [`WorkflowContext::continue_as_new`](crate::WorkflowContext::continue_as_new) | the workflow goes on as a new run |
+///
+/// A panic is no error of the workflow either: it fails the Workflow Task, which is tried again.
+///
+/// ```
+/// use timewright_workflow_worker::{ApplicationFailure, WorkflowError};
+///
+/// fn check(amount: i64) -> Result<(), WorkflowError> {
+///     if amount <= 0 {
+///         return Err(ApplicationFailure::new("nothing to pay").with_type("BadAmount").into());
+///     }
+///     let _: u8 = "12".parse()?; // any error
+///     Ok(())
+/// }
+/// assert!(check(0).is_err());
+/// ```
+///
+/// Like other types that take any error, it is none itself.
+#[derive(Debug)]
+pub struct WorkflowError(pub(crate) Kind);
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Failed(Failure),
+    Cancelled(Failure),
+    /// Fails the task, not the workflow.
+    Task(Failure),
+    ContinueAsNew(Box<ContinueAsNew>),
+}
+
+impl<E: Error + 'static> From<E> for WorkflowError {
+    fn from(error: E) -> Self {
+        let any: &(dyn Error + 'static) = &error;
+        if let Some(failure) = any.downcast_ref::<ActivityFailure>() {
+            return Self(match failure {
+                ActivityFailure::Failed(failure) => Kind::Failed((**failure).clone()),
+                ActivityFailure::Cancelled(failure) => Kind::Cancelled((**failure).clone()),
+                ActivityFailure::Conversion { .. } => Kind::Task(Failure::from_error(&error)),
+            });
+        }
+        if any.is::<ConversionError>() {
+            return Self(Kind::Task(Failure::from_error(&error)));
+        }
+        let failure = Failure::from_error(&error);
+        if any.is::<Cancelled>() || failure.is_cancelled() {
+            return Self(Kind::Cancelled(failure));
+        }
+        Self(Kind::Failed(failure))
+    }
+}
+
+impl WorkflowError {
+    /// The failure that it means, as whoever waits for the workflow sees it; `None` where the workflow continues as new.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.0 {
+            Kind::Failed(failure) | Kind::Cancelled(failure) | Kind::Task(failure) => Some(failure),
+            Kind::ContinueAsNew(_) => None,
+        }
+    }
+}
+
+/// The workflow, or the one operation that was waited for, was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
+pub struct Cancelled {
+    /// Why, in the words of whoever asked; often empty.
+    pub reason: String,
+}
+
+/// Why an activity gave no result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ActivityFailure {
+    /// It failed or timed out, and is not tried again. The failure says which activity it was and why there is no further
+    /// attempt; its cause is what went wrong there.
+    #[error("{0}")]
+    Failed(#[source] Box<Failure>),
+    /// It was cancelled.
+    #[error("{0}")]
+    Cancelled(#[source] Box<Failure>),
+    /// Its arguments could not be written, or its result not be read: this workflow and the activity disagree about types.
+    #[error("activity {activity_type:?}: {error}")]
+    Conversion {
+        /// The activity's type.
+        activity_type: String,
+        /// What was found, and what was expected.
+        #[source]
+        error: ConversionError,
+    },
+}
+
+impl ActivityFailure {
+    /// The failure of the activity itself, without what the workflow knows about it: what user code returned there.
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::ActivityFailure;
+    /// fn is_declined(failure: &ActivityFailure) -> bool {
+    ///     failure.cause().is_some_and(|cause| cause.application_type() == Some("CardDeclined"))
+    /// }
+    /// ```
+    pub fn cause(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) | Self::Cancelled(failure) => failure.cause.as_deref(),
+            Self::Conversion { .. } => None,
+        }
+    }
+}
+
+/// An application failure that the SDK itself makes for a Workflow Task which cannot go on.
+pub(crate) fn task_failure(type_name: &str, message: impl Into<String>) -> Failure {
+    ApplicationFailure::new(message).with_type(type_name).into()
+}

@@ -1,0 +1,302 @@
+//! User code of one Run: takes an Activation, is polled until it can go no further, and answers with Commands.
+//!
+//! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (Signal handlers run
+//! then); after that `run` is polled until a poll neither changes the state nor wakes anything.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
+use timewright_definition::WorkflowDefinition;
+use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
+
+use crate::context::WorkflowContext;
+use crate::error::{Kind, WorkflowError, task_failure};
+use crate::info::WorkflowInfo;
+use crate::mailbox::{Mailbox, SharedMailbox, TimerEnd, wake_all};
+use crate::workflow::{Handlers, Output, Workflow};
+
+/// User code of one Run, whatever its type.
+pub(crate) trait Instance {
+    /// Takes an Activation; `Err` fails the Workflow Task.
+    fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem>;
+}
+
+/// Why a Workflow Task cannot be completed.
+#[derive(Debug)]
+pub(crate) struct TaskProblem {
+    pub(crate) cause: WorkflowTaskFailedCause,
+    pub(crate) failure: Failure,
+}
+
+impl TaskProblem {
+    pub(crate) fn new(failure: Failure) -> Self {
+        Self { cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure }
+    }
+}
+
+/// What all instances of a worker share.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    pub(crate) namespace: String,
+    pub(crate) task_queue: String,
+    pub(crate) converter: DataConverter,
+}
+
+type RunFuture<W> = Pin<Box<dyn Future<Output = Result<Output<W>, WorkflowError>>>>;
+
+/// User code of one Run of workflow `W`.
+struct WorkflowInstance<W: Workflow> {
+    context: WorkflowContext<W>,
+    mailbox: SharedMailbox,
+    handlers: Handlers<W>,
+    /// `None` once it has returned.
+    run: Option<RunFuture<W>>,
+    woken: Arc<Woken>,
+    waker: Waker,
+    /// Signals that nobody handles, by name.
+    unhandled_signals: Vec<String>,
+}
+
+/// Whether something that `run` waits for has become ready.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Starts user code of workflow `W`: the state, and `run` before its first poll.
+pub(crate) fn start<W: Workflow>(
+    environment: &Environment,
+    mut initialize: Box<Initialize>,
+) -> Result<Box<dyn Instance>, TaskProblem> {
+    let arguments = std::mem::take(&mut initialize.arguments);
+    let info = WorkflowInfo::new(&environment.namespace, &environment.task_queue, &mut initialize);
+    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments.clone())
+        .and_then(|for_init| {
+            let for_run = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments)?;
+            Ok((for_init, for_run))
+        })
+        .map_err(|error| {
+            let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+            TaskProblem::new(task_failure("ConversionError", message))
+        })?;
+    let (for_init, for_run) = input;
+    let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
+    let (context, run) = guard("init", || {
+        let state = W::init(&info, &for_init);
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info);
+        let run: RunFuture<W> = Box::pin(W::run(context.clone(), for_run));
+        (context, run)
+    })?;
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    Ok(Box::new(WorkflowInstance {
+        context,
+        mailbox,
+        handlers: Handlers::of_workflow(),
+        run: Some(run),
+        waker: Waker::from(Arc::clone(&woken)),
+        woken,
+        unhandled_signals: Vec::new(),
+    }))
+}
+
+impl<W: Workflow> Instance for WorkflowInstance<W> {
+    fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem> {
+        self.mailbox.borrow_mut().set_moment(&activation);
+        if let [Job::Query(_)] = activation.jobs.as_slice() {
+            // A Query looks; it never lets the workflow go on.
+            return activation.jobs.into_iter().map(|job| self.answer(job)).collect();
+        }
+        for job in activation.jobs {
+            self.take_in(job)?;
+        }
+        let mut commands = Vec::new();
+        let end = self.poll_run()?;
+        commands.extend(self.mailbox.borrow_mut().take_commands());
+        if let Some(result) = end {
+            commands.push(self.end(result)?);
+        }
+        Ok(commands)
+    }
+}
+
+impl<W: Workflow> WorkflowInstance<W> {
+    fn take_in(&mut self, job: Job) -> Result<(), TaskProblem> {
+        let mut mailbox = self.mailbox.borrow_mut();
+        let wakers: Vec<Waker> = match job {
+            Job::FireTimer { sequence } => mailbox.resolve_timer(sequence, TimerEnd::Fired).into_iter().collect(),
+            Job::ResolveActivity { sequence, resolution } => {
+                mailbox.resolve_activity(sequence, resolution).into_iter().collect()
+            }
+            Job::RequestCancellation { reason } => mailbox.cancel_workflow(reason),
+            Job::Signal { name, input, .. } => {
+                drop(mailbox);
+                return self.signal(&name, input);
+            }
+            // `start` took the first; there are no random numbers yet that a seed could be for.
+            Job::Initialize(_) | Job::UpdateRandomSeed { .. } | Job::Query(_) => Vec::new(),
+            other => {
+                let message = format!("this version of the Workflow Worker does not know the job {other:?}");
+                return Err(TaskProblem::new(task_failure("UnknownJob", message)));
+            }
+        };
+        drop(mailbox);
+        wake_all(wakers);
+        Ok(())
+    }
+
+    fn signal(&mut self, name: &str, input: Vec<Payload>) -> Result<(), TaskProblem> {
+        let Some(handler) = self.handlers.signal_handler(name) else {
+            let info = self.context.info();
+            if !self.context.is_replaying() {
+                tracing::warn!(
+                    workflow_type = info.workflow_type,
+                    workflow_id = info.workflow_id,
+                    run_id = info.run_id,
+                    signal = name,
+                    "a signal came that the workflow has no handler for; register one in Workflow::handlers"
+                );
+            }
+            self.unhandled_signals.push(name.to_owned());
+            return Ok(());
+        };
+        let handled = guard(&format!("the handler of signal {name:?}"), || {
+            self.context.state_mut(|state| handler(state, input))
+        })?;
+        handled.map_err(|error| {
+            let info = self.context.info();
+            let message = format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+            TaskProblem::new(task_failure("ConversionError", message))
+        })
+    }
+
+    fn answer(&self, job: Job) -> Result<Command, TaskProblem> {
+        let Job::Query(Query { id, name, input, .. }) = job else {
+            return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
+        };
+        let answer = match self.handlers.query_handler(&name) {
+            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
+                self.context.state(|state| handler(state, input))
+            })
+            .unwrap_or_else(|problem| Err(problem.failure.into())),
+            None => Err(self.unknown_query(&name).into()),
+        };
+        // Whatever a handler asked for beside its answer leads to nothing.
+        let answer = match answer {
+            Ok(payload) => QueryAnswer::Succeeded(Some(payload)),
+            Err(error) => QueryAnswer::Failed(Box::new(self.write(error.failure()))),
+        };
+        Ok(Command::AnswerQuery { id, answer })
+    }
+
+    fn unknown_query(&self, name: &str) -> Failure {
+        let info = self.context.info();
+        task_failure(
+            "UnknownQuery",
+            format!(
+                "workflow {:?} (id {:?}) has no handler for query {name:?}; it has {:?}",
+                info.workflow_type,
+                info.workflow_id,
+                self.handlers.query_names(),
+            ),
+        )
+    }
+
+    /// Polls `run` to its fixed point; gives what it returned, if it did.
+    fn poll_run(&mut self) -> Result<Option<Result<Output<W>, WorkflowError>>, TaskProblem> {
+        let Some(run) = &mut self.run else { return Ok(None) };
+        loop {
+            self.woken.0.store(false, Ordering::Release);
+            let mut task = Context::from_waker(&self.waker);
+            match guard("run", || run.as_mut().poll(&mut task))? {
+                Poll::Ready(result) => {
+                    self.run = None;
+                    return Ok(Some(result));
+                }
+                Poll::Pending if self.woken.0.load(Ordering::Acquire) => (),
+                Poll::Pending => return Ok(None),
+            }
+        }
+    }
+
+    /// The Command with which the workflow ends.
+    fn end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
+        if !self.unhandled_signals.is_empty() && !self.context.is_replaying() {
+            let info = self.context.info();
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                signals = ?self.unhandled_signals,
+                "the workflow ended without having handled these signals"
+            );
+        }
+        let error = match result {
+            Ok(output) => match output.to_payload() {
+                Ok(payload) => return Ok(Command::CompleteWorkflow { result: Some(payload) }),
+                Err(error) => error.into(),
+            },
+            Err(error) => error,
+        };
+        let was_cancelled = self.mailbox.borrow().cancellation().is_some();
+        match error.0 {
+            Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
+            Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),
+            Kind::Failed(failure) | Kind::Cancelled(failure) => {
+                Ok(Command::FailWorkflow { failure: Box::new(self.write(Some(&failure))) })
+            }
+            Kind::Task(failure) => Err(TaskProblem::new(failure)),
+        }
+    }
+
+    fn write(&self, failure: Option<&Failure>) -> timewright_proto::failure::Failure {
+        let continues = task_failure("ContinueAsNew", "a query handler cannot continue the workflow as new");
+        self.mailbox.borrow().converter().failure_to_proto(failure.unwrap_or(&continues))
+    }
+}
+
+impl<W: Workflow> Drop for WorkflowInstance<W> {
+    /// Handlers first, then `run`, then the state; what their destructors ask for leads to nothing, and what panics is kept
+    /// in.
+    fn drop(&mut self) {
+        if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
+            mailbox.make_inert();
+        }
+        let run = self.run.take();
+        let info = self.context.info();
+        if guard("a destructor", || drop(run)).is_err() {
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                "a destructor of workflow code panicked while the workflow left the cache"
+            );
+        }
+    }
+}
+
+/// Calls user code; a panic becomes a problem of the Workflow Task.
+fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        TaskProblem::new(task_failure("Panic", format!("{what} panicked: {}", panic_message(&*panic))))
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(a panic without a message)")
+}

@@ -1,0 +1,153 @@
+//! How a Workflow Worker is set up.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timewright_client::Client;
+
+use crate::registry::Registry;
+use crate::worker::WorkflowWorker;
+use crate::workflow::Workflow;
+
+/// Sets a [`WorkflowWorker`] up: [`WorkflowWorker::builder`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct WorkflowWorkerBuilder {
+    pub(crate) client: Client,
+    pub(crate) registry: Registry,
+    pub(crate) options: Options,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) task_queue: String,
+    pub(crate) concurrent_workflow_tasks: usize,
+    pub(crate) open_polls: usize,
+    pub(crate) cached_workflows: usize,
+    pub(crate) threads: usize,
+    pub(crate) sticky_schedule_to_start_timeout: Duration,
+    pub(crate) graceful_shutdown_timeout: Duration,
+    pub(crate) payload_size_limit: Option<usize>,
+}
+
+/// A Workflow Worker that cannot work. The application's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Nothing to do.
+    #[error("the Workflow Worker on task queue {task_queue:?} has no workflows; register one with `workflow::<W>()`")]
+    NoWorkflows {
+        /// Its Task Queue.
+        task_queue: String,
+    },
+    /// Two workflows of one type.
+    #[error("workflow type {workflow_type:?} is registered twice with the worker on task queue {task_queue:?}")]
+    RegisteredTwice {
+        /// The type.
+        workflow_type: String,
+        /// The worker's Task Queue.
+        task_queue: String,
+    },
+    /// A name is needed.
+    #[error("a Workflow Worker needs the name of a task queue")]
+    NoTaskQueue,
+    /// Numbers that do not go together.
+    #[error("the Workflow Worker on task queue {task_queue:?}: {problem}")]
+    Numbers {
+        /// Its Task Queue.
+        task_queue: String,
+        /// Which, and what would do.
+        problem: String,
+    },
+}
+
+impl WorkflowWorkerBuilder {
+    pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            client,
+            registry: Registry::default(),
+            options: Options {
+                task_queue,
+                concurrent_workflow_tasks: 100,
+                open_polls: 5,
+                cached_workflows: 1000,
+                threads,
+                sticky_schedule_to_start_timeout: Duration::from_secs(10),
+                graceful_shutdown_timeout: Duration::from_secs(30),
+                payload_size_limit: Some(2 * 1024 * 1024),
+            },
+        }
+    }
+
+    /// Executes workflow `W`.
+    pub fn workflow<W: Workflow>(mut self) -> Self {
+        self.registry.add::<W>();
+        self
+    }
+
+    /// How many Workflow Tasks are executed at the same time. Default: 100.
+    pub fn concurrent_workflow_tasks(mut self, count: usize) -> Self {
+        self.options.concurrent_workflow_tasks = count;
+        self
+    }
+
+    /// How many polls are open at the same time, on the Task Queue and on the worker's sticky queue together. Default: 5.
+    pub fn open_polls(mut self, count: usize) -> Self {
+        self.options.open_polls = count;
+        self
+    }
+
+    /// How many workflows stay in memory between their tasks, so that their history needs no replay. 0 replays each task
+    /// from the beginning: slow, and a good test of determinism. Default: 1000.
+    /// <https://docs.temporal.io/sticky-execution>
+    pub fn cached_workflows(mut self, count: usize) -> Self {
+        self.options.cached_workflows = count;
+        self
+    }
+
+    /// On how many threads workflow code runs. Default: as many as there are cores.
+    pub fn threads(mut self, count: usize) -> Self {
+        self.options.threads = count.max(1);
+        self
+    }
+
+    /// After this time the server gives a task of a cached workflow to any worker. Default: 10 s.
+    pub fn sticky_schedule_to_start_timeout(mut self, timeout: Duration) -> Self {
+        self.options.sticky_schedule_to_start_timeout = timeout;
+        self
+    }
+
+    /// How long a shutdown waits for tasks that are being executed. Default: 30 s.
+    pub fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.options.graceful_shutdown_timeout = timeout;
+        self
+    }
+
+    /// The most bytes that the Payloads of one Command, or one Query's answer, may have. More fails the Workflow Task, which
+    /// is tried again, instead of letting the server end the workflow. `None` leaves it to the server. Default: 2 MiB, which
+    /// is the server's own default.
+    pub fn payload_size_limit(mut self, limit: Option<usize>) -> Self {
+        self.options.payload_size_limit = limit;
+        self
+    }
+
+    /// Checks what was set.
+    ///
+    /// # Errors
+    /// When the worker could not work.
+    pub fn build(self) -> Result<WorkflowWorker, BuildError> {
+        let task_queue = self.options.task_queue.clone();
+        if task_queue.is_empty() {
+            return Err(BuildError::NoTaskQueue);
+        }
+        if self.registry.is_empty() {
+            return Err(BuildError::NoWorkflows { task_queue });
+        }
+        if let Some(workflow_type) = self.registry.twice() {
+            return Err(BuildError::RegisteredTwice { workflow_type: workflow_type.to_owned(), task_queue });
+        }
+        WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
+    }
+}

@@ -1,0 +1,171 @@
+//! Goes through recorded histories with today's code.
+
+use std::sync::Arc;
+
+use timewright_client::Client;
+use timewright_converter::{CodecError, DataConverter};
+use timewright_proto::Bytes;
+use timewright_proto::history::History;
+
+use timewright_protocol::workflow::{HistoryPage, Nondeterminism, Output, Runs, TaskKind, WorkflowTask};
+
+use crate::instance::Environment;
+use crate::registry::Registry;
+use crate::shard::UserCode;
+use crate::workflow::Workflow;
+
+/// Goes through recorded histories with today's code, without a server: the test that a change of a workflow's code is
+/// compatible with the workflows that run.
+///
+/// ```
+/// # use timewright_definition::WorkflowDefinition;
+/// # use timewright_workflow_worker::{Replayer, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+/// # struct Order; impl WorkflowDefinition for Order { const NAME: &'static str = "order"; type Input = (); type Output = (); }
+/// # struct OrderWorkflow;
+/// # impl Workflow for OrderWorkflow {
+/// #     type Definition = Order;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self }
+/// #     async fn run(_: WorkflowContext<Self>, _: ()) -> Result<(), WorkflowError> { Ok(()) }
+/// # }
+/// # async fn check(history: timewright_proto::history::History) -> Result<(), timewright_workflow_worker::ReplayError> {
+/// let replayer = Replayer::new().workflow::<OrderWorkflow>();
+/// replayer.replay("order-7", history).await
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Replayer {
+    registry: Registry,
+    converter: DataConverter,
+}
+
+/// Why a history cannot be gone through.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The code does not do what the history says.
+    #[error("workflow {workflow_id:?}: {disagreement}")]
+    Nondeterminism {
+        /// The workflow.
+        workflow_id: String,
+        /// Both sides.
+        disagreement: Box<Nondeterminism>,
+    },
+    /// The code failed in a way that fails a Workflow Task: a panic, an unknown type, something that cannot be decoded; or
+    /// the history is damaged.
+    #[error("workflow {workflow_id:?}: {message}")]
+    TaskFailed {
+        /// The workflow.
+        workflow_id: String,
+        /// What happened.
+        message: String,
+    },
+    /// A codec could not read the history's Payloads.
+    #[error("workflow {workflow_id:?}: {error}")]
+    Codec {
+        /// The workflow.
+        workflow_id: String,
+        /// What the codec said.
+        #[source]
+        error: CodecError,
+    },
+}
+
+impl Replayer {
+    /// A replayer that knows no workflow yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a workflow's implementation.
+    #[must_use]
+    pub fn workflow<W: Workflow>(mut self) -> Self {
+        self.registry.add::<W>();
+        self
+    }
+
+    /// Reads Payloads with this Data Converter. Default: [`DataConverter::default`].
+    #[must_use]
+    pub fn data_converter(mut self, converter: DataConverter) -> Self {
+        self.converter = converter;
+        self
+    }
+
+    /// Goes through a history. A history of a workflow that still runs is as good as one of a workflow that has ended.
+    ///
+    /// # Errors
+    /// When the code disagrees with the history, fails, or the history is damaged.
+    pub async fn replay(&self, workflow_id: &str, mut history: History) -> Result<(), ReplayError> {
+        let failed = |error| ReplayError::Codec { workflow_id: workflow_id.to_owned(), error };
+        self.converter.decode(&mut history).await.map_err(failed)?;
+        self.go_through(workflow_id, history)
+    }
+
+    /// Fetches a workflow's history from the server and goes through it; `run_id` names a run other than the latest.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay); and when the history cannot be fetched.
+    pub async fn replay_from_server(
+        &self,
+        client: &Client,
+        workflow_id: &str,
+        run_id: Option<&str>,
+    ) -> Result<(), ReplayError> {
+        let failed = |message| ReplayError::TaskFailed { workflow_id: workflow_id.to_owned(), message };
+        let handle = client.workflow_handle_untyped(workflow_id, run_id.map(str::to_owned));
+        // The client has decoded the Payloads.
+        let history = handle.history().await.map_err(|error| failed(error.to_string()))?;
+        self.go_through(workflow_id, history)
+    }
+
+    fn go_through(&self, workflow_id: &str, history: History) -> Result<(), ReplayError> {
+        let environment = Environment {
+            namespace: "replay".to_owned(),
+            task_queue: task_queue(&history),
+            converter: self.converter.clone(),
+        };
+        let mut code = UserCode::new(Arc::new(self.registry.clone()), environment);
+        let mut runs = Runs::new(0);
+        runs.handle_task(WorkflowTask {
+            task_token: "replay".into(),
+            workflow_id: workflow_id.to_owned(),
+            run_id: "replay".to_owned(),
+            workflow_type: String::new(),
+            attempt: 1,
+            previous_started_event_id: 0,
+            history: HistoryPage { events: history.events, next_page_token: Bytes::new() },
+            kind: TaskKind::Replay,
+        });
+        let failed = |message| ReplayError::TaskFailed { workflow_id: workflow_id.to_owned(), message };
+        while let Some((run_id, output)) = runs.poll_output() {
+            match output {
+                Output::Activate(activation) => match code.activate(&run_id, activation) {
+                    Ok(commands) => runs.handle_commands(&run_id, commands),
+                    Err(problem) => return Err(failed(problem.failure.to_string())),
+                },
+                Output::FailTask(failure) => {
+                    return Err(match failure.nondeterminism {
+                        Some(disagreement) => {
+                            ReplayError::Nondeterminism { workflow_id: workflow_id.to_owned(), disagreement }
+                        }
+                        None => failed(failure.failure.message),
+                    });
+                }
+                Output::FetchHistory { .. } => return Err(failed("the history has no events".to_owned())),
+                Output::FinishReplay => return Ok(()),
+                _ => (),
+            }
+        }
+        Err(failed("the history could not be gone through to its end".to_owned()))
+    }
+}
+
+/// The Task Queue that the workflow was started on.
+fn task_queue(history: &History) -> String {
+    use timewright_proto::history::history_event::Attributes;
+    match history.events.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
+            started.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}

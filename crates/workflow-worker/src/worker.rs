@@ -1,0 +1,432 @@
+//! The way of a Workflow Task, from top to bottom:
+//!
+//! ```text
+//!   poll ─▶ decode ─▶ shard (state machines, user code) ─▶ Commands ─▶ encode ─▶ complete
+//! ```
+//!
+//! One loop owns the open tasks. It hands tasks to shards, which are plain threads, and carries out what they ask for, each
+//! request as a tokio task of its own, so that no codec and no slow server holds anything else up.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
+use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::workflow_service::{
+    PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
+};
+use timewright_proto::{Bytes, CollectPayloads, Message};
+use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::workflow::WorkflowTask;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::answer::{Answerer, Outcome};
+use crate::instance::Environment;
+use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
+use crate::registry::Registry;
+use crate::shard::{Action, Input, Request, Shard};
+
+/// How long open polls may take to come back once the server has been told about the shutdown, where it sends them back;
+/// and where it does not, so that there is nothing to wait for but a task which is on its way.
+const POLL_DRAIN: Duration = Duration::from_secs(10);
+const POLL_DRAIN_OF_OLD_SERVERS: Duration = Duration::from_millis(500);
+
+/// Executes the Workflow Tasks of one Task Queue.
+///
+/// <https://docs.temporal.io/workers>
+///
+/// ```no_run
+/// # use timewright_client::{Client, ClientOptions};
+/// # use timewright_definition::WorkflowDefinition;
+/// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker};
+/// # struct Order; impl WorkflowDefinition for Order { const NAME: &'static str = "order"; type Input = (); type Output = (); }
+/// # struct OrderWorkflow;
+/// # impl Workflow for OrderWorkflow {
+/// #     type Definition = Order;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self }
+/// #     async fn run(_: WorkflowContext<Self>, _: ()) -> Result<(), WorkflowError> { Ok(()) }
+/// # }
+/// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::connect(ClientOptions::new("http://127.0.0.1:7233")).await?;
+/// let worker = WorkflowWorker::builder(client, "orders").workflow::<OrderWorkflow>().build()?;
+/// worker.run(std::future::pending()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct WorkflowWorker {
+    client: Client,
+    registry: Arc<Registry>,
+    options: Options,
+    poller: Poller,
+}
+
+/// Why a Workflow Worker stopped, or did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The namespace cannot be worked in.
+    #[error("the Workflow Worker on task queue {task_queue:?} did not start: {error}")]
+    Namespace {
+        /// Its Task Queue.
+        task_queue: String,
+        /// What the server said.
+        #[source]
+        error: CheckNamespaceError,
+    },
+    /// Polls failed for too long, with an error that waiting does not cure.
+    #[error("the Workflow Worker on task queue {task_queue:?} stopped: {error}")]
+    Poll {
+        /// Its Task Queue.
+        task_queue: String,
+        /// What the server said, and for how long.
+        #[source]
+        error: PollError,
+    },
+    /// The operating system has no more threads.
+    #[error("the Workflow Worker on task queue {task_queue:?} could not start a thread: {error}")]
+    Thread {
+        /// Its Task Queue.
+        task_queue: String,
+        /// What the system said.
+        #[source]
+        error: std::io::Error,
+    },
+}
+
+impl WorkflowWorker {
+    /// Sets a worker up that executes the Workflow Tasks of `task_queue`.
+    pub fn builder(client: Client, task_queue: impl Into<String>) -> WorkflowWorkerBuilder {
+        WorkflowWorkerBuilder::new(client, task_queue.into())
+    }
+
+    pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
+        let polls = PollerOptions::new(options.concurrent_workflow_tasks)
+            .behavior(PollerBehavior::Fixed { maximum: options.open_polls })
+            .sticky(options.cached_workflows > 0)
+            .jitter_seed(timewright_client::jitter_seed());
+        let poller = Poller::new(polls)
+            .map_err(|error| BuildError::Numbers { task_queue: options.task_queue.clone(), problem: error.to_string() })?;
+        Ok(Self { client, registry, options, poller })
+    }
+
+    /// The Task Queue.
+    #[must_use]
+    pub fn task_queue(&self) -> &str {
+        &self.options.task_queue
+    }
+
+    /// Works until `shutdown` is ready; then takes no new tasks, answers those that it has, and returns.
+    ///
+    /// # Errors
+    /// When it cannot start, or polls fail for good. Whatever happens to single tasks is no error of the worker's.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let task_queue = self.options.task_queue.clone();
+        let namespace = self
+            .client
+            .check_namespace()
+            .await
+            .map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
+
+        let key = timewright_client::random_id();
+        let sticky_queue = (self.options.cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
+        let (outbox, requests) = unbounded_channel();
+        let shards = self.start_shards(&outbox).map_err(|error| WorkerError::Thread { task_queue, error })?;
+        let source = Source {
+            client: self.client.clone(),
+            task_queue: self.options.task_queue.clone(),
+            sticky_queue: sticky_queue.clone(),
+            key: key.clone(),
+        };
+        tracing::info!(
+            task_queue = self.options.task_queue,
+            workflows = ?self.registry.names(),
+            identity = self.client.identity(),
+            "the Workflow Worker is polling"
+        );
+        let worker = Running {
+            answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, sticky_queue.clone())),
+            tasks: TaskPoller::start(source, self.poller),
+            open: BTreeMap::new(),
+            in_flight: JoinSet::new(),
+            requests,
+            shards,
+            client: self.client,
+            options: self.options,
+            sticky_queue,
+            key,
+            polling: true,
+            poll_drain: match namespace.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown {
+                true => POLL_DRAIN,
+                false => POLL_DRAIN_OF_OLD_SERVERS,
+            },
+            deadline: None,
+            failure: None,
+        };
+        worker.run(shutdown).await
+    }
+
+    fn start_shards(&self, outbox: &tokio::sync::mpsc::UnboundedSender<Request>) -> std::io::Result<Vec<Shard>> {
+        let threads = self.options.threads;
+        let environment = Environment {
+            namespace: self.client.namespace().to_owned(),
+            task_queue: self.options.task_queue.clone(),
+            converter: self.client.data_converter().clone(),
+        };
+        (0..threads)
+            .map(|index| {
+                // Room for all, shared out; at least one each where there is a cache at all.
+                let cached_runs = self.options.cached_workflows.div_ceil(threads);
+                let name = format!("workflow-{index}");
+                Shard::spawn(name, Arc::clone(&self.registry), environment.clone(), cached_runs, outbox.clone())
+            })
+            .collect()
+    }
+}
+
+/// Asks the server for Workflow Tasks.
+struct Source {
+    client: Client,
+    task_queue: String,
+    sticky_queue: Option<String>,
+    key: String,
+}
+
+impl TaskSource for Source {
+    type Task = PollWorkflowTaskQueueResponse;
+
+    async fn poll(&self, queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+        let task_queue = match (queue, &self.sticky_queue) {
+            (QueueKind::Sticky, Some(sticky_queue)) => TaskQueue {
+                name: sticky_queue.clone(),
+                kind: TaskQueueKind::Sticky.into(),
+                normal_name: self.task_queue.clone(),
+            },
+            _ => TaskQueue {
+                name: self.task_queue.clone(),
+                kind: TaskQueueKind::Normal.into(),
+                normal_name: String::new(),
+            },
+        };
+        let request = PollWorkflowTaskQueueRequest {
+            namespace: self.client.namespace().to_owned(),
+            task_queue: Some(task_queue),
+            identity: self.client.identity().to_owned(),
+            worker_instance_key: self.key.clone(),
+            ..PollWorkflowTaskQueueRequest::default()
+        };
+        let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
+        Ok((!response.task_token.is_empty()).then_some(response))
+    }
+
+    fn describe(&self, queue: QueueKind) -> String {
+        match queue {
+            QueueKind::Normal => format!("Workflow Tasks on task queue {:?}", self.task_queue),
+            QueueKind::Sticky => format!("Workflow Tasks of cached workflows on task queue {:?}", self.task_queue),
+        }
+    }
+}
+
+/// A task that has not been answered.
+pub(crate) struct OpenTask {
+    /// Free again when it is dropped.
+    pub(crate) slot: Slot,
+    pub(crate) attempt: u32,
+}
+
+/// What a tokio task that carried something out found.
+enum Done {
+    /// A task, decoded.
+    Task { response: Box<PollWorkflowTaskQueueResponse>, slot: Slot },
+    /// A request of a shard.
+    Answered(Outcome),
+    /// Nothing to do about it.
+    Nothing,
+}
+
+struct Running {
+    client: Client,
+    options: Options,
+    answerer: Arc<Answerer>,
+    tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
+    open: BTreeMap<Bytes, OpenTask>,
+    in_flight: JoinSet<Done>,
+    requests: UnboundedReceiver<Request>,
+    shards: Vec<Shard>,
+    sticky_queue: Option<String>,
+    key: String,
+    /// Tasks may still come.
+    polling: bool,
+    poll_drain: Duration,
+    /// When the shutdown gives up waiting; `None` while there is no shutdown.
+    deadline: Option<Instant>,
+    failure: Option<PollError>,
+}
+
+impl Running {
+    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let mut shutdown = pin!(shutdown);
+        while self.polling || !self.open.is_empty() || !self.in_flight.is_empty() {
+            let deadline = self.deadline.unwrap_or_else(Instant::now);
+            tokio::select! {
+                () = &mut shutdown, if self.deadline.is_none() => self.start_shutdown(),
+                next = self.tasks.next(), if self.polling => match next {
+                    Some(Ok((response, slot))) => self.decode(response, slot),
+                    Some(Err(error)) => {
+                        tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
+                        self.failure = Some(error);
+                        if self.deadline.is_none() {
+                            self.start_shutdown();
+                        }
+                    }
+                    None => self.polling = false,
+                },
+                Some(request) = self.requests.recv() => self.carry_out(request),
+                Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => match done {
+                    Ok(Done::Task { response, slot }) => self.hand_to_shard(*response, slot),
+                    Ok(Done::Answered(outcome)) => self.take_outcome(outcome),
+                    Ok(Done::Nothing) => (),
+                    Err(error) => tracing::error!(%error, "a task of the Workflow Worker itself failed"),
+                },
+                () = sleep_until(deadline), if self.deadline.is_some() => {
+                    self.give_up();
+                    break;
+                }
+            }
+        }
+        self.stop()
+    }
+
+    /// Tells the server first, so that it sends nothing to polls that nobody waits for any more; open polls come back.
+    fn start_shutdown(&mut self) {
+        tracing::info!(task_queue = self.options.task_queue, open_tasks = self.open.len(), "the Workflow Worker shuts down");
+        self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
+        self.answerer.stop_sticky();
+        let request = ShutdownWorkerRequest {
+            namespace: self.client.namespace().to_owned(),
+            sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),
+            identity: self.client.identity().to_owned(),
+            reason: "graceful shutdown".to_owned(),
+            worker_instance_key: self.key.clone(),
+            task_queue: self.options.task_queue.clone(),
+            task_queue_types: vec![TaskQueueType::Workflow.into()],
+            ..ShutdownWorkerRequest::default()
+        };
+        let client = self.client.clone();
+        self.in_flight.spawn(async move {
+            // Best effort: without it, tasks in the sticky queue wait for their timeout.
+            if let Err(error) = client.workflow_service().shutdown_worker(request).await {
+                tracing::debug!(%error, "the server was not told about the shutdown");
+            }
+            Done::Nothing
+        });
+        self.tasks.shutdown(self.poll_drain);
+    }
+
+    /// Decodes the task's Payloads, beside everything else.
+    fn decode(&mut self, mut response: PollWorkflowTaskQueueResponse, slot: Slot) {
+        let converter = self.client.data_converter();
+        if !converter.has_codecs() {
+            self.hand_to_shard(response, slot);
+            return;
+        }
+        let converter = converter.clone();
+        let answerer = Arc::clone(&self.answerer);
+        self.in_flight.spawn(async move {
+            match converter.decode(&mut response).await {
+                Ok(()) => Done::Task { response: Box::new(response), slot },
+                Err(error) => {
+                    answerer.fail_undecodable(response, &error).await;
+                    Done::Nothing
+                }
+            }
+        });
+    }
+
+    fn hand_to_shard(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+        match WorkflowTask::from_poll(response) {
+            Ok(Some(task)) => {
+                self.open.insert(task.task_token.clone(), OpenTask { slot, attempt: task.attempt });
+                let run_id = task.run_id.clone();
+                self.tell_shard(&run_id, Input::Task(Box::new(task)));
+            }
+            Ok(None) => (),
+            Err(error) => tracing::error!(task_queue = self.options.task_queue, %error, "a damaged Workflow Task"),
+        }
+    }
+
+    /// The same Run always lives on the same shard.
+    fn tell_shard(&mut self, run_id: &str, input: Input) {
+        let mut hasher = DefaultHasher::new();
+        run_id.hash(&mut hasher);
+        let shards = self.shards.len() as u64;
+        let index = usize::try_from(hasher.finish() % shards).unwrap_or(0);
+        if !self.shards[index].send(input) {
+            tracing::error!(run_id, "a thread of the Workflow Worker has died; this is a defect of it");
+        }
+    }
+
+    /// Does what a shard asks for, beside everything else. Its task is closed when that is done.
+    fn carry_out(&mut self, request: Request) {
+        let token = match &request.action {
+            Action::FetchHistory { .. } => None,
+            Action::Complete(completion) => Some(&completion.task_token),
+            Action::Fail(failure) => Some(&failure.task_token),
+            Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
+        };
+        let task = token.and_then(|token| self.open.remove(token));
+        let answerer = Arc::clone(&self.answerer);
+        self.in_flight.spawn(async move { Done::Answered(answerer.carry_out(request, task).await) });
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) {
+        if let Some(input) = outcome.input {
+            self.tell_shard(&outcome.run_id, input);
+        }
+        if let Some((response, slot)) = outcome.next_task {
+            self.decode(response, slot);
+        }
+    }
+
+    fn give_up(&mut self) {
+        tracing::warn!(
+            task_queue = self.options.task_queue,
+            open_tasks = self.open.len(),
+            timeout = ?self.options.graceful_shutdown_timeout,
+            "the Workflow Worker stops although Workflow Tasks are open; the server hands them out again"
+        );
+    }
+
+    fn stop(self) -> Result<(), WorkerError> {
+        // A thread whose user code does not come back cannot be joined; it ends with the process.
+        if self.open.is_empty() {
+            self.shards.into_iter().for_each(Shard::join);
+        }
+        tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
+        match self.failure {
+            Some(error) => Err(WorkerError::Poll { task_queue: self.options.task_queue, error }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The bytes of all Payloads in a message.
+pub(crate) fn payload_bytes(message: &mut impl CollectPayloads) -> usize {
+    use timewright_proto::PayloadSlot;
+    let mut slots = Vec::new();
+    message.collect_payloads(&mut slots);
+    slots
+        .iter()
+        .map(|slot| match slot {
+            PayloadSlot::One(payload) => payload.encoded_len(),
+            PayloadSlot::Many(payloads) => payloads.iter().map(Message::encoded_len).sum(),
+        })
+        .sum()
+}

