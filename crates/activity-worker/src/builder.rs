@@ -34,7 +34,9 @@ pub struct ActivityWorkerBuilder {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// Two activities have the same name.
-    #[error("activity `{name}` is registered twice on the worker of Task Queue `{task_queue}`; remove or rename one of them")]
+    #[error(
+        "activity `{name}` is registered twice on the worker of Task Queue `{task_queue}`; remove or rename one of them"
+    )]
     DuplicateActivity {
         /// The name.
         name: String,
@@ -48,7 +50,9 @@ pub enum BuildError {
         task_queue: String,
     },
     /// The Task Queue has no name.
-    #[error("the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on")]
+    #[error(
+        "the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on"
+    )]
     NoTaskQueue,
     /// There are too few slots or polls to do anything.
     #[error("the worker of Task Queue `{task_queue}` cannot poll: {problem}")]

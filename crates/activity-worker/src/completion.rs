@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{Client, RpcError};
 use timewright_converter::{
-    ApplicationFailure, CodecError, DataConverter, DefaultFailureConverter, Failure, FailureConverter, FailureKind, Payload,
+    ApplicationFailure, CodecError, DataConverter, DefaultFailureConverter, Failure, FailureConverter, FailureKind,
+    Payload,
 };
 use timewright_proto::common::Payloads;
 use timewright_proto::workflow_service::{
@@ -244,7 +245,10 @@ fn shorten_into(failure: &mut Failure, original: Failure) {
         return;
     };
     if let FailureKind::Application {
-        non_retryable: outer_non_retryable, next_retry_delay: outer_delay, category: outer_category, ..
+        non_retryable: outer_non_retryable,
+        next_retry_delay: outer_delay,
+        category: outer_category,
+        ..
     } = &mut failure.kind
     {
         (*outer_non_retryable, *outer_delay, *outer_category) = (non_retryable, next_retry_delay, category);

@@ -141,7 +141,10 @@ mod tests {
             Ok(())
         });
         assert_eq!(failure.application_type(), Some("ParseIntError"));
-        assert_eq!(of(|| Err(ApplicationFailure::new("no").with_type("Refused").into())).application_type(), Some("Refused"));
+        assert_eq!(
+            of(|| Err(ApplicationFailure::new("no").with_type("Refused").into())).application_type(),
+            Some("Refused")
+        );
         assert_eq!(of(|| Err(ActivityError::from_boxed("no"))).message, "no");
     }
 

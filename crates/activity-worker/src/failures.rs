@@ -5,8 +5,8 @@ use std::any::Any;
 use timewright_converter::{
     ApplicationFailure, CodecError, ConversionError, DefaultFailureConverter, Failure, FailureConverter,
 };
-use timewright_protocol::activity::{ActivityOutcome, InvalidActivityTask};
 use timewright_proto::failure as proto;
+use timewright_protocol::activity::{ActivityOutcome, InvalidActivityTask};
 use tower::BoxError;
 
 /// As it stands in an [`ActivityOutcome`]: readable by layers, before the user's Failure Converter.
@@ -72,9 +72,10 @@ pub(crate) fn invalid_task(error: &InvalidActivityTask) -> ApplicationFailure {
 /// What the attempt has to say is more than the server takes. Retryable, since nothing is lost yet that another attempt, with
 /// less to say, could not bring.
 pub(crate) fn too_large(activity_type: &str, what: &str, size: Option<usize>, limit: usize) -> ApplicationFailure {
-    let size = size.map_or_else(|| "is larger than the server takes".to_owned(), |size| {
-        format!("has {size} bytes, but the server takes at most {limit}")
-    });
+    let size = size.map_or_else(
+        || "is larger than the server takes".to_owned(),
+        |size| format!("has {size} bytes, but the server takes at most {limit}"),
+    );
     ApplicationFailure::new(format!(
         "{what} of activity `{activity_type}` {size}. Store the data elsewhere, and pass a reference to it"
     ))

@@ -63,6 +63,6 @@ pub use context::{ActivityContext, HeartbeatError};
 pub use error::ActivityError;
 pub use service::{ActivityRequest, ActivityService};
 pub use timewright_protocol::activity::{
-    ActivityInfo, ActivityOutcome, CancelReason, LocalTimeout, Priority, RetryPolicy, WorkflowOrigin,
+    ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,
 };
 pub use worker::{ActivityWorker, WorkerError};

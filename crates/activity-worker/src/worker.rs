@@ -208,9 +208,13 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 enum Phase {
     Running,
     /// It shuts down, and activities go on.
-    Grace { until: Instant },
+    Grace {
+        until: Instant,
+    },
     /// It shuts down, and activities have been cancelled.
-    Cancelling { next_log: Instant },
+    Cancelling {
+        next_log: Instant,
+    },
 }
 
 impl Phase {

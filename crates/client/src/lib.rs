@@ -12,6 +12,8 @@ mod client;
 mod connect;
 mod description;
 mod error_details;
+#[cfg(test)]
+mod fake_server;
 mod handle;
 mod history;
 mod options;

@@ -119,4 +119,4 @@ impl fmt::Debug for StackLayer {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

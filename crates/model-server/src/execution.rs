@@ -147,9 +147,9 @@ pub(crate) enum Deadline {
     Timers,
     ActivityTimeouts,
     ActivityRetries,
-    WorkflowTask,
     Execution,
     Run,
+    WorkflowTask,
 }
 
 /// A time-out of zero is none.

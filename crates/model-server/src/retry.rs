@@ -6,13 +6,13 @@ use timewright_proto::common::RetryPolicy;
 use timewright_proto::enums::{RetryState, TimeoutType};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::prost_types;
 
 use crate::time::{Time, checked_duration, duration, wire_duration};
 
 /// Fills in what a policy does not say: one second at first, doubled each time, a hundred times the first at most, without
 /// end. Facts (server 1.32).
 pub(crate) fn with_defaults(mut policy: RetryPolicy) -> RetryPolicy {
-    let is_zero = |wire: Option<_>| duration(wire) == Ok(Duration::ZERO);
     if is_zero(policy.initial_interval.as_ref()) {
         policy.initial_interval = Some(wire_duration(Duration::from_secs(1)));
     }
@@ -96,6 +96,10 @@ fn requested_delay(failure: &Failure) -> Option<Duration> {
         }
         _ => None,
     }
+}
+
+fn is_zero(wire: Option<&prost_types::Duration>) -> bool {
+    duration(wire) == Ok(Duration::ZERO)
 }
 
 fn policy_interval(policy: &RetryPolicy, attempt: i32) -> Duration {

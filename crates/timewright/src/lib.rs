@@ -28,3 +28,8 @@ pub use timewright_proto as proto;
 #[cfg(feature = "workflow")]
 pub use timewright_workflow_worker as workflow;
 pub use worker::{Worker, WorkerError};
+
+/// The code of README.md compiles.
+#[cfg(all(doctest, feature = "activity", feature = "workflow"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

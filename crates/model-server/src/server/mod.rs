@@ -181,7 +181,8 @@ impl Server {
             Effect::DispatchActivity { scheduled_event_id } => self.dispatch_activity(run_id, scheduled_event_id),
             Effect::StartRun(next) => {
                 let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-                self.add_run(Execution::new(*next, &mut context));
+                let run = Execution::new(*next, &mut context);
+                self.add_run(run);
             }
             Effect::ReleaseQueries => self.release_queries(run_id),
         }

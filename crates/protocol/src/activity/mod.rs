@@ -25,4 +25,6 @@ pub use attempt::{Attempt, AttemptOptions, AttemptOutput, HeartbeatAnswer};
 pub use cancellation::{CancelReason, LocalTimeout};
 pub use heartbeat::Heartbeat;
 pub use outcome::{ActivityOutcome, Completion};
-pub use task::{ActivityInfo, ActivityTask, InvalidActivityTask, Priority, RetryPolicy, TaskProblem, WorkflowOrigin};
+pub use task::{
+    ActivityInfo, ActivityPriority, ActivityRetryPolicy, ActivityTask, InvalidActivityTask, TaskProblem, WorkflowOrigin,
+};

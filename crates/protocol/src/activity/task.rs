@@ -55,9 +55,9 @@ pub struct ActivityInfo {
     /// How long the server waits for the next heartbeat.
     pub heartbeat_timeout: Option<Duration>,
     /// Whether and when another attempt follows a failure; `None`: none does.
-    pub retry_policy: Option<RetryPolicy>,
+    pub retry_policy: Option<ActivityRetryPolicy>,
     /// Before which others it is executed.
-    pub priority: Priority,
+    pub priority: ActivityPriority,
 }
 
 /// The workflow that asked for an activity.
@@ -73,7 +73,7 @@ pub struct WorkflowOrigin {
 
 /// Whether and when another attempt follows a failure. <https://docs.temporal.io/encyclopedia/retry-policies>
 #[derive(Clone, Debug, PartialEq)]
-pub struct RetryPolicy {
+pub struct ActivityRetryPolicy {
     /// The time between the first failure and the second attempt.
     pub initial_interval: Duration,
     /// By what each further interval is longer than the one before.
@@ -88,7 +88,7 @@ pub struct RetryPolicy {
 
 /// Before which other tasks of its queue one is executed. <https://docs.temporal.io/develop/task-queue-priority-fairness>
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Priority {
+pub struct ActivityPriority {
     /// 1 is the most urgent; `None` leaves it to the server.
     pub priority_key: Option<u32>,
     /// Tasks of different keys get their turns; `None`: all such share one.
@@ -190,9 +190,9 @@ fn checked(
     })
 }
 
-fn retry_policy(policy: common::RetryPolicy) -> Result<RetryPolicy, TaskProblem> {
+fn retry_policy(policy: common::RetryPolicy) -> Result<ActivityRetryPolicy, TaskProblem> {
     const FIRST: &str = "retry_policy.initial_interval";
-    Ok(RetryPolicy {
+    Ok(ActivityRetryPolicy {
         initial_interval: duration(FIRST, policy.initial_interval)?.unwrap_or_default(),
         backoff_coefficient: policy.backoff_coefficient,
         maximum_interval: duration("retry_policy.maximum_interval", policy.maximum_interval)?,
@@ -201,8 +201,8 @@ fn retry_policy(policy: common::RetryPolicy) -> Result<RetryPolicy, TaskProblem>
     })
 }
 
-fn priority(priority: common::Priority) -> Priority {
-    Priority {
+fn priority(priority: common::Priority) -> ActivityPriority {
+    ActivityPriority {
         priority_key: positive(priority.priority_key),
         fairness_key: non_empty(priority.fairness_key),
         fairness_weight: Some(priority.fairness_weight).filter(|weight| *weight > 0.0),
@@ -285,7 +285,10 @@ mod tests {
         let ActivityTask { info, heartbeat_details, .. } = task(response());
         assert_eq!((info.attempt, info.namespace.as_str(), info.task_queue.as_str()), (2, "orders", "queue"));
         assert_eq!(info.started_time.duration_since(SystemTime::UNIX_EPOCH).unwrap(), Duration::new(1_700_000_000, 5));
-        assert_eq!((info.heartbeat_timeout, info.retry_policy, info.priority), (None, None, Priority::default()));
+        assert_eq!(
+            (info.heartbeat_timeout, info.retry_policy, info.priority),
+            (None, None, ActivityPriority::default())
+        );
         assert_eq!(heartbeat_details, None);
 
         let zero = Some(prost_types::Duration::default());

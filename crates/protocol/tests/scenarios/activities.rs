@@ -15,8 +15,8 @@ fn a1_a_cancelled_activity_that_also_completes() {
          signal go: cancel activity 1, timer 1",
         "> task WES WFT ATS SIG WFT ATCR TS AST ATC WFT*
          3 replaying: Initialize
-         9 replaying: Signal go
-         9 replaying: ResolveActivity 1 cancelled
+         8 replaying: Signal go
+         8 replaying: ResolveActivity 1 cancelled
          complete task 1: nothing",
     );
 }
@@ -29,9 +29,9 @@ fn a2_a_cancelled_activity_that_also_times_out() {
          timer 1: complete",
         "> task WES WFT ATS SIG(a) WFT ATCR TS AST ATTO WTS SIG(b) WTSt WTO TF WFT*
          3 replaying: Initialize
-         9 replaying: Signal a
-         9 replaying: ResolveActivity 1 cancelled
-         21 live: Signal b; FireTimer 1
+         8 replaying: Signal a
+         8 replaying: ResolveActivity 1 cancelled
+         20 live: Signal b; FireTimer 1
          complete task 1: CompleteWorkflowExecution
          evict: closed",
     );
@@ -98,7 +98,7 @@ fn a4_an_abandoned_activity_is_cancelled_at_once_and_the_server_is_not_told() {
 #[test]
 fn a5_what_comes_of_an_abandoned_activity_is_ignored() {
     for outcome in ["AST ATC", "AST ATF", "AST ATTO", "ATTO", "AST ATCd"] {
-        let fired = 12 + outcome.split(' ').count();
+        let fired = 13 + outcome.split(' ').count();
         check(
             "start: activity 1 abandon
              signal go: cancel activity 1, timer 1

@@ -10,7 +10,7 @@ use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
 
 use super::{Attempt, AttemptOptions, AttemptOutput, HeartbeatAnswer};
-use crate::activity::{ActivityInfo, ActivityOutcome, CancelReason, Completion, LocalTimeout, Priority};
+use crate::activity::{ActivityInfo, ActivityOutcome, ActivityPriority, CancelReason, Completion, LocalTimeout};
 
 /// Runs a script of `<milliseconds> <what happens>` lines and expects it back with what there was to do. Times at which the
 /// attempt itself wanted to act appear as lines of their own, `<milliseconds> time`.
@@ -155,7 +155,7 @@ fn info(start_to_close: u64, heartbeat_timeout: u64) -> ActivityInfo {
         start_to_close_timeout: timeout(start_to_close),
         heartbeat_timeout: timeout(heartbeat_timeout),
         retry_policy: None,
-        priority: Priority::default(),
+        priority: ActivityPriority::default(),
     }
 }
 

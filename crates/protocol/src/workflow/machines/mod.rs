@@ -336,8 +336,7 @@ impl Machines {
 
     /// Takes an Event that is the record of a Command: it must be the Command which has waited longest.
     pub(crate) fn handle_record(&mut self, event: &Event) -> Result<(), Box<Nondeterminism>> {
-        let agrees = self.queue.front().is_some_and(|queued| queued.what.is_recorded_by(&event.kind));
-        let Some(queued) = self.queue.pop_front().filter(|_| agrees) else {
+        let Some(queued) = self.queue.pop_front_if(|queued| queued.what.is_recorded_by(&event.kind)) else {
             let recorded = Recorded::Command(event.kind.describe());
             return Err(self.nondeterminism(event.id, recorded, self.next_issued()));
         };
@@ -385,11 +384,12 @@ impl Machines {
             (Some(Key::Activity(sequence)), EventKind::ActivityTaskStarted { .. }) => {
                 self.activity_event(sequence, activity::Input::Started).map(|_| ())
             }
+            (Some(Key::Timer(sequence)), _) => Err(ProtocolError { state: format!("event {named} is timer {sequence}") }),
             (Some(Key::Activity(sequence)), EventKind::TimerFired { .. }) => {
                 Err(ProtocolError { state: format!("event {named} is activity {sequence}") })
             }
             (Some(Key::Activity(sequence)), kind) => self.resolve_activity(sequence, kind, jobs),
-            (Some(Key::Timer(_) | Key::Recorded) | None, _) => Err(unknown()),
+            (Some(Key::Recorded) | None, _) => Err(unknown()),
         };
         handled.map_err(|error| self.unexpected(&event, error))
     }

@@ -1,0 +1,657 @@
+//! Conversations with a real Temporal Server, held with the model instead.
+//!
+//! `scenarios/*.txt` hold them: a line at the margin is what is asked, the indented lines below it are what a real server
+//! (1.32.0) answered, with ids replaced by names. `## ` begins another scenario. The model must answer the same.
+//!
+//! | line | meaning |
+//! |--|--|
+//! | `start [attempts=2] [initial=1s] [run-timeout=1s] …` | starts the workflow `w` |
+//! | `signal NAME`, `cancel`, `terminate`, `query NAME`, `await NAME` | what clients do; `await` shows the Query's answer |
+//! | `sticky-worker` | a worker polls the sticky queue, and gets nothing |
+//! | `poll [sticky] [as=NAME]` | polls for a Workflow Task |
+//! | `complete [sticky] [new] [force] [answer=X]: COMMAND; …` | answers the task; `new`: wants the next one back |
+//! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
+//! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
+//! | `advance 1s` | time passes |
+//! | `history [run-1]` | what is new in the history since it was shown |
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use timewright_model_server::{QueryId, Server, ServerError, ServerOptions, history_lines};
+use timewright_proto::Bytes;
+use timewright_proto::command::command::Attributes;
+use timewright_proto::command::{
+    CancelTimerCommandAttributes, CancelWorkflowExecutionCommandAttributes, Command,
+    CompleteWorkflowExecutionCommandAttributes, ContinueAsNewWorkflowExecutionCommandAttributes,
+    FailWorkflowExecutionCommandAttributes, ModifyWorkflowPropertiesCommandAttributes, RecordMarkerCommandAttributes,
+    RequestCancelActivityTaskCommandAttributes, ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes,
+    UpsertWorkflowSearchAttributesCommandAttributes,
+};
+use timewright_proto::common::{
+    ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
+};
+use timewright_proto::enums::{
+    CommandType, QueryResultType, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+};
+use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::failure::{ApplicationFailureInfo, Failure};
+use timewright_proto::prost_types;
+use timewright_proto::query::{WorkflowQuery, WorkflowQueryResult};
+use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
+use timewright_proto::workflow_service::{
+    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+    PollWorkflowTaskQueueResponse, QueryWorkflowRequest, RecordActivityTaskHeartbeatRequest,
+    RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+};
+
+#[test]
+fn workflow_tasks() {
+    check("workflow_task.txt");
+}
+
+#[test]
+fn sticky_queues() {
+    check("sticky.txt");
+}
+
+#[test]
+fn timers() {
+    check("timer.txt");
+}
+
+#[test]
+fn activities() {
+    check("activity.txt");
+}
+
+#[test]
+fn ends_of_runs() {
+    check("close.txt");
+}
+
+#[test]
+fn recorded_commands() {
+    check("record.txt");
+}
+
+#[test]
+fn queries() {
+    check("query.txt");
+}
+
+/// Holds all conversations of a file with the model, and compares.
+fn check(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(file);
+    let recorded = std::fs::read_to_string(path).unwrap();
+    let mut differences = String::new();
+    let mut count = 0;
+    for scenario in recorded.split("\n## ").skip(1) {
+        let mut conversation = Conversation::default();
+        let mut answered = Vec::new();
+        for line in scenario.lines().filter(|line| !line.starts_with("  ")) {
+            answered.push(line.to_owned());
+            if answered.len() > 1 && !line.is_empty() {
+                answered.extend(conversation.ask(line).into_iter().map(|answer| format!("  {answer}")));
+            }
+        }
+        let expected: Vec<&str> = scenario.lines().collect();
+        count += 1;
+        if answered != expected {
+            let different = answered.iter().zip(&expected).position(|(answer, line)| answer != line);
+            let different = different.unwrap_or(answered.len().min(expected.len()));
+            let line = |line: Option<&str>| line.unwrap_or("(nothing)").to_owned();
+            writeln!(
+                differences,
+                "\n## {}\n  server: {}\n  model:  {}\n{}",
+                expected[0],
+                line(expected.get(different).copied()),
+                line(answered.get(different).map(String::as_str)),
+                answered.join("\n")
+            )
+            .unwrap();
+        }
+    }
+    assert!(count > 3, "{file} holds {count} scenarios only");
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// A client, a workflow worker and an activity worker, in one.
+struct Conversation {
+    server: Server,
+    tasks: BTreeMap<String, PollWorkflowTaskQueueResponse>,
+    activities: BTreeMap<String, Bytes>,
+    /// Activity Tasks that were polled before somebody asked for them.
+    fetched: BTreeMap<String, (Bytes, String)>,
+    queries: BTreeMap<String, Result<QueryId, ServerError>>,
+    runs: Vec<String>,
+    /// Histories as they were shown last.
+    shown: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        let mut options = ServerOptions::default();
+        options.search_attributes.insert("ModelServerKeyword".into(), "Keyword".into());
+        Self {
+            server: Server::new(options),
+            tasks: BTreeMap::new(),
+            activities: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            runs: Vec::new(),
+            shown: BTreeMap::new(),
+        }
+    }
+}
+
+/// A line's words.
+struct Words<'a> {
+    verb: &'a str,
+    /// Those without `=`.
+    plain: Vec<&'a str>,
+    /// Those with.
+    options: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn of(line: &'a str) -> Self {
+        let mut words = line.split_whitespace();
+        let verb = words.next().unwrap_or_default();
+        let (options, plain): (Vec<_>, Vec<_>) = words.partition(|word| word.contains('='));
+        Self { verb, plain, options: options.iter().filter_map(|option| option.split_once('=')).collect() }
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.plain.contains(&word)
+    }
+
+    fn first(&self) -> &'a str {
+        self.plain.first().copied().unwrap_or_default()
+    }
+
+    fn option(&self, key: &str) -> Option<&'a str> {
+        self.options.get(key).copied()
+    }
+
+    fn duration(&self, key: &str) -> Option<prost_types::Duration> {
+        self.option(key).map(wire_duration)
+    }
+}
+
+impl Conversation {
+    fn ask(&mut self, line: &str) -> Vec<String> {
+        let (head, commands) = line.split_once(':').unwrap_or((line, ""));
+        let answer = match self.do_it(&Words::of(head), commands) {
+            Ok(lines) => lines,
+            Err(error) => vec![error.to_string()],
+        };
+        answer.into_iter().map(|line| self.with_names(line)).collect()
+    }
+
+    fn do_it(&mut self, words: &Words<'_>, commands: &str) -> Result<Vec<String>, ServerError> {
+        let identity = "client".to_owned();
+        let workflow_execution = Some(self.execution(""));
+        match words.verb {
+            "start" => return self.start(words),
+            "signal" => self.server.signal(SignalWorkflowExecutionRequest {
+                workflow_execution,
+                signal_name: words.first().into(),
+                input: payloads("s"),
+                identity,
+                request_id: words.option("request").unwrap_or_default().into(),
+                ..Default::default()
+            })?,
+            "cancel" => self.server.request_cancel(RequestCancelWorkflowExecutionRequest {
+                workflow_execution,
+                reason: "why".into(),
+                identity,
+                ..Default::default()
+            })?,
+            "terminate" => self.server.terminate(TerminateWorkflowExecutionRequest {
+                workflow_execution,
+                reason: "stop".into(),
+                identity,
+                ..Default::default()
+            })?,
+            "query" => {
+                let query = Some(WorkflowQuery { query_type: words.first().into(), ..Default::default() });
+                let id =
+                    self.server.query(QueryWorkflowRequest { execution: workflow_execution, query, ..Default::default() });
+                self.queries.insert(words.first().into(), id);
+            }
+            "await" => {
+                let id = self.queries[words.first()].clone()?;
+                let answer = self.server.query_answer(id).expect("an answer").clone()?;
+                return Ok(vec![format!("answer {}", payloads_text(answer.query_result.as_ref()))]);
+            }
+            "sticky-worker" => {
+                assert_eq!(self.poll(&Words::of("poll sticky")), ["nothing"]);
+            }
+            "poll" => return Ok(self.poll(words)),
+            "complete" => return self.complete(words, commands),
+            "fail-task" => {
+                let cause = words.option("cause").unwrap_or("workflow-worker-unhandled-failure");
+                let cause = format!("WORKFLOW_TASK_FAILED_CAUSE_{}", upper_case(cause));
+                self.server.handle_workflow_task_failed(RespondWorkflowTaskFailedRequest {
+                    task_token: self.task(words).task_token.clone(),
+                    cause: WorkflowTaskFailedCause::from_str_name(&cause).expect("a cause").into(),
+                    failure: Some(failure("boom")),
+                    identity: "worker".into(),
+                    ..Default::default()
+                })?;
+            }
+            "answer" => {
+                let failed = words.has("failed");
+                let result_type = if failed { QueryResultType::Failed } else { QueryResultType::Answered };
+                self.server.handle_query_task_completed(RespondQueryTaskCompletedRequest {
+                    task_token: self.task(words).task_token.clone(),
+                    completed_type: result_type.into(),
+                    query_result: payloads(words.first()),
+                    error_message: if failed { words.first().into() } else { String::new() },
+                    ..Default::default()
+                })?;
+            }
+            "advance" => {
+                let time = self.server.now() + duration(words.first());
+                self.server.handle_timeout(time);
+            }
+            "history" => return Ok(self.history(words.first())),
+            _ => return self.activity(words),
+        }
+        Ok(Vec::new())
+    }
+
+    fn start(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
+        let policy = words.option("policy").unwrap_or("unspecified");
+        let policy = format!("WORKFLOW_ID_REUSE_POLICY_{}", upper_case(policy));
+        let retry_policy = (words.option("attempts").is_some() || words.option("initial").is_some()).then(|| {
+            RetryPolicy {
+                maximum_attempts: words.option("attempts").map_or(0, |attempts| attempts.parse().unwrap()),
+                initial_interval: words.duration("initial"),
+                ..Default::default()
+            }
+        });
+        let started = self.server.start_workflow(StartWorkflowExecutionRequest {
+            workflow_id: "w".into(),
+            workflow_type: Some(WorkflowType { name: "W".into() }),
+            task_queue: task_queue("normal", TaskQueueKind::Normal),
+            input: payloads("in"),
+            identity: "client".into(),
+            workflow_run_timeout: words.duration("run-timeout"),
+            workflow_execution_timeout: words.duration("execution-timeout"),
+            workflow_task_timeout: words.duration("task-timeout"),
+            workflow_start_delay: words.duration("delay"),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::from_str_name(&policy).expect("a policy").into(),
+            retry_policy,
+            ..Default::default()
+        })?;
+        self.runs.push(started.run_id.clone());
+        Ok(vec![started.run_id])
+    }
+
+    fn poll(&mut self, words: &Words<'_>) -> Vec<String> {
+        let task_queue = if words.has("sticky") {
+            task_queue("sticky", TaskQueueKind::Sticky)
+        } else {
+            task_queue("normal", TaskQueueKind::Normal)
+        };
+        let request = PollWorkflowTaskQueueRequest { task_queue, identity: "worker".into(), ..Default::default() };
+        let Some(task) = self.server.poll_workflow_task(&request) else { return vec!["nothing".into()] };
+        let text = task_text(&task);
+        self.tasks.insert(words.option("as").unwrap_or("task").into(), task);
+        vec![text]
+    }
+
+    fn complete(&mut self, words: &Words<'_>, commands: &str) -> Result<Vec<String>, ServerError> {
+        let task = self.task(words);
+        let answers = words.option("answer").into_iter().flat_map(|answer| {
+            let result = WorkflowQueryResult {
+                result_type: QueryResultType::Answered.into(),
+                answer: payloads(answer),
+                ..Default::default()
+            };
+            task.queries.keys().map(move |key| (key.clone(), result.clone()))
+        });
+        let request = RespondWorkflowTaskCompletedRequest {
+            task_token: task.task_token.clone(),
+            identity: "worker".into(),
+            commands: commands.split(';').map(str::trim).filter(|text| !text.is_empty()).map(command).collect(),
+            query_results: answers.collect(),
+            sticky_attributes: words.has("sticky").then(|| StickyExecutionAttributes {
+                worker_task_queue: task_queue("sticky", TaskQueueKind::Sticky),
+                schedule_to_start_timeout: Some(wire_duration(words.option("schedule-to-start").unwrap_or("10s"))),
+            }),
+            return_new_workflow_task: words.has("new"),
+            force_create_new_workflow_task: words.has("force"),
+            ..Default::default()
+        };
+        let Some(next) = self.server.handle_workflow_task_completed(request)?.workflow_task else {
+            return Ok(Vec::new());
+        };
+        let text = task_text(&next);
+        self.tasks.insert("task".into(), next);
+        Ok(vec![format!("new {text}")])
+    }
+
+    fn activity(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
+        let identity = "activity-worker".to_owned();
+        if words.verb == "poll-activity" {
+            return Ok(vec![self.poll_activity(words.first())]);
+        }
+        let task_token = self.activities[words.first()].clone();
+        match words.verb {
+            "complete-activity" => {
+                let result = payloads("r");
+                let completed = RespondActivityTaskCompletedRequest { task_token, result, identity, ..Default::default() };
+                self.server.handle_activity_task_completed(completed)?;
+            }
+            "fail-activity" => {
+                let mut failure = failure("oops");
+                if let Some(FailureInfo::ApplicationFailureInfo(info)) = &mut failure.failure_info {
+                    info.non_retryable = words.has("non-retryable");
+                    info.next_retry_delay = words.duration("delay");
+                }
+                let failure = Some(failure);
+                let failed = RespondActivityTaskFailedRequest { task_token, failure, identity, ..Default::default() };
+                self.server.handle_activity_task_failed(failed)?;
+            }
+            "cancel-activity-task" => {
+                let details = payloads("bye");
+                let cancelled = RespondActivityTaskCanceledRequest { task_token, details, identity, ..Default::default() };
+                self.server.handle_activity_task_canceled(cancelled)?;
+            }
+            "heartbeat" => {
+                let details = payloads("beat");
+                let beat = RecordActivityTaskHeartbeatRequest { task_token, details, identity, ..Default::default() };
+                let answer = self.server.handle_activity_task_heartbeat(beat)?;
+                return Ok(vec![format!("cancel-requested={}", answer.cancel_requested)]);
+            }
+            verb => panic!("what is {verb:?}?"),
+        }
+        Ok(Vec::new())
+    }
+
+    /// Polls until the activity comes; time passes as needed, as it does for a real poll.
+    fn poll_activity(&mut self, id: &str) -> String {
+        let request = PollActivityTaskQueueRequest {
+            task_queue: task_queue("activities", TaskQueueKind::Normal),
+            identity: "activity-worker".into(),
+            ..Default::default()
+        };
+        let mut waited = Duration::ZERO;
+        loop {
+            while let Some(task) = self.server.poll_activity_task(&request) {
+                let mut text = format!(
+                    "activity {} type={} attempt={}",
+                    task.activity_id,
+                    task.activity_type.unwrap_or_default().name,
+                    task.attempt
+                );
+                if task.heartbeat_details.is_some() {
+                    write!(text, " heartbeat={}", payloads_text(task.heartbeat_details.as_ref())).unwrap();
+                }
+                self.fetched.insert(task.activity_id, (task.task_token, text));
+            }
+            if let Some((token, text)) = self.fetched.remove(id) {
+                self.activities.insert(id.into(), token);
+                return text;
+            }
+            let next = self.server.poll_timeout().filter(|_| !id.is_empty());
+            let Some(next) = next.filter(|_| waited < Duration::from_secs(70)) else { return "nothing".into() };
+            waited += next - self.server.now();
+            self.server.handle_timeout(next);
+        }
+    }
+
+    fn history(&mut self, run: &str) -> Vec<String> {
+        let run_id = match run.strip_prefix("run-") {
+            Some(number) => self.runs[number.parse::<usize>().unwrap() - 1].clone(),
+            None => String::new(),
+        };
+        let execution = Some(self.execution(&run_id));
+        let page = self
+            .server
+            .history_page(&GetWorkflowExecutionHistoryRequest { execution, ..Default::default() })
+            .expect("the workflow was started");
+        let events = page.history.unwrap_or_default().events;
+        let lines = history_lines(&events);
+        // The first line names the run.
+        let shown = self.shown.insert(lines[0].clone(), lines.clone()).unwrap_or_default();
+        let known = lines.iter().zip(&shown).take_while(|(line, shown)| line == shown).count();
+        lines[known..].to_vec()
+    }
+
+    fn task(&self, words: &Words<'_>) -> &PollWorkflowTaskQueueResponse {
+        &self.tasks[words.option("as").unwrap_or("task")]
+    }
+
+    fn execution(&self, run_id: &str) -> WorkflowExecution {
+        WorkflowExecution { workflow_id: "w".into(), run_id: run_id.into() }
+    }
+
+    /// Replaces Run Ids by names in the order in which they appear.
+    fn with_names(&mut self, line: String) -> String {
+        let mut named = line.clone();
+        for word in line.split([' ', '=', ',']) {
+            let word = word.trim_end_matches('.');
+            let is_run_id = word.len() == 36 && word.matches('-').count() == 4;
+            if is_run_id && !self.runs.iter().any(|run| run == word) {
+                self.runs.push(word.to_owned());
+            }
+        }
+        for (index, run) in self.runs.iter().enumerate() {
+            named = named.replace(run, &format!("run-{}", index + 1));
+        }
+        named
+    }
+}
+
+fn task_text(task: &PollWorkflowTaskQueueResponse) -> String {
+    let mut text = match &task.query {
+        None => "task".to_owned(),
+        Some(query) => format!("query task {}", query.query_type),
+    };
+    let (previous, started) = (task.previous_started_event_id, task.started_event_id);
+    write!(text, " attempt={} previous={previous} started={started}", task.attempt).unwrap();
+    let events = task.history.as_ref().map(|history| history.events.as_slice()).unwrap_or_default();
+    match (events.first(), events.last()) {
+        (Some(first), Some(last)) => {
+            let types: Vec<String> =
+                events[events.len().saturating_sub(2)..].iter().map(|event| format!("{:?}", event.event_type())).collect();
+            write!(text, " events={}-{} last={}", first.event_id, last.event_id, types.join(",")).unwrap();
+        }
+        _ => text.push_str(" events=none"),
+    }
+    if !task.queries.is_empty() {
+        let mut names: Vec<&str> = task.queries.values().map(|query| query.query_type.as_str()).collect();
+        names.sort_unstable();
+        write!(text, " queries={}", names.join(",")).unwrap();
+    }
+    text
+}
+
+fn command(text: &str) -> Command {
+    let words = Words::of(text);
+    let (command_type, attributes) = match words.verb {
+        "timer" => (
+            CommandType::StartTimer,
+            Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
+                timer_id: id(words.first()),
+                start_to_fire_timeout: words.plain.get(1).map(|text| wire_duration(text)),
+            }),
+        ),
+        "cancel-timer" => (
+            CommandType::CancelTimer,
+            Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id: id(words.first()) }),
+        ),
+        "activity" => (
+            CommandType::ScheduleActivityTask,
+            Attributes::ScheduleActivityTaskCommandAttributes(activity_command(&words)),
+        ),
+        "cancel-activity" => (
+            CommandType::RequestCancelActivityTask,
+            Attributes::RequestCancelActivityTaskCommandAttributes(RequestCancelActivityTaskCommandAttributes {
+                scheduled_event_id: words.first().parse().unwrap(),
+            }),
+        ),
+        "marker" => (
+            CommandType::RecordMarker,
+            Attributes::RecordMarkerCommandAttributes(RecordMarkerCommandAttributes {
+                marker_name: id(words.first()),
+                details: BTreeMap::from([("d".into(), payloads("x").unwrap())]),
+                ..Default::default()
+            }),
+        ),
+        "upsert" => (
+            CommandType::UpsertWorkflowSearchAttributes,
+            Attributes::UpsertWorkflowSearchAttributesCommandAttributes(
+                UpsertWorkflowSearchAttributesCommandAttributes {
+                    search_attributes: Some(SearchAttributes { indexed_fields: fields(words.first()) }),
+                },
+            ),
+        ),
+        "memo" => (
+            CommandType::ModifyWorkflowProperties,
+            Attributes::ModifyWorkflowPropertiesCommandAttributes(ModifyWorkflowPropertiesCommandAttributes {
+                upserted_memo: Some(Memo { fields: fields(words.first()) }),
+            }),
+        ),
+        "done" => (
+            CommandType::CompleteWorkflowExecution,
+            Attributes::CompleteWorkflowExecutionCommandAttributes(CompleteWorkflowExecutionCommandAttributes {
+                result: words.plain.first().and_then(|text| payloads(text)),
+            }),
+        ),
+        "fail" => (
+            CommandType::FailWorkflowExecution,
+            Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
+                failure: words.plain.first().map(|text| {
+                    let mut failure = failure(text);
+                    if let Some(FailureInfo::ApplicationFailureInfo(info)) = &mut failure.failure_info {
+                        info.non_retryable = words.has("non-retryable");
+                    }
+                    failure
+                }),
+            }),
+        ),
+        "cancelled" => (
+            CommandType::CancelWorkflowExecution,
+            Attributes::CancelWorkflowExecutionCommandAttributes(CancelWorkflowExecutionCommandAttributes::default()),
+        ),
+        "continue-as-new" => (
+            CommandType::ContinueAsNewWorkflowExecution,
+            Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(
+                ContinueAsNewWorkflowExecutionCommandAttributes {
+                    input: words.plain.first().and_then(|text| payloads(text)),
+                    workflow_type: words.option("type").map(|name| WorkflowType { name: name.into() }),
+                    ..Default::default()
+                },
+            ),
+        ),
+        "no-attributes" => {
+            let name = format!("COMMAND_TYPE_{}", upper_case(words.first()));
+            let command_type = CommandType::from_str_name(&name).expect("a Command");
+            return Command { command_type: command_type.into(), ..Default::default() };
+        }
+        verb => panic!("what is {verb:?}?"),
+    };
+    Command { command_type: command_type.into(), attributes: Some(attributes), ..Default::default() }
+}
+
+fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes {
+    let activity_type = words.option("type").unwrap_or("A");
+    let is_timeless = words.has("no-timeouts") || words.option("schedule-to-close").is_some();
+    let has_policy = ["attempts", "initial", "maximum", "coefficient"].iter().any(|key| words.option(key).is_some());
+    ScheduleActivityTaskCommandAttributes {
+        activity_id: id(words.first()),
+        activity_type: (activity_type != "-").then(|| ActivityType { name: activity_type.into() }),
+        task_queue: words.option("queue").map_or_else(|| task_queue("activities", TaskQueueKind::Normal), |_| None),
+        schedule_to_close_timeout: words.duration("schedule-to-close"),
+        schedule_to_start_timeout: words.duration("schedule-to-start"),
+        start_to_close_timeout: words
+            .duration("start-to-close")
+            .or_else(|| (!is_timeless).then(|| wire_duration("30s"))),
+        heartbeat_timeout: words.duration("heartbeat"),
+        retry_policy: has_policy.then(|| RetryPolicy {
+            initial_interval: words.duration("initial"),
+            maximum_interval: words.duration("maximum"),
+            backoff_coefficient: words.option("coefficient").map_or(0.0, |text| text.parse().unwrap()),
+            maximum_attempts: words.option("attempts").map_or(0, |text| text.parse().unwrap()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// `-` is none.
+fn id(text: &str) -> String {
+    if text == "-" { String::new() } else { text.into() }
+}
+
+fn fields(key: &str) -> BTreeMap<String, Payload> {
+    let value = payloads("v").unwrap().payloads.remove(0);
+    (key != "-").then(|| (key.to_owned(), value)).into_iter().collect()
+}
+
+fn task_queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {
+    let normal_name = if kind == TaskQueueKind::Sticky { "normal".into() } else { String::new() };
+    Some(TaskQueue { name: name.into(), kind: kind.into(), normal_name })
+}
+
+fn failure(message: &str) -> Failure {
+    Failure {
+        message: message.into(),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo {
+            r#type: "T".into(),
+            ..Default::default()
+        })),
+        ..Default::default()
+    }
+}
+
+fn payloads(text: &str) -> Option<Payloads> {
+    let metadata = BTreeMap::from([("encoding".to_owned(), "json/plain".into())]);
+    let payload = Payload { metadata, data: format!("{text:?}").into(), ..Default::default() };
+    Some(Payloads { payloads: vec![payload] })
+}
+
+fn payloads_text(payloads: Option<&Payloads>) -> String {
+    let payloads = payloads.iter().flat_map(|payloads| &payloads.payloads);
+    let texts: Vec<String> =
+        payloads.map(|payload| String::from_utf8_lossy(&payload.data).trim_matches('"').to_owned()).collect();
+    texts.join(",")
+}
+
+/// `1s`, `-1s`, `500ms`, `2m`.
+fn milliseconds(text: &str) -> i64 {
+    let unit = text.trim_start_matches(|character: char| character.is_ascii_digit() || character == '-');
+    let number: i64 = text[..text.len() - unit.len()].parse().unwrap();
+    number * i64::from(match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        unit => panic!("what is {unit:?}?"),
+    })
+}
+
+fn duration(text: &str) -> Duration {
+    Duration::from_millis(milliseconds(text).try_into().unwrap())
+}
+
+fn wire_duration(text: &str) -> prost_types::Duration {
+    let milliseconds = milliseconds(text);
+    prost_types::Duration {
+        seconds: milliseconds / 1_000,
+        nanos: i32::try_from(milliseconds % 1_000 * 1_000_000).unwrap(),
+    }
+}
+
+fn upper_case(text: &str) -> String {
+    text.to_uppercase().replace('-', "_")
+}
