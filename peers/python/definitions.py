@@ -1,49 +1,18 @@
-"""The activities and workflows of the Python peer.
-
-``greeting`` is the same program as the one in ``examples/greeting-workflow-worker``, command for command, so that each
-side can replay what the other recorded. Whoever changes one changes both.
-"""
+"""What the Python peer offers to our callers, and calls of ours: values and failures of every kind."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
+from temporalio.workflow import ActivityCancellationType
 
-GREETINGS = {"de": "Guten Tag, {}!", "en": "Hello, {}!", "fr": "Bonjour, {} !"}
+from failures import from_json, levels, to_json
 
-
-@dataclass
-class GreetingInput:
-    """Input of the activity ``compose_greeting`` and of the workflow ``greeting``."""
-
-    name: str
-    language: str
-
-
-@dataclass
-class PythonGreetingInput:
-    """Input of ``PythonGreeting``: a greeting, and the Task Queue whose worker composes it."""
-
-    name: str
-    language: str
-    activity_task_queue: str
-
-
-@activity.defn
-async def compose_greeting(greeting: GreetingInput) -> str:
-    """Finds the words, ``Hello, Ada!`` for example; fails in a language that it does not know."""
-    words = GREETINGS.get(greeting.language)
-    if words is None:
-        raise ApplicationError(
-            f'no greeting is known in language "{greeting.language}"',
-            greeting.language,
-            type="UnknownLanguage",
-            non_retryable=True,
-        )
-    return words.format(greeting.name)
+# --- Activities
 
 
 @activity.defn
@@ -53,54 +22,159 @@ async def echo(value: Any) -> Any:
 
 
 @activity.defn
+async def three(first: str, second: str | None = None, third: int | None = None) -> list[Any]:
+    """What came in, and what was left out."""
+    return [first, second, third]
+
+
+@activity.defn
+async def length(data: bytes) -> int:
+    """How many bytes came in."""
+    return len(data)
+
+
+@activity.defn
+async def nothing() -> None:
+    """Takes nothing and gives nothing."""
+
+
+@dataclass
+class Order:
+    """A value as contracts have them: nested, with things that may be missing."""
+
+    id: int
+    customer: dict[str, str]
+    items: list["Item"] = field(default_factory=list)
+    note: str | None = None
+
+
+@dataclass
+class Item:
+    """A part of an Order."""
+
+    name: str
+    price: float
+
+
+@activity.defn
+async def cheapest(order: Order) -> Item | None:
+    """The cheapest item, if there is any."""
+    return min(order.items, key=lambda item: item.price, default=None)
+
+
+@activity.defn
 async def fail_with_details(message: str) -> None:
-    """Fails with everything that a failure can carry across: type, details, non-retryable, and a cause."""
+    """Fails with everything that a failure can carry across."""
     raise ApplicationError(
-        message, "first detail", {"attempt": activity.info().attempt}, type="PythonFailure", non_retryable=True
+        message,
+        "first detail",
+        {"attempt": activity.info().attempt},
+        b"\x00\x01",
+        type="PythonFailure",
+        non_retryable=True,
+        next_retry_delay=timedelta(seconds=2.5),
+        category=ApplicationErrorCategory.BENIGN,
     ) from ApplicationError("the cause of it", 42, type="PythonCause")
 
 
-@workflow.defn(name="greeting")
-class Greeting:
-    """Our own greeting workflow, written in Python."""
+@activity.defn
+async def fail_as_python_does(message: str) -> None:
+    """Fails with exceptions that know nothing of Temporal."""
+    try:
+        {}["nowhere"]
+    except KeyError as error:
+        raise ValueError(message) from error
 
-    @workflow.init
-    def __init__(self, greeting: GreetingInput) -> None:
-        self.language = greeting.language
-        self.greeting = ""
 
-    @workflow.run
-    async def run(self, greeting: GreetingInput) -> str:
-        self.greeting = await workflow.execute_activity(
-            compose_greeting,
-            GreetingInput(greeting.name, self.language),
-            task_queue=f"{workflow.info().task_queue}-activities",
-            start_to_close_timeout=timedelta(seconds=10),
-        )
-        await asyncio.sleep(1)
-        return self.greeting
+@activity.defn
+async def stall() -> None:
+    """Heartbeats once, and then never again."""
+    activity.heartbeat("halfway", 7)
+    await asyncio.sleep(3600)
 
-    @workflow.signal
-    def set_language(self, language: str) -> None:
-        self.language = language
 
-    @workflow.query
-    def current_greeting(self) -> str:
-        return self.greeting
+@activity.defn
+async def work_until_cancelled(name: str) -> None:
+    """Says to its workflow that it has begun, and heartbeats until it is cancelled."""
+    info = activity.info()
+    handle = activity.client().get_workflow_handle(info.workflow_id, run_id=info.workflow_run_id)
+    await handle.signal("begun", name)
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(0.05)
+
+
+# --- Workflows
+
+
+@dataclass
+class RelayInput:
+    """Which activity to call, how, and what to do with its failure. Our ``relay`` takes the same."""
+
+    activity: str
+    arguments: list[Any]
+    task_queue: str
+    report: bool = False
+    attempts: int = 0
+    start_to_close: float = 30
+    heartbeat: float | None = None
 
 
 @workflow.defn
-class PythonGreeting:
-    """Calls the activity ``compose_greeting`` of another worker, ours for example."""
+class PythonRelay:
+    """Calls an activity and gives its result. Where it fails: fails likewise, or, with ``report``, gives what it saw."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
 
     @workflow.run
-    async def run(self, greeting: PythonGreetingInput) -> str:
-        return await workflow.execute_activity(
-            compose_greeting,
-            GreetingInput(greeting.name, greeting.language),
-            task_queue=greeting.activity_task_queue,
-            start_to_close_timeout=timedelta(seconds=10),
-        )
+    async def run(self, relay: RelayInput) -> Any:
+        try:
+            result = await workflow.execute_activity(
+                relay.activity,
+                args=[from_json(argument) for argument in relay.arguments],
+                task_queue=relay.task_queue,
+                start_to_close_timeout=timedelta(seconds=relay.start_to_close),
+                heartbeat_timeout=None if relay.heartbeat is None else timedelta(seconds=relay.heartbeat),
+                retry_policy=RetryPolicy(maximum_attempts=relay.attempts),
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            )
+            return to_json(result)
+        except FailureError as error:
+            if relay.report:
+                return levels(error)
+            raise
+
+    @workflow.signal
+    def begun(self, name: str) -> None:
+        self.has_begun = True
+
+    @workflow.query
+    def is_begun(self) -> bool:
+        return self.has_begun
+
+
+@workflow.defn
+class PythonValues:
+    """Gives its arguments back, after a signal has told it how: as a list, or one of them by its index."""
+
+    def __init__(self) -> None:
+        self.notes: list[list[Any]] = []
+
+    @workflow.run
+    async def run(self, first: Any, second: Any = None, third: Any = None) -> Any:
+        await workflow.wait_condition(lambda: ["finish"] in (note[:1] for note in self.notes))
+        index = self.notes[-1][1]
+        arguments = [first, second, third]
+        return arguments if index is None else arguments[index]
+
+    @workflow.signal
+    def note(self, text: str, value: Any = None) -> None:
+        self.notes.append([text, value])
+
+    @workflow.query
+    def noted(self, index: int, otherwise: Any = "nothing") -> Any:
+        return self.notes[index][1] if index < len(self.notes) else otherwise
 
 
 @workflow.defn
@@ -110,9 +184,33 @@ class PythonFailing:
     @workflow.run
     async def run(self, message: str) -> None:
         raise ApplicationError(
-            message, "first detail", {"workflow": "PythonFailing"}, type="PythonFailure", non_retryable=True
+            message,
+            "first detail",
+            {"workflow": "PythonFailing"},
+            type="PythonFailure",
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,
         ) from ApplicationError("the cause of it", 42, type="PythonCause")
 
 
-ACTIVITIES = [compose_greeting, echo, fail_with_details]
-WORKFLOWS = [Greeting, PythonGreeting, PythonFailing]
+@workflow.defn
+class PythonSleeping:
+    """Sleeps for an hour."""
+
+    @workflow.run
+    async def run(self) -> None:
+        await asyncio.sleep(3600)
+
+
+ACTIVITIES = [
+    echo,
+    three,
+    length,
+    nothing,
+    cheapest,
+    fail_with_details,
+    fail_as_python_does,
+    stall,
+    work_until_cancelled,
+]
+WORKFLOWS = [PythonRelay, PythonValues, PythonFailing, PythonSleeping]

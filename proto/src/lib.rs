@@ -8,8 +8,11 @@
 //!   [`history`], …).
 //! - Feature `grpc` adds the client stubs ([`workflow_service_client`](temporal::api::workflowservice::v1)) and tonic.
 //! - [`CollectPayloads`] finds every Payload of a message.
+//! - Feature `json` adds `json`: histories as Temporal's CLI, Web UI and other SDKs write them.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "json")]
+pub mod json;
 mod payloads;
 
 #[allow(missing_docs, clippy::all, rustdoc::all, reason = "generated from wire facts that have few comments")]

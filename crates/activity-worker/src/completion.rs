@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{Client, RpcError};
 use timewright_converter::{
-    ApplicationFailure, CodecError, DataConverter, DefaultFailureConverter, Failure, FailureConverter, FailureKind,
-    Payload,
+    ApplicationFailure, CodecError, DataConverter, DefaultFailureConverter, ErrorCategory, Failure, FailureConverter,
+    FailureKind, Payload,
 };
 use timewright_proto::common::Payloads;
 use timewright_proto::workflow_service::{
@@ -46,7 +46,6 @@ impl Completer {
         // At most three: as it is, with the reason why not, and that without heartbeat details.
         for _ in 0..3 {
             let Err(refusal) = self.deliver(told, request.clone()).await else { return };
-            tracing::warn!("the end of the attempt cannot be told as it is: {refusal:?}");
             if !matches!(refusal, Refusal::TooLarge { what: RESULT | CANCELLATION | FAILURE, .. }) {
                 newest_heartbeat = None;
             }
@@ -117,12 +116,14 @@ impl Completer {
         match refusal {
             // Without any Payload: the codec that could not encode the one would not encode another.
             Refusal::Codec(error) => {
-                let failure = failures::codec(told.activity_type, refused.name(), error);
-                self.failed(told, &failure.into(), &DataConverter::default(), None)
+                let failure = failures::codec(told.activity_type, refused.name(), error).into();
+                log(&failure);
+                self.failed(told, &failure, &DataConverter::default(), None)
             }
             Refusal::TooLarge { what, size } => {
                 let failure = failures::too_large(told.activity_type, what, *size, self.size_limit);
                 let mut failure = Failure::from(failure);
+                log(&failure);
                 if let Request::Failed(request) = refused {
                     let original = request.failure.clone().unwrap_or_default();
                     shorten_into(&mut failure, self.converter().failure_from_proto(original));
@@ -253,19 +254,22 @@ fn shorten_into(failure: &mut Failure, original: Failure) {
     {
         (*outer_non_retryable, *outer_delay, *outer_category) = (non_retryable, next_retry_delay, category);
     }
-    let head = |text: &str| text.chars().take(HEAD).collect::<String>();
     let cause = ApplicationFailure::new(head(&original.message)).with_type(head(&type_name));
     failure.cause = Some(Box::new(cause.into()));
 }
 
-/// How many characters of a text are kept.
-const HEAD: usize = 1000;
+/// The beginning of a text that may be very long.
+fn head(text: &str) -> String {
+    const CHARACTERS: usize = 1000;
+    text.chars().take(CHARACTERS).collect()
+}
 
 fn log(failure: &Failure) {
+    let text = head(&format!("{failure:#}"));
     match failure.kind {
-        FailureKind::Application { category: timewright_converter::ErrorCategory::Benign, .. } => {
-            tracing::debug!("the attempt failed: {failure:#}");
+        FailureKind::Application { category: ErrorCategory::Benign, .. } => {
+            tracing::debug!("the attempt failed: {text}");
         }
-        _ => tracing::warn!("the attempt failed: {failure:#}"),
+        _ => tracing::warn!("the attempt failed: {text}"),
     }
 }

@@ -117,10 +117,12 @@ impl ActivityWorker {
             task_queue: task_queue.clone(),
         });
 
-        tracing::info!(task_queue, namespace = client.namespace(), "activity worker started");
+        tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
         let mut polls = TaskPoller::start(source, poller);
         let mut polls_ended = false;
         let mut executions = Executions::default();
+        // Nobody waits for this; what is left of it is dropped at the end.
+        let mut telling = JoinSet::new();
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
         while !polls_ended || !executions.tasks.is_empty() {
@@ -145,14 +147,14 @@ impl ActivityWorker {
                 }
             }
             if stop && phase == Phase::Running {
-                tracing::info!(task_queue, running = executions.tasks.len(), "activity worker shuts down");
+                tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
                 polls.shutdown(server.drain());
-                executions.tell_server(&client, &task_queue, &worker_instance_key);
+                telling.spawn(tell_server(client.clone(), task_queue.clone(), worker_instance_key.clone()));
             }
         }
-        tracing::info!(task_queue, "activity worker stopped");
+        tracing::info!(task_queue, "the Activity Worker has stopped");
         outcome
     }
 
@@ -180,6 +182,24 @@ impl ActivityWorker {
                 Ok(Server { size_limit: SIZE_LIMIT, ends_polls: false })
             }
         }
+    }
+}
+
+/// Tells the server that this worker's polls may end. If it does not hear of it, polls are dropped after a while.
+async fn tell_server(client: Client, task_queue: String, worker_instance_key: String) {
+    // A poll is tried once, and so is this: later it would be of no use.
+    let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
+        namespace: client.namespace().to_owned(),
+        identity: client.identity().to_owned(),
+        reason: "graceful shutdown".to_owned(),
+        worker_instance_key,
+        task_queue,
+        task_queue_types: vec![TaskQueueType::Activity.into()],
+        ..ShutdownWorkerRequest::default()
+    });
+    request.set_timeout(Duration::from_secs(5));
+    if let Err(status) = client.workflow_service().shutdown_worker(request).await {
+        tracing::debug!("the server does not end polls early: {}", RpcError::from(status));
     }
 }
 
@@ -279,7 +299,10 @@ impl Executions {
             workflow_id = execution.workflow_id,
             run_id = execution.run_id,
         );
-        let name = format!("{activity_type} (id {}, workflow `{}`)", response.activity_id, execution.workflow_id);
+        let name = match execution.workflow_id.as_str() {
+            "" => format!("{activity_type} (id {})", response.activity_id),
+            workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
+        };
         let worker = Arc::clone(worker);
         let task = async move {
             worker.execute(response, received_at).await;
@@ -288,28 +311,6 @@ impl Executions {
         };
         let handle = self.tasks.spawn(task.instrument(span));
         self.names.insert(handle.id(), name);
-    }
-
-    /// Tells the server that this worker's polls may end. Once, and if it does not work, polls are dropped in a while.
-    fn tell_server(&mut self, client: &Client, task_queue: &str, worker_instance_key: &str) {
-        // Tried once, because nobody waits for it.
-        let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
-            namespace: client.namespace().to_owned(),
-            identity: client.identity().to_owned(),
-            reason: "graceful shutdown".to_owned(),
-            worker_instance_key: worker_instance_key.to_owned(),
-            task_queue: task_queue.to_owned(),
-            task_queue_types: vec![TaskQueueType::Activity.into()],
-            ..ShutdownWorkerRequest::default()
-        });
-        request.set_timeout(Duration::from_secs(5));
-        let mut service = client.workflow_service();
-        let handle = self.tasks.spawn(async move {
-            if let Err(status) = service.shutdown_worker(request).await {
-                tracing::debug!("the server does not end polls early: {}", RpcError::from(status));
-            }
-        });
-        self.names.insert(handle.id(), "the server's answer to the shutdown".to_owned());
     }
 
     async fn next_end(&mut self) {

@@ -81,7 +81,10 @@ pub(crate) async fn channel(options: &ClientOptions) -> Result<Channel, ConnectE
 }
 
 fn endpoint(address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
-    let invalid = |reason: &str| ConnectError::InvalidAddress { address: address.to_owned(), reason: reason.to_owned() };
+    let invalid = |reason: &str| {
+        let address = options.address.clone();
+        ConnectError::InvalidAddress { address, reason: reason.to_owned() }
+    };
     let uri: Uri = address.parse().map_err(|error| invalid(&with_sources(&error)))?;
     let is_https = match uri.scheme_str() {
         Some("http") => false,
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(
             texts.join("\n").replace(advice, ""),
             "\
-`http://` is not an address: invalid format
+`` is not an address: empty string
 `ftp://somewhere:7233` is not an address: it begins neither with http:// nor with https://
 `http://some where:7233` is not an address: invalid uri character
 `http://host:7233/temporal` is not an address: it has a path

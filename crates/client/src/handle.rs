@@ -456,3 +456,6 @@ impl<D: WorkflowDefinition> fmt::Debug for WorkflowHandle<D> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,11 +176,6 @@ impl ClientOptions {
 pub(crate) struct ApiKey(Arc<dyn Fn() -> String + Send + Sync>);
 
 impl ApiKey {
-    #[cfg(test)]
-    pub(crate) fn new(provider: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self(Arc::new(provider))
-    }
-
     /// The value of the `authorization` header.
     pub(crate) fn header(&self) -> Result<HeaderValue, Status> {
         let mut header = HeaderValue::try_from(format!("Bearer {}", (self.0)().trim())).map_err(|_| {

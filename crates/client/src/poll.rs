@@ -262,4 +262,4 @@ async fn sleep_until(instant: Option<std::time::Instant>) {
 const SUSPICIOUS: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests {}
+mod tests;

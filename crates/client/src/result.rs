@@ -236,3 +236,6 @@ fn next_run_id(event: &HistoryEvent) -> Option<&str> {
 fn run_text(run_id: &str) -> String {
     if run_id.is_empty() { String::new() } else { format!(" (run {run_id})") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ use tonic::Code;
 ///     .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
 ///     .execution_timeout(Duration::from_secs(24 * 60 * 60))
 ///     .retry_policy(RetryPolicy::default().maximum_attempts(3))
-///     .memo("order", &17)
+///     .memo("order", 17)
 ///     .static_summary("Payment of order 17");
 /// ```
 #[derive(Clone, Debug)]
@@ -208,7 +208,7 @@ impl StartWorkflowOptions {
 
     /// Adds a note that lists and descriptions of the workflow show.
     #[must_use]
-    pub fn memo<T: Value>(mut self, key: impl Into<String>, value: &T) -> Self {
+    pub fn memo(mut self, key: impl Into<String>, value: impl Value) -> Self {
         match value.to_payload() {
             Ok(payload) => _ = self.memo.insert(key.into(), payload),
             Err(error) => _ = self.error.get_or_insert(error),

@@ -300,13 +300,8 @@ impl Execution {
         {
             return Err(RetryState::Timeout);
         }
-        let interval = next_interval(
-            &activity.retry_policy(),
-            activity.attempt,
-            failure,
-            context.now,
-            activity.expires(),
-        )?;
+        let interval =
+            next_interval(&activity.retry_policy(), activity.attempt, failure, context.now, activity.expires())?;
         activity.attempt += 1;
         activity.state = ActivityState::BackingOff;
         activity.scheduled_at = context.now + interval;

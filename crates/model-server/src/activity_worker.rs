@@ -95,7 +95,7 @@ impl ActivityWorker {
             16..=17 => Outcome::FailedForGood,
             _ => Outcome::Silent,
         };
-        let heartbeat_interval = random.chance(50).then(|| duration(&mut random));
+        let heartbeat_interval = random.chance(50).then(|| duration(&mut random) + Duration::from_millis(500));
         let next = heartbeat_interval.map_or(ends, |interval| ends.min(now + interval));
         Attempt { task, next, ends, outcome, heartbeat_interval, heeds_cancellation: random.chance(70) }
     }
@@ -108,14 +108,17 @@ fn step(mut attempt: Attempt, server: &mut Server) -> Option<Attempt> {
     let identity = IDENTITY.to_owned();
     if attempt.next < attempt.ends {
         let details = attempt.task.input.clone();
-        let heartbeat =
-            RecordActivityTaskHeartbeatRequest { task_token: task_token.clone(), details, identity, ..Default::default() };
+        let heartbeat = RecordActivityTaskHeartbeatRequest {
+            task_token: task_token.clone(),
+            details,
+            identity,
+            ..Default::default()
+        };
         let cancel_requested = server.handle_activity_task_heartbeat(heartbeat).ok()?.cancel_requested;
         if cancel_requested && attempt.heeds_cancellation {
             let identity = IDENTITY.to_owned();
             let details = Some(Payloads::default());
-            let cancelled =
-                RespondActivityTaskCanceledRequest { task_token, identity, details, ..Default::default() };
+            let cancelled = RespondActivityTaskCanceledRequest { task_token, identity, details, ..Default::default() };
             server.handle_activity_task_canceled(cancelled).ok()?;
             return None;
         }
@@ -125,8 +128,7 @@ fn step(mut attempt: Attempt, server: &mut Server) -> Option<Attempt> {
     let answer = match attempt.outcome {
         Outcome::Completed => {
             let result = attempt.task.input;
-            let completed =
-                RespondActivityTaskCompletedRequest { task_token, result, identity, ..Default::default() };
+            let completed = RespondActivityTaskCompletedRequest { task_token, result, identity, ..Default::default() };
             server.handle_activity_task_completed(completed)
         }
         Outcome::Failed | Outcome::FailedForGood => {

@@ -43,10 +43,8 @@ impl Execution {
     }
 
     pub(crate) fn cancel(&mut self, completed_event_id: i64, details: Option<Payloads>, context: &mut Context<'_>) {
-        let cancelled = WorkflowExecutionCanceledEventAttributes {
-            workflow_task_completed_event_id: completed_event_id,
-            details,
-        };
+        let cancelled =
+            WorkflowExecutionCanceledEventAttributes { workflow_task_completed_event_id: completed_event_id, details };
         self.events.record(context.now, Attributes::WorkflowExecutionCanceledEventAttributes(cancelled));
         self.close(WorkflowExecutionStatus::Canceled);
     }
@@ -159,11 +157,10 @@ impl Execution {
         let Some(policy) = &self.started.retry_policy else {
             return (RetryState::RetryPolicyNotSet, String::new());
         };
-        let interval =
-            match next_interval(policy, self.started.attempt, failure, context.now, self.execution_expires) {
-                Ok(interval) => interval,
-                Err(retry_state) => return (retry_state, String::new()),
-            };
+        let interval = match next_interval(policy, self.started.attempt, failure, context.now, self.execution_expires) {
+            Ok(interval) => interval,
+            Err(retry_state) => return (retry_state, String::new()),
+        };
         let run_id = context.random.uuid();
         let started = WorkflowExecutionStartedEventAttributes {
             continued_execution_run_id: self.run_id.clone(),

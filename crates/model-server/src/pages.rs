@@ -50,12 +50,10 @@ impl Deliveries {
 
     /// The page of a token. It can be fetched again and again.
     pub(crate) fn next(&self, token: &Bytes, pages: Pages) -> Result<Page, ServerError> {
-        let token = PageToken::decode(token)?;
-        let events = self
-            .rests
-            .get(&token.delivery)
-            .filter(|events| token.position <= events.len())
-            .ok_or_else(|| ServerError::InvalidArgument("Invalid NextPageToken.".into()))?;
+        let invalid = || ServerError::InvalidArgument("Invalid NextPageToken.".into());
+        let token = PageToken::decode(token).map_err(|_| invalid())?;
+        let events =
+            self.rests.get(&token.delivery).filter(|events| token.position <= events.len()).ok_or_else(invalid)?;
         Ok(cut(events, token, pages))
     }
 }
@@ -68,7 +66,7 @@ fn cut(events: &[HistoryEvent], token: PageToken, pages: Pages) -> Page {
         Pages::Seeded(seed) => {
             let mut random = named(seed, &[&token.delivery.to_string(), &token.page.to_string()]);
             // Never two empty pages in a row, so that every history comes to its end.
-            let least = u64::from(token.page % 2 == 0);
+            let least = u64::from(token.page.is_multiple_of(2));
             let most = [1, 3, 8][random.below(3) as usize];
             ((least + random.below(most)) as usize, random.chance(50) || rest.is_empty())
         }

@@ -84,7 +84,9 @@ pub(crate) fn run_of_request(
         return Err(ServerError::unsupported("cron schedules"));
     }
     let duration_of = |wire, name: &str| {
-        duration(wire).map_err(|error: Negative| ServerError::InvalidArgument(format!("Invalid {name}: {error}")))
+        duration(wire).map_err(|error: Negative| {
+            ServerError::InvalidArgument(format!("An invalid {name}Seconds is set on request. cause: {error}"))
+        })
     };
     let execution_timeout = duration_of(request.workflow_execution_timeout.as_ref(), "WorkflowExecutionTimeout")?;
     let run_timeout =
@@ -158,10 +160,7 @@ pub(crate) fn typed_search_attributes(
 ) -> Result<SearchAttributes, String> {
     for (name, payload) in &mut attributes.indexed_fields {
         let Some(kind) = options.search_attributes.get(name) else {
-            return Err(format!(
-                "Namespace {} has no mapping defined for search attribute {name}",
-                options.namespace
-            ));
+            return Err(format!("Namespace {} has no mapping defined for search attribute {name}", options.namespace));
         };
         payload.metadata.insert("type".into(), kind.clone().into_bytes().into());
     }

@@ -334,8 +334,8 @@ fn duration_text(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     match milliseconds {
         0 => "0s".into(),
-        _ if milliseconds % 60_000 == 0 => format!("{}m", milliseconds / 60_000),
-        _ if milliseconds % 1_000 == 0 => format!("{}s", milliseconds / 1_000),
+        _ if milliseconds.is_multiple_of(60_000) => format!("{}m", milliseconds / 60_000),
+        _ if milliseconds.is_multiple_of(1_000) => format!("{}s", milliseconds / 1_000),
         _ => format!("{milliseconds}ms"),
     }
 }

@@ -16,8 +16,9 @@ pub(crate) struct Timer {
 impl Execution {
     /// Fires what is due.
     ///
-    /// Fact (server 1.32): timers that are due together fire together, in the order of their times, then of their start,
-    /// and one Workflow Task follows them.
+    /// Facts (server 1.32): timers that are due together fire together, in the order of their times, then of their start,
+    /// and one Workflow Task follows them. (The real server looks at its timers about once a second, so that those of
+    /// nearly the same time fire together too.)
     pub(crate) fn fire_timers(&mut self, context: &mut Context<'_>) {
         let mut due: Vec<(Time, i64)> = self
             .timers

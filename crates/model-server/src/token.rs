@@ -48,11 +48,7 @@ impl ActivityTaskToken {
 
     pub(crate) fn decode(token: &Bytes) -> Result<Self, ServerError> {
         let [run_id, scheduled, attempt] = decode("activity-task", token)?;
-        Ok(Self {
-            run_id: run_id.to_owned(),
-            scheduled_event_id: number(scheduled)?,
-            attempt: number(attempt)?,
-        })
+        Ok(Self { run_id: run_id.to_owned(), scheduled_event_id: number(scheduled)?, attempt: number(attempt)? })
     }
 }
 
@@ -117,5 +113,5 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, ServerError> {
 }
 
 fn unreadable() -> ServerError {
-    ServerError::InvalidArgument("error deserializing task token".into())
+    ServerError::InvalidArgument("Error deserializing task token.".into())
 }

@@ -298,11 +298,9 @@ impl Execution {
     fn current_task_queue(&self) -> TaskQueue {
         let normal = self.task_queue();
         match &self.sticky {
-            None => TaskQueue {
-                name: normal.to_owned(),
-                kind: TaskQueueKind::Normal.into(),
-                normal_name: String::new(),
-            },
+            None => {
+                TaskQueue { name: normal.to_owned(), kind: TaskQueueKind::Normal.into(), normal_name: String::new() }
+            }
             Some(sticky) => TaskQueue {
                 name: sticky.queue.clone(),
                 kind: TaskQueueKind::Sticky.into(),

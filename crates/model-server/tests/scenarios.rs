@@ -14,6 +14,7 @@
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
 //! | `advance 1s` | time passes |
 //! | `history [run-1]` | what is new in the history since it was shown |
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -221,8 +222,11 @@ impl Conversation {
             })?,
             "query" => {
                 let query = Some(WorkflowQuery { query_type: words.first().into(), ..Default::default() });
-                let id =
-                    self.server.query(QueryWorkflowRequest { execution: workflow_execution, query, ..Default::default() });
+                let id = self.server.query(QueryWorkflowRequest {
+                    execution: workflow_execution,
+                    query,
+                    ..Default::default()
+                });
                 self.queries.insert(words.first().into(), id);
             }
             "await" => {
@@ -270,13 +274,12 @@ impl Conversation {
     fn start(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
         let policy = words.option("policy").unwrap_or("unspecified");
         let policy = format!("WORKFLOW_ID_REUSE_POLICY_{}", upper_case(policy));
-        let retry_policy = (words.option("attempts").is_some() || words.option("initial").is_some()).then(|| {
-            RetryPolicy {
+        let retry_policy =
+            (words.option("attempts").is_some() || words.option("initial").is_some()).then(|| RetryPolicy {
                 maximum_attempts: words.option("attempts").map_or(0, |attempts| attempts.parse().unwrap()),
                 initial_interval: words.duration("initial"),
                 ..Default::default()
-            }
-        });
+            });
         let started = self.server.start_workflow(StartWorkflowExecutionRequest {
             workflow_id: "w".into(),
             workflow_type: Some(WorkflowType { name: "W".into() }),
@@ -348,7 +351,8 @@ impl Conversation {
         match words.verb {
             "complete-activity" => {
                 let result = payloads("r");
-                let completed = RespondActivityTaskCompletedRequest { task_token, result, identity, ..Default::default() };
+                let completed =
+                    RespondActivityTaskCompletedRequest { task_token, result, identity, ..Default::default() };
                 self.server.handle_activity_task_completed(completed)?;
             }
             "fail-activity" => {
@@ -363,7 +367,8 @@ impl Conversation {
             }
             "cancel-activity-task" => {
                 let details = payloads("bye");
-                let cancelled = RespondActivityTaskCanceledRequest { task_token, details, identity, ..Default::default() };
+                let cancelled =
+                    RespondActivityTaskCanceledRequest { task_token, details, identity, ..Default::default() };
                 self.server.handle_activity_task_canceled(cancelled)?;
             }
             "heartbeat" => {
@@ -462,8 +467,10 @@ fn task_text(task: &PollWorkflowTaskQueueResponse) -> String {
     let events = task.history.as_ref().map(|history| history.events.as_slice()).unwrap_or_default();
     match (events.first(), events.last()) {
         (Some(first), Some(last)) => {
-            let types: Vec<String> =
-                events[events.len().saturating_sub(2)..].iter().map(|event| format!("{:?}", event.event_type())).collect();
+            let types: Vec<String> = events[events.len().saturating_sub(2)..]
+                .iter()
+                .map(|event| format!("{:?}", event.event_type()))
+                .collect();
             write!(text, " events={}-{} last={}", first.event_id, last.event_id, types.join(",")).unwrap();
         }
         _ => text.push_str(" events=none"),
@@ -632,12 +639,13 @@ fn payloads_text(payloads: Option<&Payloads>) -> String {
 fn milliseconds(text: &str) -> i64 {
     let unit = text.trim_start_matches(|character: char| character.is_ascii_digit() || character == '-');
     let number: i64 = text[..text.len() - unit.len()].parse().unwrap();
-    number * i64::from(match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        unit => panic!("what is {unit:?}?"),
-    })
+    number
+        * i64::from(match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            unit => panic!("what is {unit:?}?"),
+        })
 }
 
 fn duration(text: &str) -> Duration {

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `activity` (default) | Activity Worker | [`activity`] |
 //! | `workflow` (default) | Workflow Worker | [`workflow`] |
+//! | `json` | histories as JSON | [`proto`] |
 //! | `tls` | https addresses | [`client`] |
 //!
 //! ```toml

@@ -10,18 +10,19 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
 use timewright_proto::{Bytes, CollectPayloads, Message};
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{ErrorClass, Poller, PollerBehavior, PollerOptions, QueueKind};
 use timewright_protocol::workflow::WorkflowTask;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
@@ -128,13 +129,12 @@ impl WorkflowWorker {
     /// # Errors
     /// When it cannot start, or polls fail for good. Whatever happens to single tasks is no error of the worker's.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let mut shutdown = pin!(shutdown);
+        let namespace = tokio::select! {
+            namespace = self.ask_server() => namespace?,
+            () = &mut shutdown => return Ok(()),
+        };
         let task_queue = self.options.task_queue.clone();
-        let namespace = self
-            .client
-            .check_namespace()
-            .await
-            .map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
-
         let key = timewright_client::random_id();
         let sticky_queue = (self.options.cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
         let (outbox, requests) = unbounded_channel();
@@ -171,6 +171,18 @@ impl WorkflowWorker {
             failure: None,
         };
         worker.run(shutdown).await
+    }
+
+    /// What the server says of the namespace. One that cannot be reached now is waited for by the polls.
+    async fn ask_server(&self) -> Result<NamespaceInfo, WorkerError> {
+        match self.client.check_namespace().await {
+            Ok(namespace) => Ok(namespace),
+            Err(CheckNamespaceError::Rpc(error)) if error.class() == ErrorClass::Retryable => {
+                tracing::warn!(task_queue = self.options.task_queue, %error, "the namespace could not be checked");
+                Ok(NamespaceInfo::default())
+            }
+            Err(error) => Err(WorkerError::Namespace { task_queue: self.options.task_queue.clone(), error }),
+        }
     }
 
     fn start_shards(&self, outbox: &tokio::sync::mpsc::UnboundedSender<Request>) -> std::io::Result<Vec<Shard>> {
@@ -271,8 +283,7 @@ struct Running {
 }
 
 impl Running {
-    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
-        let mut shutdown = pin!(shutdown);
+    async fn run(mut self, mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<(), WorkerError> {
         while self.polling || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
             tokio::select! {

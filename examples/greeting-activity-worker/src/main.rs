@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use greeting_definitions::{ComposeGreeting, GreetingInput, TASK_QUEUE, activity_task_queue};
-use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, ApplicationFailure};
+use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, ClientOptions};
+use timewright::converter::ApplicationFailure;
 
 async fn compose_greeting(_context: ActivityContext, input: GreetingInput) -> Result<String, ActivityError> {
     let GreetingInput { name, language } = input;

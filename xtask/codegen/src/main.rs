@@ -53,6 +53,8 @@ fn run() -> Result<String> {
     };
     let generated = generate::generate(&definitions_directory, definitions.keys())?;
     tree::write_or_check(&generated_directory, &generated, "rs", arguments.check)?;
+    let descriptors = generate::history_descriptors(&definitions_directory)?;
+    tree::write_or_check_file(&generated_directory.join("history.binpb"), &descriptors, arguments.check)?;
 
     let rpcs: usize = definitions.values().map(|text| text.matches("\n  rpc ").count()).sum();
     Ok(format!(

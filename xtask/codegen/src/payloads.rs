@@ -53,7 +53,9 @@ fn holders(messages: &BTreeMap<String, Message<'_>>) -> BTreeSet<String> {
     loop {
         let before = holders.len();
         for (name, message) in messages {
-            if name != SEARCH_ATTRIBUTES && message.descriptor.field.iter().any(|field| holders.contains(field.type_name())) {
+            if name != SEARCH_ATTRIBUTES
+                && message.descriptor.field.iter().any(|field| holders.contains(field.type_name()))
+            {
                 holders.insert(name.clone());
             }
         }
@@ -66,7 +68,11 @@ fn holders(messages: &BTreeMap<String, Message<'_>>) -> BTreeSet<String> {
     holders
 }
 
-fn implementation(message: &Message<'_>, messages: &BTreeMap<String, Message<'_>>, holders: &BTreeSet<String>) -> Result<String> {
+fn implementation(
+    message: &Message<'_>,
+    messages: &BTreeMap<String, Message<'_>>,
+    holders: &BTreeSet<String>,
+) -> Result<String> {
     let mut body = String::new();
     let mut oneofs: BTreeMap<i32, String> = BTreeMap::new();
     for field in &message.descriptor.field {
@@ -83,15 +89,24 @@ fn implementation(message: &Message<'_>, messages: &BTreeMap<String, Message<'_>
         } else if kind != PAYLOAD && !holders.contains(kind) {
         } else if is_in_oneof(field) {
             let enumeration = message.descriptor.oneof_decl[field.oneof_index() as usize].name();
-            let variant = format!("{}::{}::{}", message.module, enumeration.to_upper_camel_case(), field.name().to_upper_camel_case());
-            let action = if kind == PAYLOAD { "slots.push(PayloadSlot::One(value))" } else { "value.collect_payloads(slots)" };
+            let variant = format!(
+                "{}::{}::{}",
+                message.module,
+                enumeration.to_upper_camel_case(),
+                field.name().to_upper_camel_case()
+            );
+            let action =
+                if kind == PAYLOAD { "slots.push(PayloadSlot::One(value))" } else { "value.collect_payloads(slots)" };
             oneofs.entry(field.oneof_index()).or_default().push_str(&format!("Some({variant}(value)) => {action},\n"));
         } else {
             match (kind == PAYLOAD, field.label() == Label::Repeated) {
                 (true, true) => body.push_str(&format!("slots.push(PayloadSlot::Many(&mut self.{name}));\n")),
                 (true, false) => body.push_str(&format!("slots.extend(self.{name}.as_mut().map(PayloadSlot::One));\n")),
-                (false, true) => body.push_str(&format!("for value in &mut self.{name} {{ value.collect_payloads(slots); }}\n")),
-                (false, false) => body.push_str(&format!("if let Some(value) = &mut self.{name} {{ value.collect_payloads(slots); }}\n")),
+                (false, true) => {
+                    body.push_str(&format!("for value in &mut self.{name} {{ value.collect_payloads(slots); }}\n"))
+                }
+                (false, false) => body
+                    .push_str(&format!("if let Some(value) = &mut self.{name} {{ value.collect_payloads(slots); }}\n")),
             }
         }
     }

@@ -84,7 +84,9 @@ fn reached_files<'a>(
 /// The files of the types that `file` mentions, other than itself.
 fn imports<'a>(file: &FileDescriptorProto, homes: &BTreeMap<String, &'a str>) -> Result<BTreeSet<&'a str>> {
     fn mentioned<'m>(message: &'m DescriptorProto, names: &mut BTreeSet<&'m str>) {
-        names.extend(message.field.iter().filter(|field| field.type_name.is_some()).map(FieldDescriptorProto::type_name));
+        names.extend(
+            message.field.iter().filter(|field| field.type_name.is_some()).map(FieldDescriptorProto::type_name),
+        );
         message.nested_type.iter().for_each(|nested| mentioned(nested, names));
     }
     let mut names = BTreeSet::new();
@@ -123,7 +125,12 @@ impl Printer<'_, '_> {
     }
 
     fn file(&mut self, file: &FileDescriptorProto, imports: &BTreeSet<&str>) {
-        self.line(0, format_args!("// Wire facts, derived by `cargo xtask codegen --from-server` from a Temporal Server's reflection."));
+        self.line(
+            0,
+            format_args!(
+                "// Wire facts, derived by `cargo xtask codegen --from-server` from a Temporal Server's reflection."
+            ),
+        );
         self.line(0, format_args!("// Do not edit: comments are kept in proto/comments.txt."));
         self.line(0, format_args!("syntax = \"proto3\";"));
         self.line(0, format_args!(""));
@@ -213,10 +220,9 @@ impl Printer<'_, '_> {
 
     fn field(&mut self, depth: usize, field: &FieldDescriptorProto, message: &DescriptorProto, scope: &str) {
         self.comment(depth, &format!("{scope}.{}", field.name()));
-        let map_entry = message
-            .nested_type
-            .iter()
-            .find(|nested| is_map_entry(nested) && field.type_name().ends_with(&format!(".{}.{}", message.name(), nested.name())));
+        let map_entry = message.nested_type.iter().find(|nested| {
+            is_map_entry(nested) && field.type_name().ends_with(&format!(".{}.{}", message.name(), nested.name()))
+        });
         let kind = match map_entry {
             Some(entry) => format!("map<{}, {}>", type_name(&entry.field[0]), type_name(&entry.field[1])),
             None if field.label() == Label::Repeated => format!("repeated {}", type_name(field)),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use tonic::transport::Endpoint;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
 
 use crate::Result;
 

@@ -59,3 +59,14 @@ pub(crate) fn write_or_check(directory: &Path, files: &Files, extension: &str, c
     }
     Ok(())
 }
+
+/// Makes one file of bytes equal to `content`; with `check` it changes nothing and names the difference.
+pub(crate) fn write_or_check_file(path: &Path, content: &[u8], check: bool) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    if check {
+        return Err(format!("{} is not what codegen writes; run `cargo xtask codegen` and commit it", path.display()));
+    }
+    std::fs::write(path, content).map_err(|error| format!("{}: {error}", path.display()))
+}

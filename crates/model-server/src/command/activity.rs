@@ -26,8 +26,8 @@ impl Completion<'_, '_> {
         };
         let command = expect(attributes, cause, "ScheduleActivityTask")?;
         let run_timeout = checked_duration(self.run.started.workflow_run_timeout.as_ref());
-        let scheduled = scheduled(command, run_timeout, self.completed_event_id)
-            .map_err(|message| Refusal::new(cause, message))?;
+        let scheduled =
+            scheduled(command, run_timeout, self.completed_event_id).map_err(|message| Refusal::new(cause, message))?;
         if self.run.activities.values().any(|activity| activity.scheduled.activity_id == scheduled.activity_id) {
             return Err(Refusal::new(
                 Cause::ScheduleActivityDuplicateId,

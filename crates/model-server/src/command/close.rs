@@ -70,13 +70,9 @@ impl Completion<'_, '_> {
         if !command.cron_schedule.is_empty() {
             return Err(Refusal::new(cause, "the model of the server does not do cron schedules"));
         }
-        command.retry_policy = command
-            .retry_policy
-            .map(checked_policy)
-            .transpose()
-            .map_err(|message| {
-                Refusal::new(cause, format!("invalid WorkflowRetryPolicy on {name}Command: {message}."))
-            })?;
+        command.retry_policy = command.retry_policy.map(checked_policy).transpose().map_err(|message| {
+            Refusal::new(cause, format!("invalid WorkflowRetryPolicy on {name}Command: {message}."))
+        })?;
         command.search_attributes = command
             .search_attributes
             .map(|attributes| typed_search_attributes(attributes, self.context.options))

@@ -32,7 +32,11 @@ impl Refusal {
 
     /// As the worker and the history are told.
     pub(crate) fn text(&self) -> String {
-        if self.message.is_empty() { format!("{:?}", self.cause) } else { format!("{:?}: {}", self.cause, self.message) }
+        if self.message.is_empty() {
+            format!("{:?}", self.cause)
+        } else {
+            format!("{:?}: {}", self.cause, self.message)
+        }
     }
 }
 
@@ -123,9 +127,7 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
 
 /// The attributes of the kind that the Command says, or the server's refusal.
 fn expect<T>(attributes: Option<T>, cause: WorkflowTaskFailedCause, command: &str) -> Result<T, Refusal> {
-    attributes.ok_or_else(|| {
-        Refusal::new(cause, format!("{command}CommandAttributes is not set on {command}Command."))
-    })
+    attributes.ok_or_else(|| Refusal::new(cause, format!("{command}CommandAttributes is not set on {command}Command.")))
 }
 
 type WireAttributes = Option<Attributes>;

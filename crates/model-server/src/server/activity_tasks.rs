@@ -70,9 +70,8 @@ impl Server {
         request: RecordActivityTaskHeartbeatRequest,
     ) -> Result<RecordActivityTaskHeartbeatResponse, ServerError> {
         let token = ActivityTaskToken::decode(&request.task_token)?;
-        let cancel_requested = self.change_activity(&token, |run, context| {
-            run.heartbeat_activity(&token, request.details, context)
-        })?;
+        let cancel_requested =
+            self.change_activity(&token, |run, context| run.heartbeat_activity(&token, request.details, context))?;
         Ok(RecordActivityTaskHeartbeatResponse { cancel_requested, ..RecordActivityTaskHeartbeatResponse::default() })
     }
 
@@ -96,11 +95,8 @@ impl Server {
         let run = self.runs.get(&entry.run_id)?;
         let activity = run.activities.get(&id)?;
         let scheduled = activity.scheduled.clone();
-        let token = ActivityTaskToken {
-            run_id: entry.run_id.clone(),
-            scheduled_event_id: id,
-            attempt: activity.attempt,
-        };
+        let token =
+            ActivityTaskToken { run_id: entry.run_id.clone(), scheduled_event_id: id, attempt: activity.attempt };
         Some(PollActivityTaskQueueResponse {
             task_token: token.encode(),
             workflow_namespace: self.options.namespace.clone(),

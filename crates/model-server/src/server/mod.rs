@@ -217,8 +217,8 @@ impl Server {
 
     /// The Run Id that a request means.
     fn resolve(&self, execution: Option<&WorkflowExecution>) -> Result<String, ServerError> {
-        let execution = execution
-            .ok_or_else(|| ServerError::InvalidArgument("Execution is not set on request.".into()))?;
+        let execution =
+            execution.ok_or_else(|| ServerError::InvalidArgument("Execution is not set on request.".into()))?;
         let run_id = match execution.run_id.as_str() {
             "" => self.current.get(&execution.workflow_id).map(String::as_str),
             run_id => Some(run_id),
@@ -226,9 +226,7 @@ impl Server {
         run_id
             .filter(|run_id| self.runs.get(*run_id).is_some_and(|run| run.workflow_id == execution.workflow_id))
             .map(str::to_owned)
-            .ok_or_else(|| {
-                ServerError::NotFound(format!("workflow not found for ID: {}", execution.workflow_id))
-            })
+            .ok_or_else(|| ServerError::NotFound(format!("workflow not found for ID: {}", execution.workflow_id)))
     }
 
     fn next_due(&self) -> Option<(Time, Due)> {
@@ -250,7 +248,10 @@ impl Server {
 
 /// What happens by itself.
 enum Due {
-    Run { run_id: String, deadline: Deadline },
+    Run {
+        run_id: String,
+        deadline: Deadline,
+    },
     /// A sticky queue did not hand out this Query in time.
     Query(u64),
 }

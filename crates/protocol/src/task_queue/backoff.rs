@@ -93,8 +93,9 @@ mod tests {
     fn c1_the_numbers_are_those_of_the_other_sdks() {
         let table = [("poll", Backoff::POLL), ("throttled", Backoff::THROTTLED), ("unary", Backoff::UNARY)].map(
             |(name, backoff)| {
-                let delays: Vec<_> =
-                    (0..=9).map(|failures| backoff.delay(failures, &mut Jitter::none()).as_millis().to_string()).collect();
+                let delays: Vec<_> = (0..=9)
+                    .map(|failures| backoff.delay(failures, &mut Jitter::none()).as_millis().to_string())
+                    .collect();
                 format!("{name}: {}", delays.join(" "))
             },
         );

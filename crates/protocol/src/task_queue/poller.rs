@@ -379,9 +379,7 @@ impl Poller {
                 PollerOutput::Warn(PollWarning { queue, class, failing_for, failures, open_for, ends_in })
             }
             Verdict::Fail { .. } if self.state != State::Running => return,
-            Verdict::Fail { failing_for, failures } => {
-                PollerOutput::Fail(PollFailure { queue, failing_for, failures })
-            }
+            Verdict::Fail { failing_for, failures } => PollerOutput::Fail(PollFailure { queue, failing_for, failures }),
         };
         self.outputs.push_back(output);
         if let (PollerOutput::Fail(_), Some(now)) = (output, self.now) {

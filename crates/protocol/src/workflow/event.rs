@@ -8,7 +8,9 @@ use timewright_proto::common::{Header, Payload, Payloads};
 use timewright_proto::enums::{EventType, RetryState, SuggestContinueAsNewReason, WorkflowTaskFailedCause};
 use timewright_proto::failure::Failure;
 use timewright_proto::history::history_event::Attributes;
-use timewright_proto::history::{HistoryEvent, WorkflowExecutionStartedEventAttributes, WorkflowTaskStartedEventAttributes};
+use timewright_proto::history::{
+    HistoryEvent, WorkflowExecutionStartedEventAttributes, WorkflowTaskStartedEventAttributes,
+};
 use timewright_proto::prost_types::Timestamp;
 
 /// One fact of a history.
@@ -37,22 +39,54 @@ pub enum EventKind {
     WorkflowExecutionTerminated,
     WorkflowExecutionContinuedAsNew,
     WorkflowExecutionSignaled(Signaled),
-    WorkflowExecutionCancelRequested { reason: String },
+    WorkflowExecutionCancelRequested {
+        reason: String,
+    },
     WorkflowTaskScheduled,
     WorkflowTaskStarted(WorkflowTaskStarted),
     WorkflowTaskCompleted(WorkflowTaskCompleted),
-    WorkflowTaskFailed { cause: WorkflowTaskFailedCause, new_run_id: String },
+    WorkflowTaskFailed {
+        cause: WorkflowTaskFailedCause,
+        new_run_id: String,
+    },
     WorkflowTaskTimedOut,
-    ActivityTaskScheduled { activity_id: String, activity_type: String },
-    ActivityTaskStarted { scheduled_event_id: i64 },
-    ActivityTaskCompleted { scheduled_event_id: i64, result: Option<Payload> },
-    ActivityTaskFailed { scheduled_event_id: i64, closed: ActivityClosed },
-    ActivityTaskTimedOut { scheduled_event_id: i64, closed: ActivityClosed },
-    ActivityTaskCancelRequested { scheduled_event_id: i64 },
-    ActivityTaskCanceled { scheduled_event_id: i64, started_event_id: i64, identity: String, details: Vec<Payload> },
-    TimerStarted { timer_id: String },
-    TimerFired { started_event_id: i64 },
-    TimerCanceled { started_event_id: i64 },
+    ActivityTaskScheduled {
+        activity_id: String,
+        activity_type: String,
+    },
+    ActivityTaskStarted {
+        scheduled_event_id: i64,
+    },
+    ActivityTaskCompleted {
+        scheduled_event_id: i64,
+        result: Option<Payload>,
+    },
+    ActivityTaskFailed {
+        scheduled_event_id: i64,
+        closed: ActivityClosed,
+    },
+    ActivityTaskTimedOut {
+        scheduled_event_id: i64,
+        closed: ActivityClosed,
+    },
+    ActivityTaskCancelRequested {
+        scheduled_event_id: i64,
+    },
+    ActivityTaskCanceled {
+        scheduled_event_id: i64,
+        started_event_id: i64,
+        identity: String,
+        details: Vec<Payload>,
+    },
+    TimerStarted {
+        timer_id: String,
+    },
+    TimerFired {
+        started_event_id: i64,
+    },
+    TimerCanceled {
+        started_event_id: i64,
+    },
     /// An Event that says nothing to a Run: it is known and needs no reaction, or the server says that a worker may
     /// ignore it.
     Ignored(EventType),
@@ -233,15 +267,15 @@ impl TryFrom<HistoryEvent> for Event {
             return Ok(Self { id, time, kind: EventKind::Ignored(event_type) });
         }
         let missing = |field| EventError::Missing { event_id: id, event_type: type_name(number), field };
-        let unsupported = || EventError::Unsupported { event_id: id, event_type: type_name(number) };
         let time = to_system_time(event_time.as_ref().ok_or_else(|| missing("event_time"))?);
         if is_silent(event_type) {
             return Ok(Self { id, time, kind: EventKind::Ignored(event_type) });
         }
         if !is_heard(event_type) {
-            return Err(unsupported());
+            return Err(EventError::Unsupported { event_id: id, event_type: type_name(number) });
         }
-        let kind = decode(attributes.ok_or_else(|| missing("attributes"))?, &missing)?.ok_or_else(unsupported)?;
+        let kind = decode(attributes.ok_or_else(|| missing("attributes"))?, &missing)?;
+        let kind = kind.ok_or_else(|| missing("attributes of its type"))?;
         Ok(Self { id, time, kind })
     }
 }
@@ -309,17 +343,21 @@ fn decode(
         Attributes::WorkflowExecutionCanceledEventAttributes(_) => EventKind::WorkflowExecutionCanceled,
         Attributes::WorkflowExecutionTerminatedEventAttributes(_) => EventKind::WorkflowExecutionTerminated,
         Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => EventKind::WorkflowExecutionContinuedAsNew,
-        Attributes::WorkflowExecutionSignaledEventAttributes(signal) => EventKind::WorkflowExecutionSignaled(Signaled {
-            name: signal.signal_name,
-            input: list(signal.input),
-            header: signal.header.unwrap_or_default(),
-            identity: signal.identity,
-        }),
+        Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {
+            EventKind::WorkflowExecutionSignaled(Signaled {
+                name: signal.signal_name,
+                input: list(signal.input),
+                header: signal.header.unwrap_or_default(),
+                identity: signal.identity,
+            })
+        }
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(request) => {
             EventKind::WorkflowExecutionCancelRequested { reason: request.cause }
         }
         Attributes::WorkflowTaskScheduledEventAttributes(_) => EventKind::WorkflowTaskScheduled,
-        Attributes::WorkflowTaskStartedEventAttributes(started) => EventKind::WorkflowTaskStarted(task_started(&started)),
+        Attributes::WorkflowTaskStartedEventAttributes(started) => {
+            EventKind::WorkflowTaskStarted(task_started(&started))
+        }
         Attributes::WorkflowTaskCompletedEventAttributes(completed) => {
             let metadata = completed.sdk_metadata.unwrap_or_default();
             EventKind::WorkflowTaskCompleted(WorkflowTaskCompleted {

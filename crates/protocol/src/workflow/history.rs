@@ -54,7 +54,8 @@ pub enum Cut {
 /// The Events of one Workflow Task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskEvents {
-    /// The first is the completion of the task before (or `WorkflowExecutionStarted`), the last is `WorkflowTaskStarted`.
+    /// The first is the completion of the task before (or `WorkflowExecutionStarted`, or what comes behind a
+    /// [`Cut::Record`]), the last is `WorkflowTaskStarted`.
     pub events: Vec<Event>,
     /// Whether this task was completed already, so that what user code does now has been done before.
     pub replaying: bool,
@@ -83,7 +84,9 @@ pub enum HistoryError {
     #[error("this workflow has no history")]
     Empty,
     /// A Query of a workflow of which no worker has executed a Workflow Task.
-    #[error("the history ends at event {last}, before the first Workflow Task: there is no state yet that could be asked for")]
+    #[error(
+        "the history ends at event {last}, before the first Workflow Task: there is no state yet that could be asked for"
+    )]
     NotBegun {
         /// The last Event there is.
         last: i64,

@@ -82,8 +82,8 @@ enum Phase {
     Activating,
     /// User code answers a Query.
     Querying(Query),
-    /// The answer to the task is on its way to the server.
-    Completing,
+    /// The answer to the task is on its way to the server. When it has arrived the Run is dropped, if there is a reason.
+    Completing(Option<EvictionReason>),
     /// Of no further use.
     Evicted,
 }
@@ -244,13 +244,11 @@ impl Run {
 
     /// The server took the answer to the task.
     pub fn handle_completed(&mut self) {
-        if self.phase != Phase::Completing {
-            return;
-        }
+        let Phase::Completing(eviction) = self.phase else { return };
         self.phase = Phase::Idle;
-        let made_progress = self.task.take().is_some_and(|task| !task.only_query);
-        if made_progress && self.machines.ended() {
-            self.evict(EvictionReason::Closed);
+        self.task = None;
+        if let Some(reason) = eviction {
+            self.evict(reason);
         }
     }
 
@@ -259,7 +257,7 @@ impl Run {
         if self.phase == Phase::Evicted {
             return;
         }
-        let answered = self.phase == Phase::Completing;
+        let answered = matches!(self.phase, Phase::Completing(_));
         if let Some(task) = self.task.take().filter(|_| !answered) {
             self.abandon(task.token, AbandonReason::Evicted);
         }
@@ -322,6 +320,8 @@ impl Run {
     /// Takes the Events of one Workflow Task in: first the record of the Commands before, then the news.
     fn apply_task(&mut self, task: TaskEvents) -> Result<Vec<Job>, Problem> {
         let mut jobs = Vec::new();
+        // What a Query makes user code do on the way counts for nothing: another task will do it.
+        let replaying = task.replaying || self.task.as_ref().is_some_and(|task| task.only_query);
         // Seen the completion of the task before, so that its record must be complete with the first Event of another kind.
         let mut record_is_open = false;
         for event in task.events {
@@ -330,7 +330,7 @@ impl Run {
                 record_is_open = false;
             }
             record_is_open |= matches!(event.kind, EventKind::WorkflowTaskCompleted(_));
-            self.apply_event(event, task.replaying, &mut jobs)?;
+            self.apply_event(event, replaying, &mut jobs)?;
         }
         Ok(jobs)
     }
@@ -404,7 +404,8 @@ impl Run {
             self.activate(vec![Job::Query(query.clone())], Phase::Querying(query));
             return Ok(());
         }
-        self.phase = Phase::Completing;
+        // No task makes progress any more once the workflow has ended, and a Query can have the Run built again.
+        self.phase = Phase::Completing(self.machines.ended().then_some(EvictionReason::Closed));
         if task.replay {
             self.task = None;
             self.outputs.push_back(Output::FinishReplay);
@@ -531,12 +532,15 @@ impl Run {
     fn fail(&mut self, cause: WorkflowTaskFailedCause, failure: Failure, nondeterminism: Option<Box<Nondeterminism>>) {
         if let Some(task) = self.task.take() {
             let task_token = task.token;
-            let output = if task.only_query {
+            if task.only_query {
                 // Whoever asked waits for an answer, not for a worker that agrees.
-                Output::RespondQuery { task_token, answer: QueryAnswer::Failed(Box::new(failure)) }
-            } else if task.attempt > 1 {
-                let reason =
-                    AbandonReason::FailedAgain { attempt: task.attempt, cause, message: failure.message };
+                let answer = QueryAnswer::Failed(Box::new(failure));
+                self.outputs.push_back(Output::RespondQuery { task_token, answer });
+                self.phase = Phase::Completing(Some(EvictionReason::TaskFailed));
+                return;
+            }
+            let output = if task.attempt > 1 {
+                let reason = AbandonReason::FailedAgain { attempt: task.attempt, cause, message: failure.message };
                 Output::AbandonTask { task_token, reason }
             } else {
                 Output::FailTask(Box::new(TaskFailure { task_token, cause, failure, nondeterminism }))

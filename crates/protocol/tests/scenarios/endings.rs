@@ -37,7 +37,9 @@ fn w12_a_run_leaves_the_cache_when_the_server_has_taken_its_end() {
 fn an_end_replays_as_itself_and_as_no_other() {
     for (end, _, _) in ENDS {
         for (other, _, event) in ENDS {
-            let outcome = if end == other { "finish task 1\n evict: closed" } else {
+            let outcome = if end == other {
+                "finish task 1\n evict: closed"
+            } else {
                 "fail task 1: NON_DETERMINISTIC_ERROR\n evict: task failed"
             };
             check(&format!("start: {end}"), &format!("> replay WES WFT {event}\n 3 replaying: Initialize\n {outcome}"));

@@ -462,6 +462,12 @@ fn every_split_into_pages_gives_the_same_activations() {
     check_every_split("signal a: timer 1\n signal b: complete", "WES WFT SIG(a) WTS WTSt WTF SIG(b) WFT*");
     check_every_split("start: activity 1\n activity 1: complete", "WES WTS WTSt WTO WFT ATS AST ATC WFT*");
     check_every_split("signal go: timer 1", "WES WFT WFT SIG WFT TS WFT*");
-    check_every_split("start: activity 1\n signal go: cancel activity 1, timer 1", "WES WFT ATS SIG WFT ATCR TS ATCd WFT*");
-    check_every_split("start: timer 1, timer 2\n timer 1: cancel timer 2", "WES OPT WFT TS TS(2) TF WFT TCd(2) OPT WFT*");
+    check_every_split(
+        "start: activity 1\n signal go: cancel activity 1, timer 1",
+        "WES WFT ATS SIG WFT ATCR TS ATCd WFT*",
+    );
+    check_every_split(
+        "start: timer 1, timer 2\n timer 1: cancel timer 2",
+        "WES OPT WFT TS TS(2) TF WFT TCd(2) OPT WFT*",
+    );
 }

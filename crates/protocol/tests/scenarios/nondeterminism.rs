@@ -164,7 +164,7 @@ fn another_cancellation() {
          both agreed up to event 6",
     );
     disagree_later(
-        "start: activity 1, activity 2
+        "start: activity 1, activity 2 wait
          signal go: cancel activity 2",
         "ATS ATS(2) SIG WFT ATCR",
         "11: the history recorded ActivityTaskCancelRequested (of event 5), the workflow code issued \

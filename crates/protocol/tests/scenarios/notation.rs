@@ -102,7 +102,7 @@ pub(crate) fn check_cuts(words: &str, expected: &str) {
 /// can be, and compares all with the history in one page.
 #[track_caller]
 pub(crate) fn check_every_split(code: &str, words: &str) {
-    let events: Vec<HistoryEvent> = Recorded::parse(words.split_whitespace()).events().cloned().collect();
+    let events = events(words);
     let outcome = |pages: Vec<Vec<HistoryEvent>>| {
         let mut world = World::new(Code::parse(code));
         world.show.no_fetches = true;
@@ -124,6 +124,11 @@ pub(crate) fn check_every_split(code: &str, words: &str) {
         assert_eq!(outcome(pages), expected, "pages {split:b}");
         assert_eq!(outcome(with_empty_pages), expected, "pages {split:b} with empty ones");
     }
+}
+
+/// The Events of a row.
+pub(crate) fn events(words: &str) -> Vec<HistoryEvent> {
+    Recorded::parse(words.split_whitespace()).events().cloned().collect()
 }
 
 /// What is sent when a workflow answers its first Workflow Task with these.
@@ -171,6 +176,7 @@ fn compare(actual: &[String], expected: &[&str]) {
 /// Everything around [`Runs`]: the server, its histories, user code.
 struct World {
     runs: Runs,
+    capacity: usize,
     code: Code,
     show: Show,
     /// What the server has of each Run.
@@ -198,6 +204,12 @@ struct Waiting {
     completions: Vec<String>,
 }
 
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.activations.is_empty() && self.fetches.is_empty() && self.completions.is_empty()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fetching {
     Comes,
@@ -219,6 +231,7 @@ impl World {
     fn new(code: Code) -> Self {
         Self {
             runs: Runs::new(100),
+            capacity: 100,
             code,
             show: Show::default(),
             histories: BTreeMap::new(),
@@ -241,7 +254,8 @@ impl World {
         match words.as_slice() {
             ["cache", capacity] => {
                 assert!(self.answers.is_empty(), "the cache comes before all else");
-                self.runs = Runs::new(capacity.parse().expect("a number of Runs"));
+                self.capacity = capacity.parse().expect("a number of Runs");
+                self.runs = Runs::new(self.capacity);
             }
             ["show", "texts"] => self.show.texts = true,
             ["show", "sdk"] => self.show.sdk = true,
@@ -352,10 +366,16 @@ impl World {
         }
     }
 
-    /// Does all that is asked for.
+    /// Does all that is asked for; and what must be true whenever there is nothing more to do.
     fn drain(&mut self) {
         while let Some((run, output)) = self.runs.poll_output() {
             self.handle(run, output);
+        }
+        assert!(self.begun.iter().all(|run| self.runs.contains(run)), "user code of a run that has left");
+        if self.waiting.is_empty() {
+            assert_eq!(self.runs.len(), self.begun.len(), "a run without user code");
+            assert_eq!(self.runs.is_empty(), self.begun.is_empty());
+            assert!(self.runs.len() <= self.capacity, "{} idle runs", self.runs.len());
         }
     }
 
@@ -454,9 +474,7 @@ impl World {
 
     /// What must be true at the end of every scenario.
     fn finish(&self) {
-        let Waiting { activations, fetches, completions } = &self.waiting;
-        let settled = activations.is_empty() && fetches.is_empty() && completions.is_empty();
-        assert!(settled, "somebody still waits: {:?}", self.waiting);
+        assert!(self.waiting.is_empty(), "somebody still waits: {:?}", self.waiting);
         let wrong: Vec<_> = self.answers.iter().filter(|(_, times)| **times != 1).collect();
         assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
         self.code.assert_all_used();

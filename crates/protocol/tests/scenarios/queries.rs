@@ -138,9 +138,10 @@ fn q5_a_task_that_makes_progress_supersedes_queries_that_wait() {
          evict: closed
          fetch the first page
          3 replaying: Initialize
-         7 live: Signal go
+         7 replaying: Signal go
          7 replaying: Query c
-         respond task 5: answered",
+         respond task 5: answered
+         evict: closed",
     );
 }
 
@@ -192,12 +193,13 @@ fn q9_queries_after_the_workflow_has_ended() {
          8 replaying: FireTimer 1
          8 replaying: Query status
          respond task 1: answered
+         evict: closed
          > query status WES WFT TS TF WFT WEC
+         3 replaying: Initialize
+         8 replaying: FireTimer 1
          8 replaying: Query status
          respond task 2: answered
-         > query status WES WFT TS TF WFT WEC
-         8 replaying: Query status
-         respond task 3: answered",
+         evict: closed",
     );
     for end in ["WETm", "WETO", "WTS WETm", "WTS WTSt WETm"] {
         check(
@@ -313,6 +315,25 @@ fn a_query_that_is_refused_or_panics_harms_nobody() {
          > query total WES WTS WTSt WTC SIG WTS WTSt / WTC
          7 replaying: Query total
          respond task 4: answered",
+    );
+}
+
+/// The run is on its way out, and so that the confirmation finds nobody else it waits for that.
+#[test]
+fn a_run_that_failed_at_a_query_leaves_when_the_answer_has_arrived() {
+    check(
+        "query bad: timer 1",
+        "> server waits
+         > query bad WES WFT
+         3 replaying: Initialize
+         3 replaying: Query bad
+         respond task 1: refused
+         > query status WES WFT
+         > server takes
+         evict: task failed
+         3 replaying: Initialize
+         3 replaying: Query status
+         respond task 2: answered",
     );
 }
 

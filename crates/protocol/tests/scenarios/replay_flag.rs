@@ -38,6 +38,25 @@ fn r1_a_query_is_replaying_also_where_its_task_is_live() {
     );
 }
 
+/// It will be done by the task, so what is done for the query must leave no trace; the run is built again.
+#[test]
+fn r1_a_query_whose_history_ends_with_an_open_task() {
+    check(
+        "signal go: complete",
+        "> query status WES WFT SIG(a) WFT*
+         3 replaying: Initialize
+         7 replaying: Signal a
+         7 replaying: Query status
+         respond task 1: answered
+         > task WES WFT SIG(a) WFT* WTO SIG WFT*
+         evict: history mismatch
+         3 replaying: Initialize
+         11 live: Signal a; Signal go
+         complete task 2: CompleteWorkflowExecution
+         evict: closed",
+    );
+}
+
 #[test]
 fn r2_a_signal_before_a_query_whose_history_ends_with_a_completed_task() {
     check(

@@ -190,7 +190,9 @@ fn a_timer_command_carries_all_that_was_asked_for() {
     assert_eq!(sent.len(), timers.len());
     for (((_, expected), sequence), command) in timers.iter().zip(1..).zip(sent) {
         assert_eq!(command.user_metadata.expect("metadata").summary.as_ref(), Some(&summary));
-        let Some(Attributes::StartTimerCommandAttributes(start)) = command.attributes else { panic!("another Command") };
+        let Some(Attributes::StartTimerCommandAttributes(start)) = command.attributes else {
+            panic!("another Command")
+        };
         assert_eq!(start.timer_id, sequence.to_string());
         assert_eq!(start.start_to_fire_timeout.map(|duration| (duration.seconds, duration.nanos)), Some(*expected));
     }

@@ -241,7 +241,11 @@ fn x7_one_poller_or_one_slot_is_too_few_for_two_queues() {
 #[test]
 fn x1_empty_polls_are_repeated_quietly_and_at_once() {
     let hour = 60;
-    let ends = [PollResult::Empty, PollResult::Failed(ErrorClass::DeadlineExceeded), PollResult::Failed(ErrorClass::Cancelled)];
+    let ends = [
+        PollResult::Empty,
+        PollResult::Failed(ErrorClass::DeadlineExceeded),
+        PollResult::Failed(ErrorClass::Cancelled),
+    ];
     for end in ends {
         let mut world = exact(World::new(fixed(1, 1, false), move |_| answer(60_000, end)));
         world.run_until(Duration::from_secs(60 * hour));
@@ -296,7 +300,8 @@ fn x2_a_transport_error_is_retried_and_one_poll_goes_ahead_of_the_others() {
 
 #[test]
 fn x2_success_ends_the_caution() {
-    let answers = [answer(10, UNAVAILABLE), answer(10, UNAVAILABLE), answer(10, UNAVAILABLE), answer(5, PollResult::Task)];
+    let answers =
+        [answer(10, UNAVAILABLE), answer(10, UNAVAILABLE), answer(10, UNAVAILABLE), answer(5, PollResult::Task)];
     let mut world = exact(World::new(fixed(3, 3, false), script(answers)));
     world.run_until(Duration::from_secs(20));
     assert_eq!(

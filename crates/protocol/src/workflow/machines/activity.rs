@@ -74,7 +74,9 @@ impl State {
 
             (Self::CancelIssued { told }, Input::CancelRequested) => Ok((Self::CancelRequested { told }, Effect::None)),
             (Self::CancelRequested { told: false }, Input::Outcome) => Ok((Self::Closed, Effect::Resolve)),
-            (Self::CancelRequested { told: true } | Self::Abandoned, Input::Outcome) => Ok((Self::Closed, Effect::None)),
+            (Self::CancelRequested { told: true } | Self::Abandoned, Input::Outcome) => {
+                Ok((Self::Closed, Effect::None))
+            }
 
             (
                 Self::Scheduled | Self::CancelIssued { .. } | Self::CancelRequested { .. } | Self::Abandoned,

@@ -214,8 +214,7 @@ impl Machines {
         });
         let what = What::StartTimer { timer_id: timer_id.clone() };
         self.issue(Key::Timer(start.sequence), what, attributes, start.summary);
-        self.timers
-            .insert(start.sequence, Timer { state: timer::State::Issued, timer_id, started_event_id: 0 });
+        self.timers.insert(start.sequence, Timer { state: timer::State::Issued, timer_id, started_event_id: 0 });
         Ok(())
     }
 
@@ -242,8 +241,7 @@ impl Machines {
             use_workflow_build_id: false,
             priority: schedule.priority,
         });
-        let what =
-            What::ScheduleActivity { activity_id: activity_id.clone(), activity_type: activity_type.clone() };
+        let what = What::ScheduleActivity { activity_id: activity_id.clone(), activity_type: activity_type.clone() };
         self.issue(Key::Activity(sequence), what, attributes, schedule.summary);
         let machine = Activity {
             state: activity::State::Issued,
@@ -282,7 +280,10 @@ impl Machines {
         let Ok((state, effect)) = activity.state.handle(input) else { return };
         activity.state = state;
         let scheduled_event_id = activity.scheduled_event_id;
-        if matches!(effect, Effect::TellCancelled | Effect::WithdrawAndTellCancelled | Effect::IssueCancelAndTellCancelled) {
+        if matches!(
+            effect,
+            Effect::TellCancelled | Effect::WithdrawAndTellCancelled | Effect::IssueCancelAndTellCancelled
+        ) {
             let failure = Box::new(activity.cancelled(0, String::new(), Vec::new()));
             jobs.push(Job::ResolveActivity { sequence, resolution: Resolution::Cancelled(failure) });
         }
@@ -351,9 +352,7 @@ impl Machines {
                 self.started(event.id, queued.key);
                 self.activity_event(sequence, activity::Input::Scheduled).map(|_| ())
             }
-            (Key::Activity(sequence), _) => {
-                self.activity_event(sequence, activity::Input::CancelRequested).map(|_| ())
-            }
+            (Key::Activity(sequence), _) => self.activity_event(sequence, activity::Input::CancelRequested).map(|_| ()),
             (Key::Recorded, _) => Ok(()),
         };
         moved.map_err(|error| self.unexpected(event, error))
@@ -384,7 +383,9 @@ impl Machines {
             (Some(Key::Activity(sequence)), EventKind::ActivityTaskStarted { .. }) => {
                 self.activity_event(sequence, activity::Input::Started).map(|_| ())
             }
-            (Some(Key::Timer(sequence)), _) => Err(ProtocolError { state: format!("event {named} is timer {sequence}") }),
+            (Some(Key::Timer(sequence)), _) => {
+                Err(ProtocolError { state: format!("event {named} is timer {sequence}") })
+            }
             (Some(Key::Activity(sequence)), EventKind::TimerFired { .. }) => {
                 Err(ProtocolError { state: format!("event {named} is activity {sequence}") })
             }

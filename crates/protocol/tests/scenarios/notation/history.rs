@@ -187,7 +187,9 @@ impl Scribe {
                 self.task_started = id;
                 (E::WorkflowTaskStarted, A::WorkflowTaskStartedEventAttributes(self.task_started(first)))
             }
-            "WTC" => (E::WorkflowTaskCompleted, A::WorkflowTaskCompletedEventAttributes(self.task_completed(arguments))),
+            "WTC" => {
+                (E::WorkflowTaskCompleted, A::WorkflowTaskCompletedEventAttributes(self.task_completed(arguments)))
+            }
             "WTF" => (E::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(self.task_failed(first))),
             "WTO" => (
                 E::WorkflowTaskTimedOut,
@@ -312,7 +314,11 @@ impl Scribe {
         let sdk_metadata = WorkflowTaskCompletedMetadata {
             sdk_name: argument(0),
             sdk_version: argument(1),
-            lang_used_flags: arguments.get(2).map(|flag| flag.parse().expect("a flag is a number")).into_iter().collect(),
+            lang_used_flags: arguments
+                .get(2)
+                .map(|flag| flag.parse().expect("a flag is a number"))
+                .into_iter()
+                .collect(),
             ..Default::default()
         };
         WorkflowTaskCompletedEventAttributes {

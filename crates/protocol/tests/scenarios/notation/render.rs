@@ -27,13 +27,22 @@ impl Show {
     /// `7 live: Signal go; FireTimer 1`: at the Workflow Task that Event 7 started.
     pub(crate) fn activation(self, activation: &Activation) -> String {
         let length = activation.history_length;
-        assert_eq!(activation.time, SystemTime::UNIX_EPOCH + Duration::from_secs(length), "now is when the task started");
-        assert_eq!(activation.history_bytes, length * BYTES_PER_EVENT.unsigned_abs(), "as many bytes as the server said");
+        assert_eq!(
+            activation.time,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(length),
+            "now is when the task started"
+        );
+        assert_eq!(
+            activation.history_bytes,
+            length * BYTES_PER_EVENT.unsigned_abs(),
+            "as many bytes as the server said"
+        );
         let mode = if activation.replaying { "replaying" } else { "live" };
         let jobs: Vec<_> = activation.jobs.iter().map(|job| self.job(job)).collect();
         let mut line = format!("{length} {mode}: {}", jobs.join("; "));
         if activation.continue_as_new_suggested {
-            let reasons: Vec<_> = activation.continue_as_new_reasons.iter().map(|reason| reason.as_str_name()).collect();
+            let reasons: Vec<_> =
+                activation.continue_as_new_reasons.iter().map(|reason| reason.as_str_name()).collect();
             line.push_str(&format!(" (continue as new suggested: {})", reasons.join(", ")));
         }
         line

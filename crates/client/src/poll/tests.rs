@@ -1,0 +1,288 @@
+//! The polls of a scripted source, with tokio's clock stopped.
+
+use super::{PollError, Slot, TaskPoller, TaskSource};
+use crate::RpcError;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use timewright_protocol::task_queue::{Jitter, Poller, PollerBehavior, PollerOptions, QueueKind};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Code, Status};
+
+/// What one poll does.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A task after so many milliseconds.
+    Task(u64, &'static str),
+    /// Nothing after so many milliseconds.
+    Empty(u64),
+    Error(u64, Code),
+    Panic,
+    Never,
+}
+
+#[derive(Default)]
+struct Log {
+    steps: VecDeque<Step>,
+    opened: Vec<(Duration, QueueKind)>,
+    open: usize,
+    dropped: usize,
+}
+
+/// Does these steps, one with each poll, and then polls without an end.
+#[derive(Clone)]
+struct Script {
+    log: Arc<Mutex<Log>>,
+    began: Instant,
+}
+
+impl Script {
+    fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        let log = Log { steps: steps.into_iter().collect(), ..Log::default() };
+        Self { log: Arc::new(Mutex::new(log)), began: Instant::now() }
+    }
+
+    fn opened(&self) -> usize {
+        self.log.lock().unwrap().opened.len()
+    }
+
+    fn open(&self) -> usize {
+        self.log.lock().unwrap().open
+    }
+
+    fn dropped(&self) -> usize {
+        self.log.lock().unwrap().dropped
+    }
+}
+
+/// Counts a poll that is dropped before it has returned.
+struct Open {
+    log: Arc<Mutex<Log>>,
+    has_returned: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut log = self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        log.open -= 1;
+        log.dropped += usize::from(!self.has_returned);
+    }
+}
+
+impl TaskSource for Script {
+    type Task = &'static str;
+
+    async fn poll(&self, queue: QueueKind) -> Result<Option<&'static str>, RpcError> {
+        let step = {
+            let mut log = self.log.lock().unwrap();
+            log.opened.push((self.began.elapsed(), queue));
+            log.open += 1;
+            log.steps.pop_front().unwrap_or(Step::Never)
+        };
+        let mut open = Open { log: Arc::clone(&self.log), has_returned: false };
+        let result = match step {
+            Step::Task(after, task) => sleep(Duration::from_millis(after)).await_then(Ok(Some(task))).await,
+            Step::Empty(after) => sleep(Duration::from_millis(after)).await_then(Ok(None)).await,
+            Step::Error(after, code) => {
+                sleep(Duration::from_millis(after)).await_then(Err(Status::new(code, "no").into())).await
+            }
+            Step::Panic => panic!("as the script says"),
+            Step::Never => std::future::pending().await,
+        };
+        open.has_returned = true;
+        result
+    }
+
+    fn describe(&self, queue: QueueKind) -> String {
+        format!("{queue:?} tasks")
+    }
+}
+
+trait AwaitThen: Future + Sized {
+    async fn await_then<T>(self, value: T) -> T {
+        self.await;
+        value
+    }
+}
+
+impl AwaitThen for tokio::time::Sleep {}
+
+fn start(script: &Script, slots: usize, maximum: usize, sticky: bool) -> TaskPoller<&'static str> {
+    let options = PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum }).sticky(sticky);
+    TaskPoller::start(script.clone(), Poller::new(options).unwrap())
+}
+
+async fn next(poller: &mut TaskPoller<&'static str>) -> (&'static str, Slot) {
+    poller.next().await.unwrap().unwrap()
+}
+
+/// Whatever still comes.
+async fn rest(poller: &mut TaskPoller<&'static str>) -> Vec<Result<&'static str, PollError>> {
+    let mut rest = Vec::new();
+    while let Some(task) = poller.next().await {
+        rest.push(task.map(|(task, _)| task));
+    }
+    rest
+}
+
+#[tokio::test(start_paused = true)]
+async fn x18_no_poll_without_a_slot() {
+    let script = Script::new([Step::Task(10, "a"), Step::Task(20, "b"), Step::Task(30, "c")]);
+    let mut poller = start(&script, 2, 5, false);
+    let (a, slot_of_a) = next(&mut poller).await;
+    let (b, slot_of_b) = next(&mut poller).await;
+    assert_eq!((a, b), ("a", "b"));
+    assert!(timeout(Duration::from_secs(600), poller.next()).await.is_err(), "both slots are in use");
+    assert_eq!(script.opened(), 2);
+
+    drop(slot_of_a);
+    let (c, _slot_of_c) = next(&mut poller).await;
+    assert_eq!((c, script.opened()), ("c", 3));
+    drop(slot_of_b);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(script.opened(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn x18_a_task_that_waits_to_be_taken_holds_its_slot() {
+    let script = Script::new([Step::Task(10, "a"), Step::Task(10, "b")]);
+    let mut poller = start(&script, 1, 5, false);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(script.opened(), 1);
+    drop(next(&mut poller).await);
+    assert_eq!(next(&mut poller).await.0, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x7_each_kind_of_queue_is_polled() {
+    let script = Script::new([]);
+    let _poller = start(&script, 2, 2, true);
+    sleep(Duration::from_secs(1)).await;
+    let mut kinds: Vec<_> = script.log.lock().unwrap().opened.iter().map(|(_, queue)| *queue).collect();
+    kinds.sort();
+    assert_eq!(kinds, [QueueKind::Normal, QueueKind::Sticky]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn x1_empty_polls_are_repeated_quietly() {
+    let empties = std::iter::repeat_n(Step::Empty(60_000), 10);
+    let script = Script::new(empties.chain([Step::Task(5, "at last")]));
+    let mut poller = start(&script, 1, 1, false);
+    let began = Instant::now();
+    assert_eq!(next(&mut poller).await.0, "at last");
+    assert_eq!(began.elapsed().as_secs(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn x2_errors_are_retried_with_back_off() {
+    let script = Script::new([
+        Step::Error(1, Code::Unavailable),
+        Step::Error(1, Code::Unknown),
+        Step::Error(1, Code::ResourceExhausted),
+        Step::Panic,
+        Step::Task(1, "fine"),
+    ]);
+    let mut poller = start(&script, 1, 1, false);
+    assert_eq!(next(&mut poller).await.0, "fine");
+    let times: Vec<_> = script.log.lock().unwrap().opened.iter().map(|(at, _)| at.as_millis()).collect();
+    let waits: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let expected = [160..=243, 320..=483, 3200..=4803, 1280..=1923];
+    assert!(waits.iter().zip(&expected).all(|(wait, range)| range.contains(wait)), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c3_what_waiting_does_not_cure_ends_it_with_an_error() {
+    let script = Script::new(std::iter::repeat_n(Step::Error(1, Code::PermissionDenied), 1000));
+    let mut poller = start(&script, 1, 1, false);
+    let error = poller.next().await.unwrap().unwrap_err();
+    assert!((60..75).contains(&error.failing_for.as_secs()), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "polling Normal tasks has failed for {} s, {} times, and waiting will not help: no (PermissionDenied). Check \
+             the API key or the client certificate, and what it is allowed to do in this namespace",
+            error.failing_for.as_secs(),
+            error.failures,
+        )
+    );
+    assert!(poller.next().await.is_none(), "said once, then over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_tasks_are_kept_that_arrive_while_it_stops() {
+    let script = Script::new([Step::Task(10, "before"), Step::Task(500, "while"), Step::Empty(700), Step::Never]);
+    let mut poller = start(&script, 4, 4, false);
+    // Nobody takes the first task before the end.
+    sleep(Duration::from_millis(100)).await;
+    poller.shutdown(Duration::from_secs(1));
+    let began = Instant::now();
+    assert_eq!(rest(&mut poller).await, [Ok("before"), Ok("while")]);
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!((script.opened(), script.open(), script.dropped()), (4, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s7_a_task_that_has_just_arrived_when_time_is_up_is_kept() {
+    let script = Script::new([Step::Task(1000, "in time")]);
+    let mut poller = start(&script, 1, 1, false);
+    tokio::task::yield_now().await;
+    poller.shutdown(Duration::from_millis(1000));
+    assert_eq!(rest(&mut poller).await, [Ok("in time")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s5_it_stops_at_once_when_nothing_is_open() {
+    let script = Script::new(std::iter::repeat_n(Step::Error(1, Code::Unavailable), 1000));
+    let mut poller = start(&script, 2, 2, true);
+    sleep(Duration::from_secs(30)).await;
+    poller.shutdown(Duration::from_secs(600));
+    let began = Instant::now();
+    assert!(poller.next().await.is_none());
+    assert!(began.elapsed() < Duration::from_secs(1));
+    poller.shutdown(Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn s13_stopping_does_not_wait_for_tasks_that_run() {
+    let script = Script::new([Step::Task(1, "long")]);
+    let mut poller = start(&script, 1, 1, false);
+    let (_, slot) = next(&mut poller).await;
+    poller.shutdown(Duration::from_secs(600));
+    assert!(poller.next().await.is_none(), "whoever holds the slot knows what runs");
+    drop(slot);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poller_that_is_dropped_closes_its_polls() {
+    let script = Script::new([Step::Task(1, "never taken")]);
+    let poller = start(&script, 3, 3, false);
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(script.open(), 2);
+    drop(poller);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!((script.open(), script.dropped()), (0, 2));
+    let opened = script.opened();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(script.opened(), opened);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_next_task_can_be_given_up() {
+    let script = Script::new((0..50).map(|number| Step::Task(number * 7 % 13 + 1, "task")));
+    let mut poller = start(&script, 5, 5, false);
+    let mut tasks = 0;
+    while tasks < 50 {
+        // Much shorter than a poll: the future is dropped again and again.
+        if let Ok(Some(Ok(_))) = timeout(Duration::from_micros(300), poller.next()).await {
+            tasks += 1;
+        }
+    }
+    assert!(timeout(Duration::from_secs(60), poller.next()).await.is_err(), "each task comes once");
+}
+
+/// `Jitter` seeds of two workers differ, so that they do not return in step.
+#[test]
+fn seeds_differ() {
+    assert_ne!(crate::jitter_seed(), crate::jitter_seed());
+    let _ = Jitter::new(crate::jitter_seed());
+}

@@ -1,0 +1,202 @@
+//! A Workflow Worker of a hundred lines on nothing but the stub and the [`TaskPoller`]: each Workflow Task is answered by a
+//! function. Enough to test a client, and the polls, against a real server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use timewright_client::{Client, PollError, RpcError, TaskPoller, TaskSource};
+use timewright_converter::{Payload, Value};
+use timewright_proto::command::command::Attributes;
+use timewright_proto::command::{
+    Command, CompleteWorkflowExecutionCommandAttributes, ContinueAsNewWorkflowExecutionCommandAttributes,
+    FailWorkflowExecutionCommandAttributes,
+};
+use timewright_proto::common::{Payloads, WorkflowType};
+use timewright_proto::enums::{CommandType, QueryResultType, TaskQueueKind, TaskQueueType};
+use timewright_proto::failure::Failure;
+use timewright_proto::query::WorkflowQuery;
+use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::workflow_service::{
+    PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest, ShutdownWorkerRequest,
+};
+use timewright_protocol::task_queue::{Poller, PollerOptions, QueueKind};
+
+/// A worker that runs until it is stopped.
+pub struct MiniWorker {
+    client: Client,
+    task_queue: String,
+    key: String,
+    stop: tokio::sync::oneshot::Sender<()>,
+    done: tokio::task::JoinHandle<Result<(), PollError>>,
+    executed: Arc<AtomicUsize>,
+}
+
+/// What a workflow does with a Workflow Task: its type decides.
+pub type Program = fn(&PollWorkflowTaskQueueResponse) -> Vec<Command>;
+
+impl MiniWorker {
+    pub fn start(client: &Client, task_queue: &str, program: Program) -> Self {
+        let key = format!("{task_queue}-worker");
+        let source = Source { client: client.clone(), task_queue: task_queue.to_owned(), key: key.clone() };
+        let mut tasks = TaskPoller::start(source, Poller::new(PollerOptions::new(10)).unwrap());
+        let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+        let executed = Arc::new(AtomicUsize::new(0));
+        let (worker, counter) = (client.clone(), Arc::clone(&executed));
+        let done = tokio::spawn(async move {
+            let mut running = tokio::task::JoinSet::new();
+            let mut is_stopping = false;
+            loop {
+                tokio::select! {
+                    task = tasks.next() => match task {
+                        Some(Ok((task, slot))) => {
+                            let (worker, counter) = (worker.clone(), Arc::clone(&counter));
+                            running.spawn(async move {
+                                execute(&worker, task, program).await;
+                                counter.fetch_add(1, Ordering::Relaxed);
+                                drop(slot);
+                            });
+                        }
+                        Some(Err(error)) => return Err(error),
+                        None => break,
+                    },
+                    _ = &mut stopped, if !is_stopping => {
+                        is_stopping = true;
+                        tasks.shutdown(Duration::from_secs(30));
+                    }
+                }
+            }
+            running.join_all().await;
+            Ok(())
+        });
+        Self { client: client.clone(), task_queue: task_queue.to_owned(), key, stop, done, executed }
+    }
+
+    /// How many Workflow Tasks it has executed.
+    pub fn executed(&self) -> usize {
+        self.executed.load(Ordering::Relaxed)
+    }
+
+    /// As [`executed`](Self::executed), for after the end.
+    pub fn counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.executed)
+    }
+
+    /// Asks the server to end the polls, and executes what still comes.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let request = ShutdownWorkerRequest {
+            namespace: self.client.namespace().to_owned(),
+            identity: self.client.identity().to_owned(),
+            worker_instance_key: self.key,
+            task_queue: self.task_queue,
+            task_queue_types: vec![TaskQueueType::Workflow.into()],
+            reason: "test".into(),
+            ..ShutdownWorkerRequest::default()
+        };
+        self.client.workflow_service().shutdown_worker(request).await.unwrap();
+        self.done.await.unwrap().unwrap();
+    }
+}
+
+struct Source {
+    client: Client,
+    task_queue: String,
+    key: String,
+}
+
+impl TaskSource for Source {
+    type Task = PollWorkflowTaskQueueResponse;
+
+    async fn poll(&self, _: QueueKind) -> Result<Option<PollWorkflowTaskQueueResponse>, RpcError> {
+        let request = PollWorkflowTaskQueueRequest {
+            namespace: self.client.namespace().to_owned(),
+            task_queue: Some(TaskQueue {
+                name: self.task_queue.clone(),
+                kind: TaskQueueKind::Normal.into(),
+                ..TaskQueue::default()
+            }),
+            identity: self.client.identity().to_owned(),
+            worker_instance_key: self.key.clone(),
+            ..PollWorkflowTaskQueueRequest::default()
+        };
+        let task = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
+        Ok((!task.task_token.is_empty()).then_some(task))
+    }
+}
+
+async fn execute(client: &Client, task: PollWorkflowTaskQueueResponse, program: Program) {
+    if let Some(query) = &task.query {
+        answer(client, &task, query).await;
+        return;
+    }
+    let request = RespondWorkflowTaskCompletedRequest {
+        namespace: client.namespace().to_owned(),
+        identity: client.identity().to_owned(),
+        commands: program(&task),
+        task_token: task.task_token,
+        ..RespondWorkflowTaskCompletedRequest::default()
+    };
+    // It may be gone: the server was killed, or the workflow terminated.
+    let _ = client.workflow_service().respond_workflow_task_completed(request).await;
+}
+
+/// Answers with the query's argument; the query `fail` fails.
+async fn answer(client: &Client, task: &PollWorkflowTaskQueueResponse, query: &WorkflowQuery) {
+    let fails = query.query_type == "fail";
+    let result_type = if fails { QueryResultType::Failed } else { QueryResultType::Answered };
+    let cause = Failure { message: "the root of it".into(), ..Failure::default() };
+    let failure = Failure { message: "cannot say".into(), cause: Some(Box::new(cause)), ..Failure::default() };
+    let request = RespondQueryTaskCompletedRequest {
+        namespace: client.namespace().to_owned(),
+        task_token: task.task_token.clone(),
+        completed_type: result_type.into(),
+        query_result: query.query_args.clone().filter(|_| !fails),
+        error_message: if fails { "cannot say".into() } else { String::new() },
+        failure: fails.then_some(failure),
+        ..RespondQueryTaskCompletedRequest::default()
+    };
+    client.workflow_service().respond_query_task_completed(request).await.unwrap();
+}
+
+pub fn complete(value: impl Value) -> Command {
+    command(
+        CommandType::CompleteWorkflowExecution,
+        Attributes::CompleteWorkflowExecutionCommandAttributes(CompleteWorkflowExecutionCommandAttributes {
+            result: list(value),
+        }),
+    )
+}
+
+pub fn fail(failure: Failure) -> Command {
+    command(
+        CommandType::FailWorkflowExecution,
+        Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
+            failure: Some(failure),
+        }),
+    )
+}
+
+pub fn continue_as_new(task: &PollWorkflowTaskQueueResponse, workflow_type: &str, input: impl Value) -> Command {
+    command(
+        CommandType::ContinueAsNewWorkflowExecution,
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(ContinueAsNewWorkflowExecutionCommandAttributes {
+            workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
+            task_queue: task.workflow_execution_task_queue.clone(),
+            input: list(input),
+            ..Default::default()
+        }),
+    )
+}
+
+fn command(command_type: CommandType, attributes: Attributes) -> Command {
+    Command { command_type: command_type.into(), attributes: Some(attributes), ..Command::default() }
+}
+
+fn list(value: impl Value) -> Option<Payloads> {
+    Some(Payloads { payloads: vec![payload(value)] })
+}
+
+pub fn payload(value: impl Value) -> Payload {
+    value.to_payload().unwrap()
+}

@@ -1,0 +1,12 @@
+//! What clients and workers do when all is well, on a real Temporal Server.
+#![forbid(unsafe_code)]
+
+mod activities;
+mod activity_cancellation;
+mod converters;
+mod endings;
+mod messages;
+#[path = "../support/mod.rs"]
+mod support;
+mod workers;
+mod workflows;
