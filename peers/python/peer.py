@@ -114,11 +114,11 @@ async def terminate(client: Client, arguments: argparse.Namespace) -> None:
 
 
 async def replay(client: Client, arguments: argparse.Namespace) -> None:
-    """Replays the histories of some of the programs against this peer's own code for them, one answer for each."""
+    """Replays the histories of some runs of the programs against this peer's own code for them, one answer for each."""
     workflows = programs.CHANGED_WORKFLOWS if arguments.changed else programs.WORKFLOWS
     replayer = Replayer(workflows=workflows, namespace=client.namespace)
-    for workflow_id in arguments.workflow_id:
-        history = await client.get_workflow_handle(workflow_id).fetch_history()
+    for workflow_id, run_id in arguments.run_of:
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
         outcome = await replayer.replay_workflow(history, raise_on_replay_failure=False)
         if outcome.replay_failure is None:
             answer({"workflow_id": workflow_id, "replayed": True, "events": len(history.events)})
@@ -195,7 +195,9 @@ def parse_arguments() -> argparse.Namespace:
     command.set_defaults(run=terminate)
 
     command = commands.add_parser("replay", parents=[common], help=replay.__doc__)
-    command.add_argument("--workflow-id", required=True, action="append", help="can be given several times")
+    command.add_argument(
+        "--run-of", required=True, action="append", nargs=2, metavar=("WORKFLOW_ID", "RUN_ID"), help="any number of them"
+    )
     command.add_argument("--changed", action="store_true", help="with code that agrees with no history of `greeting`")
     command.set_defaults(run=replay)
     return parser.parse_args()

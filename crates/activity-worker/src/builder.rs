@@ -70,6 +70,26 @@ impl ActivityWorkerBuilder {
     ///
     /// The function must not block: whoever computes or waits for long without an await wants
     /// [`blocking_activity`](Self::blocking_activity).
+    ///
+    /// A function that does not do what the definition says is refused when the program is compiled:
+    ///
+    /// ```compile_fail,E0631
+    /// # use timewright_activity_worker::{ActivityContext, ActivityError, ActivityWorkerBuilder};
+    /// # use timewright_definition::ActivityDefinition;
+    /// # struct Charge;
+    /// # impl ActivityDefinition for Charge {
+    /// #     const NAME: &'static str = "Charge";
+    /// #     type Input = u64;
+    /// #     type Output = String;
+    /// # }
+    /// async fn charge(_context: ActivityContext, amount: String) -> Result<String, ActivityError> {
+    ///     Ok(amount)
+    /// }
+    ///
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.activity(Charge, charge) // the definition says that the input is an `u64`
+    /// # }
+    /// ```
     pub fn activity<D, F, Fut>(self, definition: D, function: F) -> Self
     where
         D: ActivityDefinition<Input: Send, Output: Send>,

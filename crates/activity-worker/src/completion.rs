@@ -44,12 +44,12 @@ impl Completer {
         let Ended { completion, mut newest_heartbeat } = ended;
         let Some(mut request) = self.request(told, completion) else { return };
         // At most three: as it is, with the reason why not, and that without heartbeat details.
-        for _ in 0..3 {
-            let Err(refusal) = self.deliver(told, request.clone()).await else { return };
+        for is_replacement in [false, true, true] {
+            let Err(refusal) = self.deliver(told, request.clone(), is_replacement).await else { return };
             if !matches!(refusal, Refusal::TooLarge { what: RESULT | CANCELLATION | FAILURE, .. }) {
                 newest_heartbeat = None;
             }
-            request = Request::Failed(self.replacement(told, &request, &refusal, newest_heartbeat.clone()));
+            request = Request::Failed(Box::new(self.replacement(told, &request, &refusal, newest_heartbeat.clone())));
         }
         tracing::error!("the end of the attempt cannot be told; the server will let it time out");
     }
@@ -82,7 +82,7 @@ impl Completer {
             Completion::Failed { failure, last_heartbeat_details } => {
                 let failure = DefaultFailureConverter::default().deserialize(*failure);
                 log(&failure);
-                Request::Failed(self.failed(told, &failure, self.converter(), last_heartbeat_details))
+                Request::Failed(Box::new(self.failed(told, &failure, self.converter(), last_heartbeat_details)))
             }
             Completion::Nothing => return None,
         })
@@ -133,10 +133,13 @@ impl Completer {
         }
     }
 
-    async fn deliver(&self, told: &Told<'_>, mut request: Request) -> Result<(), Refusal> {
+    async fn deliver(&self, told: &Told<'_>, mut request: Request, is_replacement: bool) -> Result<(), Refusal> {
         request.encode(self.converter()).await.map_err(Refusal::Codec)?;
-        if let Some((what, size)) = request.sizes().into_iter().find(|(_, size)| *size > self.size_limit) {
-            return Err(Refusal::TooLarge { what, size: Some(size) });
+        for (what, size) in request.sizes() {
+            // A failure made here is short. If it is still too long for a server, that server may shorten it.
+            if size > self.size_limit && !(is_replacement && what == FAILURE) {
+                return Err(Refusal::TooLarge { what, size: Some(size) });
+            }
         }
         loop {
             let Err(error) = request.send(&self.client).await else { return Ok(()) };
@@ -194,7 +197,7 @@ enum Refusal {
 enum Request {
     Cancelled(RespondActivityTaskCanceledRequest),
     Completed(RespondActivityTaskCompletedRequest),
-    Failed(RespondActivityTaskFailedRequest),
+    Failed(Box<RespondActivityTaskFailedRequest>),
 }
 
 impl Request {
@@ -210,7 +213,7 @@ impl Request {
         match self {
             Self::Cancelled(request) => converter.encode(request).await,
             Self::Completed(request) => converter.encode(request).await,
-            Self::Failed(request) => converter.encode(request).await,
+            Self::Failed(request) => converter.encode(&mut **request).await,
         }
     }
 
@@ -233,7 +236,7 @@ impl Request {
         match self.clone() {
             Self::Cancelled(request) => service.respond_activity_task_canceled(request).await.map(drop)?,
             Self::Completed(request) => service.respond_activity_task_completed(request).await.map(drop)?,
-            Self::Failed(request) => service.respond_activity_task_failed(request).await.map(drop)?,
+            Self::Failed(request) => service.respond_activity_task_failed(*request).await.map(drop)?,
         }
         Ok(())
     }

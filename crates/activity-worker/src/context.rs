@@ -135,7 +135,10 @@ impl ActivityContext {
         }
     }
 
-    /// Waits until the activity is to stop, and says why. Never ready if the attempt ends without that.
+    /// Waits until the activity is to stop, and says why.
+    ///
+    /// When the attempt ends without that, the reason is [`NotFound`](CancelReason::NotFound), so that whatever it left running
+    /// hears of it.
     ///
     /// Stop soon, and return [`ActivityError::cancelled`](crate::ActivityError::cancelled), or whatever else is true.
     ///
@@ -159,7 +162,7 @@ impl ActivityContext {
         {
             return reason;
         }
-        // The attempt has ended, and will not be cancelled any more.
+        // The worker is gone, or somebody else will complete the activity: there is nobody left who could cancel it.
         std::future::pending().await
     }
 

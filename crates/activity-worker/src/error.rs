@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use timewright_converter::{Arguments, DefaultFailureConverter, Failure, FailureConverter, FailureKind, Payload};
+use timewright_converter::{
+    ApplicationFailure, Arguments, DefaultFailureConverter, Failure, FailureConverter, FailureKind, Payload,
+};
 use timewright_protocol::activity::ActivityOutcome;
 
 /// How an activity ends without a result: it failed, or stopped because it had been told to.
@@ -79,15 +81,8 @@ impl ActivityError {
         matches!(self.0, Kind::Cancelled(_))
     }
 
-    pub(crate) fn failed(failure: Failure) -> Self {
-        // An activity fails with an application failure. What it got from elsewhere, from a workflow that it waited for, say,
-        // is the cause: a cancellation or a timeout there is none here.
-        let failure = match failure.kind {
-            FailureKind::Application { .. } => failure,
-            _ => Failure::from(timewright_converter::ApplicationFailure::new(failure.to_string()).with_type("Failure"))
-                .with_cause(failure),
-        };
-        Self(Kind::Failed(Box::new(failure)))
+    fn failed(failure: Failure) -> Self {
+        Self(Kind::Failed(Box::new(as_application_failure(failure))))
     }
 
     pub(crate) fn into_outcome(self) -> ActivityOutcome {
@@ -124,10 +119,17 @@ impl fmt::Debug for ActivityError {
     }
 }
 
+/// An activity fails with an application failure. What it got from elsewhere, from a workflow that it waited for, say, is the
+/// cause: a cancellation or a timeout there is none here.
+pub(crate) fn as_application_failure(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::Application { .. } => failure,
+        _ => Failure::from(ApplicationFailure::new(failure.to_string()).with_type("Failure")).with_cause(failure),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use timewright_converter::ApplicationFailure;
-
     use super::*;
 
     fn of(work: impl FnOnce() -> Result<(), ActivityError>) -> Failure {

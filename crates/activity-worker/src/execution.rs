@@ -60,6 +60,10 @@ pub(crate) async fn execute(task: ActivityTask, received_at: Instant, surroundin
                 }
                 AttemptOutput::Cancel(reason) => tell(&cancel, reason),
                 AttemptOutput::Complete(completion) => {
+                    if completion != Completion::Nothing {
+                        // For what the activity left running: tasks it spawned, blocking code that a layer gave up.
+                        cancel.send_modify(|reason| *reason = reason.or(Some(CancelReason::NotFound)));
+                    }
                     return Ended { completion, newest_heartbeat: attempt.newest_heartbeat().map(<[_]>::to_vec) };
                 }
             }

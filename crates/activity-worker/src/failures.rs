@@ -9,6 +9,8 @@ use timewright_proto::failure as proto;
 use timewright_protocol::activity::{ActivityOutcome, InvalidActivityTask};
 use tower::BoxError;
 
+use crate::error::as_application_failure;
+
 /// As it stands in an [`ActivityOutcome`]: readable by layers, before the user's Failure Converter.
 pub(crate) fn plain(failure: &Failure) -> Box<proto::Failure> {
     Box::new(DefaultFailureConverter::default().serialize(failure))
@@ -60,8 +62,7 @@ pub(crate) fn codec(activity_type: &str, what: &str, error: &CodecError) -> Appl
 
 /// A layer failed instead of the activity.
 pub(crate) fn layer(error: &BoxError) -> Failure {
-    let failure = Failure::from_dyn_error(&**error);
-    crate::ActivityError::failed(failure).failure().cloned().unwrap_or_else(|| ApplicationFailure::new("").into())
+    as_application_failure(Failure::from_dyn_error(&**error))
 }
 
 /// The server's answer was no task.

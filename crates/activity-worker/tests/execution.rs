@@ -1,4 +1,5 @@
 //! What can be executed, and how it ends.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 
@@ -6,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::{FakeServer, Nothing, Number, Reply, Text, failure, seconds, task, value, while_running};
-use timewright_activity_worker::{ActivityContext, ActivityError, ActivityOutcome, ActivityRequest, BuildError};
+use timewright_activity_worker::{
+    ActivityContext, ActivityError, ActivityOutcome, ActivityRequest, BuildError, CancelReason,
+};
 use timewright_converter::{ApplicationFailure, Arguments, ErrorCategory, Multiple, RawArguments, RawValue, Value};
 use timewright_definition::ActivityDefinition;
 use timewright_proto::common::Payloads;
@@ -45,11 +48,9 @@ async fn failure_of(
 async fn a_function_is_executed_and_its_result_told() {
     let server = FakeServer::new();
     server.give(task("Text", "Ada".to_owned()));
-    let told = while_running(
-        server.worker().activity(Text, greet),
-        server.wait_for::<RespondActivityTaskCompletedRequest>(1),
-    )
-    .await;
+    let told =
+        while_running(server.worker().activity(Text, greet), server.wait_for::<RespondActivityTaskCompletedRequest>(1))
+            .await;
     let [request] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(value::<String>(request.result.clone()), "Hello, Ada!");
     assert_eq!(
@@ -154,9 +155,9 @@ async fn user_code_knows_all_about_its_task() {
     assert_eq!((info.priority.priority_key, info.priority.fairness_weight), (Some(2), Some(0.5)));
     assert!(context.header().contains_key("trace"));
     assert_eq!((context.client().namespace(), context.task_token().as_ref()), ("default", &b"1"[..]));
-    // The attempt has ended; the context stays usable, and does nothing.
+    // The attempt has ended; the context stays usable, and whoever has kept it is told.
     context.heartbeat(1_u64).unwrap();
-    assert!(!context.is_cancelled());
+    assert_eq!(context.cancelled().await, CancelReason::NotFound);
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,10 +218,7 @@ async fn v11_a_panic_fails_its_attempt_and_the_worker_goes_on() {
     failures.sort();
     assert_eq!(
         failures,
-        [
-            "Panic: activity `Number` panicked: on a thread",
-            "Panic: activity `Text` panicked: asynchronously: here"
-        ]
+        ["Panic: activity `Number` panicked: on a thread", "Panic: activity `Text` panicked: asynchronously: here"]
     );
 }
 

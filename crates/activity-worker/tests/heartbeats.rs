@@ -1,4 +1,5 @@
 //! Heartbeats, and the reasons to stop that come with their answers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 
@@ -193,10 +194,11 @@ async fn c20_timeouts_are_enforced_even_if_the_server_is_silent() {
     let server = FakeServer::new();
     server.give(PollActivityTaskQueueResponse { start_to_close_timeout: seconds(30), ..heartbeating() });
     let reasons = Arc::new(Mutex::new(Vec::new()));
-    let builder = server
-        .worker()
-        .local_timeout_buffer(Duration::from_secs(1))
-        .activity_with_state(Nothing, reasons.clone(), heartbeat_until_cancelled);
+    let builder = server.worker().local_timeout_buffer(Duration::from_secs(1)).activity_with_state(
+        Nothing,
+        reasons.clone(),
+        heartbeat_until_cancelled,
+    );
     let started = Instant::now();
     while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
     assert_eq!(*reasons.lock().unwrap(), [CancelReason::TimedOut(LocalTimeout::StartToClose)]);
@@ -234,7 +236,7 @@ async fn details_that_cannot_be_sent_are_refused_at_once() {
     assert_eq!(value::<u64>(told[0].last_heartbeat_details.clone()), 1);
     assert_eq!(
         failure(told.remove(0)).to_string(),
-        "HeartbeatError: the heartbeat details of activity `Nothing` have 3000028 bytes, but the server takes at most 2097152. \
+        "HeartbeatError: the heartbeat details of activity `Nothing` have 3000031 bytes, but the server takes at most 2097152. \
          Store the data elsewhere, and heartbeat a reference to it"
     );
 }

@@ -1,4 +1,5 @@
 //! Layers of users around all activities.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 

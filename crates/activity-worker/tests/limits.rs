@@ -1,4 +1,5 @@
 //! What is too large, and what the Payload Codecs cannot do: the attempt fails with a clear text, and nothing hangs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 
@@ -6,9 +7,7 @@ use std::sync::atomic::Ordering;
 
 use support::{FakeServer, Invert, Nothing, Reply, Text, failure, task, value, while_running};
 use timewright_activity_worker::{ActivityContext, ActivityWorker};
-use timewright_converter::{
-    ApplicationFailure, DataConverter, DefaultFailureConverter, FailureKind,
-};
+use timewright_converter::{ApplicationFailure, DataConverter, DefaultFailureConverter, FailureKind};
 use timewright_proto::common::Payloads;
 use timewright_proto::temporal::api::namespace::v1::{NamespaceInfo, namespace_info::Limits};
 use timewright_proto::workflow_service::{
@@ -42,7 +41,7 @@ async fn v9_a_result_that_is_too_large_fails_the_attempt_retryably() {
     let failure = failure(told.remove(0));
     assert_eq!(
         failure.to_string(),
-        "PayloadsTooLarge: the result of activity `Text` has 3000032 bytes, but the server takes at most 2097152. Store the \
+        "PayloadsTooLarge: the result of activity `Text` has 3000036 bytes, but the server takes at most 2097152. Store the \
          data elsewhere, and pass a reference to it"
     );
     assert!(matches!(failure.kind, FailureKind::Application { non_retryable: false, .. }));
@@ -125,12 +124,11 @@ async fn g9_a_codec_that_cannot_encode_fails_the_attempt_retryably() {
             .with_codec(codec)
             .with_failure_converter(DefaultFailureConverter { encode_common_attributes: true }),
     );
-    let builder = ActivityWorker::builder(client, "queue").activity(Text, |context: ActivityContext, text: String| {
-        async move {
+    let builder =
+        ActivityWorker::builder(client, "queue").activity(Text, |context: ActivityContext, text: String| async move {
             context.heartbeat(text.clone())?;
             Ok(text)
-        }
-    });
+        });
     let mut told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
     // Without Payloads, since none can be encoded; and nothing in the clear.
     assert_eq!(told[0].last_heartbeat_details, None);
@@ -150,13 +148,12 @@ async fn nothing_of_users_leaves_in_the_clear() {
             .with_codec(Invert::default())
             .with_failure_converter(DefaultFailureConverter { encode_common_attributes: true }),
     );
-    let builder = ActivityWorker::builder(client, "queue").activity(Text, |context: ActivityContext, text: String| {
-        async move {
+    let builder =
+        ActivityWorker::builder(client, "queue").activity(Text, |context: ActivityContext, text: String| async move {
             context.heartbeat(text.clone())?;
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             Err(ApplicationFailure::new(text.clone()).with_details(text).into())
-        }
-    });
+        });
     let told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
     let heartbeats = server.sent::<RecordActivityTaskHeartbeatRequest>();
     assert_eq!(heartbeats.len(), 1);

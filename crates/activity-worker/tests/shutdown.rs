@@ -1,4 +1,5 @@
 //! How a worker stops: nothing that it was given is lost.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 
@@ -153,10 +154,7 @@ async fn s4_after_the_grace_period_activities_are_cancelled_though_polls_are_ope
     let told = server.sent::<RespondActivityTaskFailedRequest>();
     assert_eq!(told.len(), 2);
     for (_, told) in told {
-        assert_eq!(
-            failure(told).to_string(),
-            "WorkerShutdown: the activity stopped because its worker shut down"
-        );
+        assert_eq!(failure(told).to_string(), "WorkerShutdown: the activity stopped because its worker shut down");
     }
 }
 

@@ -136,7 +136,9 @@ mod tests {
     #[tokio::test]
     async fn wrong_addresses_are_explained() {
         let mut texts = Vec::new();
-        for address in ["", "ftp://somewhere:7233", "http://some where:7233", "http://host:7233/temporal", "http://:7233"] {
+        for address in
+            ["", "ftp://somewhere:7233", "http://some where:7233", "http://host:7233/temporal", "http://:7233"]
+        {
             texts.push(error(address).await);
         }
         let advice = ". Write http://HOST:PORT, such as http://127.0.0.1:7233";

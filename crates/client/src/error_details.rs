@@ -69,7 +69,8 @@ mod tests {
         assert!(!has(&details, "AlreadyStartedFailure"));
 
         let failure = Failure { message: "no such thing".into(), ..Failure::default() };
-        let details = status("QueryFailedFailure", QueryFailedFailure { failure: Some(failure.clone()) }.encode_to_vec());
+        let details =
+            status("QueryFailedFailure", QueryFailedFailure { failure: Some(failure.clone()) }.encode_to_vec());
         assert_eq!(query_failed(&details), Some(failure));
     }
 

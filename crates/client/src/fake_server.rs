@@ -66,10 +66,12 @@ impl Call {
     }
 }
 
+type Script = dyn FnMut(&Call) -> Reply + Send;
+
 /// Answers calls as `script` says, and remembers them.
 #[derive(Clone)]
 pub(crate) struct FakeServer {
-    script: Arc<Mutex<dyn FnMut(&Call) -> Reply + Send>>,
+    script: Arc<Mutex<Script>>,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 

@@ -228,10 +228,7 @@ impl<D: WorkflowDefinition> WorkflowHandle<D> {
             Some(payload) => converter.from_payload(payload),
             None => converter.to_payload(&()).and_then(|null| converter.from_payload(null)),
         };
-        output.map_err(|source| WorkflowResultError::Conversion {
-            workflow_id: self.workflow_id().to_owned(),
-            source,
-        })
+        output.map_err(|source| WorkflowResultError::Conversion { workflow_id: self.workflow_id().to_owned(), source })
     }
 
     /// Sends a signal. <https://docs.temporal.io/sending-messages#sending-signals>
@@ -420,10 +417,7 @@ impl UntypedWorkflowHandle {
 
     /// What signals, queries and the like are for.
     pub(crate) fn execution(&self) -> WorkflowExecution {
-        WorkflowExecution {
-            workflow_id: self.workflow_id.clone(),
-            run_id: self.run_id.clone().unwrap_or_default(),
-        }
+        WorkflowExecution { workflow_id: self.workflow_id.clone(), run_id: self.run_id.clone().unwrap_or_default() }
     }
 
     /// Where the wait for a result begins.

@@ -179,7 +179,9 @@ impl ApiKey {
     /// The value of the `authorization` header.
     pub(crate) fn header(&self) -> Result<HeaderValue, Status> {
         let mut header = HeaderValue::try_from(format!("Bearer {}", (self.0)().trim())).map_err(|_| {
-            Status::unauthenticated("the API key has characters that no HTTP header can hold; is there a line break in it?")
+            Status::unauthenticated(
+                "the API key has characters that no HTTP header can hold; is there a line break in it?",
+            )
         })?;
         header.set_sensitive(true);
         Ok(header)

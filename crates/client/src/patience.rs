@@ -56,8 +56,7 @@ impl Patience {
     }
 
     fn warn(&mut self, error: &RpcError) {
-        let trouble =
-            self.trouble.get_or_insert(Trouble { since: Instant::now(), next_warning: FIRST_WARNING });
+        let trouble = self.trouble.get_or_insert(Trouble { since: Instant::now(), next_warning: FIRST_WARNING });
         let failing_for = trouble.since.elapsed();
         if failing_for >= trouble.next_warning {
             trouble.next_warning = (failing_for * 2).min(failing_for + LONGEST_SILENCE);

@@ -213,11 +213,8 @@ impl<S: TaskSource> Driver<S> {
         let PollWarning { queue, failing_for, failures, open_for, ends_in, .. } = *warning;
         let polls = self.source.describe(queue);
         let error = self.last_error(queue);
-        let hint = if open_for >= SUSPICIOUS {
-            "; does a proxy cut polls, which must be left open for 70 s?"
-        } else {
-            ""
-        };
+        let hint =
+            if open_for >= SUSPICIOUS { "; does a proxy cut polls, which must be left open for 70 s?" } else { "" };
         match ends_in {
             Some(ends_in) => tracing::warn!(
                 "polling {polls} fails, and is given up in {} s if that does not change: {error}",

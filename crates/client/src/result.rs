@@ -161,9 +161,10 @@ impl UntypedWorkflowHandle {
                     return Err(WorkflowResultError::NotFound { workflow_id: workflow_id() });
                 }
                 Err(error) => {
-                    patience.bear(error).await.map_err(|source| {
-                        WorkflowResultError::Rpc { workflow_id: workflow_id(), source }
-                    })?;
+                    patience
+                        .bear(error)
+                        .await
+                        .map_err(|source| WorkflowResultError::Rpc { workflow_id: workflow_id(), source })?;
                     continue;
                 }
             };
@@ -187,7 +188,9 @@ impl UntypedWorkflowHandle {
         let WorkflowExecution { workflow_id, run_id } = execution;
         let list = |payloads: Option<Payloads>| payloads.map(|payloads| payloads.payloads).unwrap_or_default();
         Err(match event.attributes {
-            Some(Attributes::WorkflowExecutionCompletedEventAttributes(completed)) => return Ok(list(completed.result)),
+            Some(Attributes::WorkflowExecutionCompletedEventAttributes(completed)) => {
+                return Ok(list(completed.result));
+            }
             Some(Attributes::WorkflowExecutionFailedEventAttributes(failed)) => {
                 let failure = failed.failure.unwrap_or_default();
                 let failure = Box::new(self.client().data_converter().failure_from_proto(failure));

@@ -17,8 +17,8 @@ mod grpc_timeout;
 mod metadata;
 mod retry;
 
-pub use call_kind::CallKind;
 pub(crate) use attempt::MAXIMUM_MESSAGE_SIZE;
+pub use call_kind::CallKind;
 pub(crate) use metadata::Metadata;
 pub(crate) use retry::FailedCall;
 

@@ -296,10 +296,10 @@ impl Client {
         input: D::Input,
         options: StartWorkflowOptions,
     ) -> Result<WorkflowHandle<D>, StartWorkflowError> {
-        let input = self.data_converter().to_arguments(&input).map_err(|source| StartWorkflowError::Conversion {
-            workflow_id: options.workflow_id.clone(),
-            source,
-        })?;
+        let input = self
+            .data_converter()
+            .to_arguments(&input)
+            .map_err(|source| StartWorkflowError::Conversion { workflow_id: options.workflow_id.clone(), source })?;
         self.start_workflow_untyped(D::NAME, input, options).await.map(WorkflowHandle::new)
     }
 

@@ -1,6 +1,7 @@
 //! How workflow code fails.
 
 use std::error::Error;
+use std::fmt;
 
 use timewright_converter::{ApplicationFailure, ConversionError, Failure};
 use timewright_protocol::workflow::ContinueAsNew;
@@ -84,24 +85,39 @@ pub struct Cancelled {
 }
 
 /// Why an activity gave no result.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ActivityFailure {
     /// It failed or timed out, and is not tried again. The failure says which activity it was and why there is no further
     /// attempt; its cause is what went wrong there.
-    #[error("{0}")]
-    Failed(#[source] Box<Failure>),
+    Failed(Box<Failure>),
     /// It was cancelled.
-    #[error("{0}")]
-    Cancelled(#[source] Box<Failure>),
+    Cancelled(Box<Failure>),
     /// Its arguments could not be written, or its result not be read: this workflow and the activity disagree about types.
-    #[error("activity {activity_type:?}: {error}")]
     Conversion {
         /// The activity's type.
         activity_type: String,
         /// What was found, and what was expected.
-        #[source]
         error: ConversionError,
     },
+}
+
+impl fmt::Display for ActivityFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) | Self::Cancelled(failure) => failure.fmt(formatter),
+            Self::Conversion { activity_type, error } => write!(formatter, "activity {activity_type:?}: {error}"),
+        }
+    }
+}
+
+impl Error for ActivityFailure {
+    /// The [`Failure`] itself and not its box, so that whoever wraps this passes it on as what it is.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failure) | Self::Cancelled(failure) => Some(&**failure),
+            Self::Conversion { error, .. } => Some(error),
+        }
+    }
 }
 
 impl ActivityFailure {

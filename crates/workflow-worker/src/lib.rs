@@ -32,6 +32,6 @@ pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
-pub use timewright_protocol::workflow::ActivityCancellationType;
+pub use timewright_protocol::workflow::{ActivityCancellationType, Issued, Nondeterminism, Recorded};
 pub use worker::{WorkerError, WorkflowWorker};
 pub use workflow::{Handlers, Input, Output, Workflow};

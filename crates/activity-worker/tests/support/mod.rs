@@ -1,5 +1,10 @@
 //! A server that lives in the test: it answers the RPCs of an Activity Worker as told, and remembers what it was asked.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test program uses a part, and helpers are tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test program uses a part, and helpers are tests"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;

@@ -168,7 +168,11 @@ async fn a_start_says_what_its_options_say() {
         namespace: "payments".into(),
         workflow_id: "w".into(),
         workflow_type: Some(WorkflowType { name: "Greeting".into() }),
-        task_queue: Some(TaskQueue { name: "greetings".into(), kind: TaskQueueKind::Normal.into(), ..Default::default() }),
+        task_queue: Some(TaskQueue {
+            name: "greetings".into(),
+            kind: TaskQueueKind::Normal.into(),
+            ..Default::default()
+        }),
         workflow_execution_timeout: seconds(3, 0),
         workflow_run_timeout: seconds(2, 500_000_000),
         // The longest that protobuf can say.
@@ -299,14 +303,8 @@ async fn what_is_not_there_is_not_found() {
     assert!(matches!(handle.cancel("").await, Err(CancelWorkflowError::NotFound { .. })));
     assert!(matches!(handle.terminate("").await, Err(TerminateWorkflowError::NotFound { .. })));
     assert!(matches!(handle.query(CurrentText, "".into()).await, Err(QueryWorkflowError::NotFound { .. })));
-    assert_eq!(
-        handle.describe().await.unwrap_err().to_string(),
-        "there is no workflow `w` that could be described"
-    );
-    assert_eq!(
-        handle.history().await.unwrap_err().to_string(),
-        "there is no workflow `w` whose history could be read"
-    );
+    assert_eq!(handle.describe().await.unwrap_err().to_string(), "there is no workflow `w` that could be described");
+    assert_eq!(handle.history().await.unwrap_err().to_string(), "there is no workflow `w` whose history could be read");
 
     // A namespace that is not there is another mistake, with another remedy.
     let server = FakeServer::replying([Reply::Status(Status::not_found("Namespace default is not found."))]);
@@ -323,8 +321,7 @@ async fn queries_fail_in_ways_that_can_be_told_apart() {
         failure: Option<Failure>,
     }
     let failure = Failure { message: "unknown query".into(), ..Failure::default() };
-    let failed =
-        detailed(Code::InvalidArgument, "x", "QueryFailedFailure", &QueryFailed { failure: Some(failure) });
+    let failed = detailed(Code::InvalidArgument, "x", "QueryFailedFailure", &QueryFailed { failure: Some(failure) });
     let rejected = QueryWorkflowResponse {
         query_rejected: Some(QueryRejected { status: WorkflowExecutionStatus::Terminated.into() }),
         ..QueryWorkflowResponse::default()
@@ -420,11 +417,7 @@ async fn g10_every_payload_goes_through_the_codecs_on_its_way_in() {
     let attributes = Failure { encoded_attributes: Some(reversed_attributes()), ..Failure::default() };
     let failed = HistoryEvent {
         attributes: Some(Attributes::WorkflowExecutionFailedEventAttributes(WorkflowExecutionFailedEventAttributes {
-            failure: Some(Failure {
-                message: "outer".into(),
-                cause: Some(Box::new(attributes)),
-                ..Failure::default()
-            }),
+            failure: Some(Failure { message: "outer".into(), cause: Some(Box::new(attributes)), ..Failure::default() }),
             ..Default::default()
         })),
         ..HistoryEvent::default()

@@ -29,10 +29,8 @@ impl WorkflowDefinition for Greeting {
 }
 
 fn page(events: Vec<Attributes>, token: &'static str) -> Reply {
-    let events = events.into_iter().map(|attributes| HistoryEvent {
-        attributes: Some(attributes),
-        ..HistoryEvent::default()
-    });
+    let events =
+        events.into_iter().map(|attributes| HistoryEvent { attributes: Some(attributes), ..HistoryEvent::default() });
     Reply::message(&GetWorkflowExecutionHistoryResponse {
         history: Some(History { events: events.collect() }),
         next_page_token: Bytes::from_static(token.as_bytes()),
@@ -151,12 +149,14 @@ async fn every_end_has_its_error() {
         details: list("bye"),
         ..Default::default()
     });
-    let terminated = Attributes::WorkflowExecutionTerminatedEventAttributes(WorkflowExecutionTerminatedEventAttributes {
-        reason: "enough".into(),
-        identity: "ops@host".into(),
-        details: list("sorry"),
-    });
-    let not_closing = Attributes::WorkflowExecutionStartedEventAttributes(WorkflowExecutionStartedEventAttributes::default());
+    let terminated =
+        Attributes::WorkflowExecutionTerminatedEventAttributes(WorkflowExecutionTerminatedEventAttributes {
+            reason: "enough".into(),
+            identity: "ops@host".into(),
+            details: list("sorry"),
+        });
+    let not_closing =
+        Attributes::WorkflowExecutionStartedEventAttributes(WorkflowExecutionStartedEventAttributes::default());
     let mut table = Vec::new();
     for reply in [
         closed(failed("")),

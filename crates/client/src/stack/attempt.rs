@@ -68,7 +68,9 @@ where
                 Ok(Ok(answer)) => Ok(answer),
                 // The channel reads the same deadline from the same header, and may be faster.
                 Ok(Err(error)) if !is::<TimeoutExpired>(&*error) => Err(status(error)),
-                Ok(Err(_)) | Err(_) => Err(Status::deadline_exceeded(format!("no answer within {:.1} s", timeout.as_secs_f64()))),
+                Ok(Err(_)) | Err(_) => {
+                    Err(Status::deadline_exceeded(format!("no answer within {:.1} s", timeout.as_secs_f64())))
+                }
             }
         })
     }

@@ -25,10 +25,8 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn write(headers: &mut HeaderMap, timeout: Duration) {
     const MOST: u128 = 99_999_999;
     let units = [(timeout.as_nanos(), "n"), (timeout.as_micros(), "u"), (timeout.as_millis(), "m")];
-    let (number, unit) = units
-        .into_iter()
-        .find(|(number, _)| *number <= MOST)
-        .unwrap_or((u128::from(timeout.as_secs()).min(MOST), "S"));
+    let (number, unit) =
+        units.into_iter().find(|(number, _)| *number <= MOST).unwrap_or((u128::from(timeout.as_secs()).min(MOST), "S"));
     let value = HeaderValue::from_str(&format!("{number}{unit}")).expect("digits and a letter are a header");
     headers.insert(GRPC_TIMEOUT, value);
 }

@@ -130,10 +130,9 @@ impl Call {
         let backoff = match class {
             ErrorClass::Retryable => Backoff::UNARY,
             ErrorClass::ResourceExhausted => Backoff::THROTTLED,
-            ErrorClass::Cancelled
-            | ErrorClass::DeadlineExceeded
-            | ErrorClass::Fatal
-            | ErrorClass::MessageTooLarge => return None,
+            ErrorClass::Cancelled | ErrorClass::DeadlineExceeded | ErrorClass::Fatal | ErrorClass::MessageTooLarge => {
+                return None;
+            }
         };
         let delay = backoff.delay(attempts, jitter);
         let limit = grpc_timeout::read(&self.parts.headers).unwrap_or(MAXIMUM_TIME);
@@ -163,7 +162,10 @@ fn status_of_http(status: http::StatusCode) -> Status {
         429 | 502 | 503 | 504 => Code::Unavailable,
         _ => Code::Unknown,
     };
-    Status::new(code, format!("the answer is not gRPC but HTTP status {status}; a proxy or another server may be in the way"))
+    Status::new(
+        code,
+        format!("the answer is not gRPC but HTTP status {status}; a proxy or another server may be in the way"),
+    )
 }
 
 const MAXIMUM_ATTEMPTS: u32 = 10;

@@ -104,7 +104,8 @@ async fn c1_no_try_begins_later_than_10_s() {
 #[tokio::test(start_paused = true)]
 async fn c1_waits_grow_and_a_retried_call_is_the_same_call() {
     let down = || Reply::code(Code::Unavailable);
-    let server = FakeServer::replying([down(), down(), down(), down(), Reply::message(&GetSystemInfoResponse::default())]);
+    let server =
+        FakeServer::replying([down(), down(), down(), down(), Reply::message(&GetSystemInfoResponse::default())]);
     let mut stub = server.client().workflow_service();
     let request = SignalWorkflowExecutionRequest { request_id: "r-1".into(), ..Default::default() };
     stub.signal_workflow_execution(request.clone()).await.unwrap();
@@ -187,14 +188,21 @@ async fn g3_messages_that_are_too_large_are_sent_once() {
     let (error, tries_of_ours) = tries(Reply::Large(super::MAXIMUM_MESSAGE_SIZE + 6)).await;
     assert_eq!(tries_of_ours, 1);
     assert!(error.message().starts_with("received message larger than max"), "{error}");
-    assert!(error.to_string().ends_with("Pass less data: a reference to it instead of the data itself, or fewer items at a time"));
+    assert!(
+        error
+            .to_string()
+            .ends_with("Pass less data: a reference to it instead of the data itself, or fewer items at a time")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn g4_cancelled_by_the_transport_is_tried_again() {
     let (error, of_transport) = tries(Reply::Broken(Code::Cancelled, "connection closed")).await;
     assert_eq!((words(of_transport), error.is_from_transport()), ("8 to 10 tries", true));
-    assert_eq!(error.message(), "connection closed: code: 'The operation was cancelled', message: \"connection closed\"");
+    assert_eq!(
+        error.message(),
+        "connection closed: code: 'The operation was cancelled', message: \"connection closed\""
+    );
     let (error, of_server) = tries(Reply::code(Code::Cancelled)).await;
     assert_eq!((words(of_server), error.is_from_transport()), ("once", false));
 }

@@ -23,26 +23,41 @@ use timewright_proto::workflow_service::{
 use timewright_protocol::task_queue::{Poller, PollerOptions, QueueKind};
 
 /// A worker that runs until it is stopped.
-pub struct MiniWorker {
+pub(crate) struct MiniWorker {
     client: Client,
     task_queue: String,
     key: String,
     stop: tokio::sync::oneshot::Sender<()>,
     done: tokio::task::JoinHandle<Result<(), PollError>>,
-    executed: Arc<AtomicUsize>,
+    tasks: Arc<Tasks>,
+}
+
+/// Workflow Tasks, counted.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    /// Those that a poll has returned with.
+    pub(crate) received: AtomicUsize,
+    /// Those that were executed.
+    pub(crate) executed: AtomicUsize,
 }
 
 /// What a workflow does with a Workflow Task: its type decides.
-pub type Program = fn(&PollWorkflowTaskQueueResponse) -> Vec<Command>;
+pub(crate) type Program = fn(&PollWorkflowTaskQueueResponse) -> Vec<Command>;
 
 impl MiniWorker {
-    pub fn start(client: &Client, task_queue: &str, program: Program) -> Self {
-        let key = format!("{task_queue}-worker");
-        let source = Source { client: client.clone(), task_queue: task_queue.to_owned(), key: key.clone() };
+    pub(crate) fn start(client: &Client, task_queue: &str, program: Program) -> Self {
+        // The server remembers which workers it was told to have stopped, and lets their polls return at once.
+        let key = format!("worker-{:016x}", timewright_client::jitter_seed());
+        let counts = Arc::new(Tasks::default());
+        let source = Source {
+            client: client.clone(),
+            task_queue: task_queue.to_owned(),
+            key: key.clone(),
+            tasks: Arc::clone(&counts),
+        };
         let mut tasks = TaskPoller::start(source, Poller::new(PollerOptions::new(10)).unwrap());
         let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-        let executed = Arc::new(AtomicUsize::new(0));
-        let (worker, counter) = (client.clone(), Arc::clone(&executed));
+        let (worker, counter) = (client.clone(), Arc::clone(&counts));
         let done = tokio::spawn(async move {
             let mut running = tokio::task::JoinSet::new();
             let mut is_stopping = false;
@@ -53,7 +68,7 @@ impl MiniWorker {
                             let (worker, counter) = (worker.clone(), Arc::clone(&counter));
                             running.spawn(async move {
                                 execute(&worker, task, program).await;
-                                counter.fetch_add(1, Ordering::Relaxed);
+                                counter.executed.fetch_add(1, Ordering::Relaxed);
                                 drop(slot);
                             });
                         }
@@ -62,28 +77,23 @@ impl MiniWorker {
                     },
                     _ = &mut stopped, if !is_stopping => {
                         is_stopping = true;
-                        tasks.shutdown(Duration::from_secs(30));
+                        tasks.shutdown(DRAIN);
                     }
                 }
             }
             running.join_all().await;
             Ok(())
         });
-        Self { client: client.clone(), task_queue: task_queue.to_owned(), key, stop, done, executed }
+        Self { client: client.clone(), task_queue: task_queue.to_owned(), key, stop, done, tasks: counts }
     }
 
-    /// How many Workflow Tasks it has executed.
-    pub fn executed(&self) -> usize {
-        self.executed.load(Ordering::Relaxed)
-    }
-
-    /// As [`executed`](Self::executed), for after the end.
-    pub fn counter(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.executed)
+    /// Its Workflow Tasks, also for after its end.
+    pub(crate) fn tasks(&self) -> Arc<Tasks> {
+        Arc::clone(&self.tasks)
     }
 
     /// Asks the server to end the polls, and executes what still comes.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         let request = ShutdownWorkerRequest {
             namespace: self.client.namespace().to_owned(),
@@ -99,10 +109,14 @@ impl MiniWorker {
     }
 }
 
+/// How long open polls have to return. Most servers do not let them, so this is how long a worker takes to stop.
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
+
 struct Source {
     client: Client,
     task_queue: String,
     key: String,
+    tasks: Arc<Tasks>,
 }
 
 impl TaskSource for Source {
@@ -121,7 +135,11 @@ impl TaskSource for Source {
             ..PollWorkflowTaskQueueRequest::default()
         };
         let task = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        Ok((!task.task_token.is_empty()).then_some(task))
+        if task.task_token.is_empty() {
+            return Ok(None);
+        }
+        self.tasks.received.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(task))
     }
 }
 
@@ -159,7 +177,7 @@ async fn answer(client: &Client, task: &PollWorkflowTaskQueueResponse, query: &W
     client.workflow_service().respond_query_task_completed(request).await.unwrap();
 }
 
-pub fn complete(value: impl Value) -> Command {
+pub(crate) fn complete(value: impl Value) -> Command {
     command(
         CommandType::CompleteWorkflowExecution,
         Attributes::CompleteWorkflowExecutionCommandAttributes(CompleteWorkflowExecutionCommandAttributes {
@@ -168,7 +186,7 @@ pub fn complete(value: impl Value) -> Command {
     )
 }
 
-pub fn fail(failure: Failure) -> Command {
+pub(crate) fn fail(failure: Failure) -> Command {
     command(
         CommandType::FailWorkflowExecution,
         Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
@@ -177,7 +195,7 @@ pub fn fail(failure: Failure) -> Command {
     )
 }
 
-pub fn continue_as_new(task: &PollWorkflowTaskQueueResponse, workflow_type: &str, input: impl Value) -> Command {
+pub(crate) fn continue_as_new(task: &PollWorkflowTaskQueueResponse, workflow_type: &str, input: impl Value) -> Command {
     command(
         CommandType::ContinueAsNewWorkflowExecution,
         Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(ContinueAsNewWorkflowExecutionCommandAttributes {
@@ -197,6 +215,6 @@ fn list(value: impl Value) -> Option<Payloads> {
     Some(Payloads { payloads: vec![payload(value)] })
 }
 
-pub fn payload(value: impl Value) -> Payload {
+pub(crate) fn payload(value: impl Value) -> Payload {
     value.to_payload().unwrap()
 }

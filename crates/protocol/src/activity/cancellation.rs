@@ -12,8 +12,8 @@ use std::fmt;
 pub enum CancelReason {
     /// The workflow, or a client, asked for it.
     CancelRequested,
-    /// The server does not know this attempt any more: it has timed out, or its workflow has ended. Nothing that it still
-    /// does will reach anybody.
+    /// The server does not know this attempt any more: it has timed out, or its workflow has ended; or the attempt itself has
+    /// ended, and this is said to what it left running. Nothing that it still does will reach anybody.
     NotFound,
     /// An operator paused the activity. Another attempt follows when it is resumed.
     Paused,

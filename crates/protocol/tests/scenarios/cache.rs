@@ -207,6 +207,21 @@ fn a_task_that_does_not_continue_the_run_starts_it_anew() {
 }
 
 #[test]
+fn a_recorded_history_of_a_run_that_is_cached_is_gone_through_from_its_beginning() {
+    check(
+        "start: timer 1",
+        "> task WES WFT*
+         3 live: Initialize
+         complete task 1: StartTimer 1
+         > replay WES WFT TS
+         evict: history mismatch
+         3 replaying: Initialize
+         finish task 2
+         evict: closed",
+    );
+}
+
+#[test]
 fn a_query_with_all_of_the_history_goes_on_with_the_run() {
     check(
         "start: timer 1

@@ -333,6 +333,17 @@ fn h15_events_that_may_be_ignored() {
 }
 
 #[test]
+fn h15_events_that_may_be_ignored_end_no_record() {
+    check_cuts(
+        "WES WFT TS UNKNOWN(ignorable) | TS(2) TF WTS WTSt OPT WTC OPT TS(3) OPT",
+        "need page 2
+         task 1-3 replaying
+         task 4-10 replaying
+         record 11-15",
+    );
+}
+
+#[test]
 fn h15_events_that_may_not_be_ignored() {
     check(
         "",

@@ -317,18 +317,24 @@ fn a_completion_notes_which_sdk_wrote_it() {
              > task A WES WTS WTSt {ours} SIG WTS WTSt / WTC SIG WFT*
              A: 11 live: Signal go
              A: complete task 3: nothing
-             > task B WES WTS WTSt {ours} SIG WFT WFT*
-             B: 3 replaying: Initialize
-             B: 7 replaying: Signal go
-             B: complete task 4: nothing
+             > task B WES WFT*
+             B: 3 live: Initialize
+             B: complete task 4: nothing; notes {noted}
+             > task B WES WTS WTSt / WTC SIG WFT*
+             B: 7 live: Signal go
+             B: complete task 5: nothing
+             > task E WES WTS WTSt {ours} SIG WFT WFT*
+             E: 3 replaying: Initialize
+             E: 7 replaying: Signal go
+             E: complete task 6: nothing
              > task C WES WTS WTSt WTC(temporal-python,1.9.0) SIG WFT*
              C: 3 replaying: Initialize
              C: 7 live: Signal go
-             C: complete task 5: nothing; notes {noted}
+             C: complete task 7: nothing; notes {noted}
              > task D WES WTS WTSt WTC(timewright,0.0.1) SIG WFT*
              D: 3 replaying: Initialize
              D: 7 live: Signal go
-             D: complete task 6: nothing; notes {noted}"
+             D: complete task 8: nothing; notes {noted}"
         ),
     );
 }

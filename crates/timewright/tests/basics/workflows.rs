@@ -87,7 +87,7 @@ async fn the_same_by_names_that_are_known_only_at_run_time() {
 #[tokio::test]
 async fn a_workflow_is_described() {
     let (client, queue) = (client().await, unique("greet"));
-    let options = start_options(&queue).memo("order", &17).static_summary("greets **Ada**");
+    let options = start_options(&queue).memo("order", 17).static_summary("greets **Ada**");
     let greeting = client.start_workflow(Greet, "Ada".to_owned(), options).await.unwrap();
 
     let open = greeting.describe().await.unwrap();
@@ -178,7 +178,7 @@ async fn the_result_is_that_of_the_last_run() {
     let (client, queue) = (client().await, unique("counts-down"));
     let _worker =
         run_workflows(WorkflowWorker::builder(client.clone(), &queue).workflow::<CountsDown>().build().unwrap());
-    let counting = client.start_workflow(CountsDown, 3, start_options(&queue)).await.unwrap();
+    let counting = client.start_workflow(CountsDown, 1, start_options(&queue)).await.unwrap();
     let first_run = counting.run_id().unwrap();
     assert_eq!(within("the result", counting.result()).await.unwrap(), format!("began as {first_run}"));
 

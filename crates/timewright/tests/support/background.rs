@@ -36,6 +36,12 @@ pub(crate) fn run_both(workflows: WorkflowWorker, activities: ActivityWorker) ->
     Background { shutdown: Some(shutdown), task: tokio::spawn(worker.run(told_to_stop(told))) }
 }
 
+/// Runs any number of them in the background, as one worker.
+pub(crate) fn run_worker(worker: Worker) -> Background<timewright::WorkerError> {
+    let (shutdown, told) = oneshot::channel();
+    Background { shutdown: Some(shutdown), task: tokio::spawn(worker.run(told_to_stop(told))) }
+}
+
 impl<E: Display> Background<E> {
     /// Shuts the worker down and waits until it has ended.
     pub(crate) async fn stop(mut self) {

@@ -1,10 +1,11 @@
 //! What the tests of this folder share: the server, clients, workers in the background, and waits that end.
-#![allow(dead_code, unused_macros, reason = "each test program uses a part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses a part")]
 
 pub(crate) mod background;
 pub(crate) mod definitions;
 pub(crate) mod history;
 pub(crate) mod logs;
+pub(crate) mod python;
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -29,7 +29,7 @@ impl Code {
     }
 
     /// What the code does at these news; `Err` where it panics.
-    pub(crate) fn run(&self, activation: &Activation) -> Result<Vec<Command>, Failure> {
+    pub(crate) fn run(&self, activation: &Activation) -> Result<Vec<Command>, Box<Failure>> {
         let mut commands = Vec::new();
         for job in &activation.jobs {
             let news = news(job);
@@ -42,7 +42,7 @@ impl Code {
             for deed in deeds.split(',').map(str::trim) {
                 match deed {
                     "nothing" => (),
-                    "panic" => return Err(failure("the workflow panicked")),
+                    "panic" => return Err(Box::new(failure("the workflow panicked"))),
                     deed => commands.push(command(deed, job)),
                 }
             }

@@ -1,0 +1,367 @@
+//! A Workflow Worker without a network: Runs, user code, and what goes on between them and the server.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use timewright_model_server::{Server, ServerError};
+use timewright_proto::Bytes;
+use timewright_proto::common::WorkflowExecution;
+use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
+use timewright_proto::failure::Failure;
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::prost_types;
+use timewright_proto::query::WorkflowQueryResult;
+use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
+use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::{
+    GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+};
+use timewright_protocol::workflow::{
+    Activation, Command, Completion, EvictionReason, HistoryPage, Job, Output, QueryAnswer, Runs, TaskKind,
+    WorkflowTask,
+};
+
+use crate::interpreter::Interpreter;
+use crate::program::Program;
+
+/// The worker's queue.
+pub const NORMAL: &str = "normal";
+/// The queue of the Runs that it has cached.
+pub const STICKY: &str = "sticky";
+
+/// A worker. User code runs as soon as there is something for it; what goes over the network waits until
+/// [`work`](Self::work), so that a test can put anything in between.
+pub struct Worker {
+    runs: Runs,
+    code: BTreeMap<String, Interpreter>,
+    program: Rc<Program>,
+    /// What is to go over the network, and for which life of which Run.
+    requests: VecDeque<(String, u64, Output)>,
+    /// How often each Run was dropped. An answer from the network is for the life that asked.
+    lives: BTreeMap<String, u64>,
+    /// Tasks that were taken, by token.
+    tasks: BTreeMap<Bytes, Task>,
+    /// What user code of each Run went through since the last answer that the server took.
+    hearing: BTreeMap<String, Vec<Heard>>,
+    /// What user code went through for good: for tasks whose answer the server took.
+    pub heard: BTreeMap<String, Vec<Heard>>,
+    /// Tasks at whose news user code fails.
+    pub failing: BTreeSet<Bytes>,
+    /// Ask for the next task in the answer.
+    pub wants_next: bool,
+    /// How many tasks were failed.
+    pub failures: Vec<String>,
+}
+
+struct Task {
+    run_id: String,
+    /// `None` for a Query.
+    started_event_id: Option<i64>,
+    attempt: i32,
+    /// How often it was taken less how often it was answered.
+    open: i64,
+}
+
+impl Task {
+    fn is_started_by(&self, event_id: u64) -> bool {
+        self.started_event_id.map(i64::unsigned_abs) == Some(event_id)
+    }
+}
+
+/// An Activation and the answer to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    pub activation: Activation,
+    pub commands: Vec<Command>,
+}
+
+impl Worker {
+    pub fn new(program: Rc<Program>, cache: usize) -> Self {
+        Self {
+            runs: Runs::new(cache),
+            code: BTreeMap::new(),
+            program,
+            requests: VecDeque::new(),
+            lives: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            hearing: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            failing: BTreeSet::new(),
+            wants_next: false,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Another program from now on. Runs that are cached keep theirs.
+    pub fn change_program(&mut self, program: Rc<Program>) {
+        self.program = program;
+    }
+
+    /// Takes a task.
+    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse, server: &Server) {
+        let task = WorkflowTask::from_poll(response).expect("the model sends whole tasks").expect("a task");
+        let started_event_id = match task.kind {
+            TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
+            TaskKind::Query(_) | TaskKind::Replay => None,
+        };
+        let run_id = task.run_id.clone();
+        let attempt = i32::try_from(task.attempt).expect("attempts are few");
+        let new = Task { run_id, started_event_id, attempt, open: 0 };
+        self.tasks.entry(task.task_token.clone()).or_insert(new).open += 1;
+        self.runs.handle_task(task);
+        self.drain(server);
+    }
+
+    /// Drops a Run from the cache.
+    pub fn evict(&mut self, run_id: &str, server: &Server) {
+        self.runs.handle_eviction(run_id, EvictionReason::Requested);
+        self.drain(server);
+    }
+
+    pub fn shut_down(&mut self, server: &Server) {
+        self.runs.handle_shutdown();
+        self.drain(server);
+    }
+
+    /// Does everything there is to do.
+    pub fn work_all(&mut self, server: &mut Server) {
+        for _ in 0..STEPS_AT_MOST {
+            if !self.work(server) {
+                return;
+            }
+        }
+        panic!("the worker does not come to rest");
+    }
+
+    /// Sends the next request, and takes its answer; `false` where there is none.
+    pub fn work(&mut self, server: &mut Server) -> bool {
+        let Some((run_id, life, request)) = self.requests.pop_front() else { return false };
+        let is_alive = self.life(&run_id) == life;
+        match request {
+            Output::FetchHistory { next_page_token } => {
+                let page = fetch(server, &run_id, next_page_token);
+                if is_alive {
+                    self.runs.handle_history(&run_id, page);
+                }
+            }
+            Output::CompleteTask(completion) => {
+                let next = self.complete(&run_id, is_alive, completion, server);
+                self.drain(server);
+                if let Some(task) = next {
+                    self.take(task, server);
+                }
+            }
+            Output::FailTask(failure) => {
+                self.answered(&failure.task_token);
+                self.failures.push(format!("{:?}: {}", failure.cause, failure.failure.message));
+                let request = RespondWorkflowTaskFailedRequest {
+                    task_token: failure.task_token,
+                    cause: failure.cause.into(),
+                    failure: Some(failure.failure),
+                    identity: IDENTITY.into(),
+                    ..RespondWorkflowTaskFailedRequest::default()
+                };
+                allow_not_found(server.handle_workflow_task_failed(request));
+            }
+            Output::RespondQuery { task_token, answer } => {
+                self.answered(&task_token);
+                let (completed_type, query_result, error_message) = query_result(answer);
+                let request = RespondQueryTaskCompletedRequest {
+                    task_token,
+                    completed_type: completed_type.into(),
+                    query_result,
+                    error_message,
+                    ..RespondQueryTaskCompletedRequest::default()
+                };
+                allow_not_found(server.handle_query_task_completed(request));
+                if is_alive {
+                    self.runs.handle_completed(&run_id);
+                }
+            }
+            other => panic!("this does not go over the network: {other:?}"),
+        }
+        self.drain(server);
+        true
+    }
+
+    /// Every task that was taken has been answered exactly once.
+    pub fn assert_all_answered(&self) {
+        let unbalanced: Vec<_> =
+            self.tasks.iter().filter(|(_, task)| task.open != 0).map(|(token, task)| (token, task.open)).collect();
+        assert!(unbalanced.is_empty(), "tasks taken less tasks answered: {unbalanced:?}");
+    }
+
+    /// Does what the Runs say, as far as it needs no network.
+    fn drain(&mut self, server: &Server) {
+        while let Some((run_id, output)) = self.runs.poll_output() {
+            match output {
+                Output::Activate(activation) => self.activate(&run_id, activation, server),
+                Output::AbandonTask { task_token, .. } => self.answered(&task_token),
+                Output::Evict { .. } => {
+                    drop(self.code.remove(&run_id));
+                    self.hearing.remove(&run_id);
+                    *self.lives.entry(run_id).or_default() += 1;
+                }
+                request => {
+                    let life = self.life(&run_id);
+                    self.requests.push_back((run_id, life, request));
+                }
+            }
+        }
+    }
+
+    fn life(&self, run_id: &str) -> u64 {
+        self.lives.get(run_id).copied().unwrap_or(0)
+    }
+
+    fn activate(&mut self, run_id: &str, activation: Activation, server: &Server) {
+        if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
+            let is_new = self.code.insert(run_id.to_owned(), Interpreter::new(self.program.clone())).is_none();
+            assert!(is_new, "run {run_id} was initialized although it was there");
+        }
+        let open = || self.tasks.iter().filter(|(_, task)| task.run_id == run_id && task.open > 0);
+        let is_query_job = matches!(activation.jobs.as_slice(), [Job::Query(_)]);
+        // On the way to the answer of a Query, everything is a replay.
+        let may_be_for_query = open().any(|(_, task)| task.started_event_id.is_none());
+        let was_completed = self.was_completed(run_id, activation.history_length, server);
+        assert!(
+            activation.replaying == (is_query_job || was_completed) || (activation.replaying && may_be_for_query),
+            "the flag `replaying` of {activation:?}"
+        );
+        let fails = open().any(|(token, task)| {
+            self.failing.contains(token) && task.is_started_by(activation.history_length)
+        });
+        let code = self.code.get_mut(run_id).expect("an Activation for a Run that was initialized");
+        if fails && !activation.replaying && !is_query_job {
+            let failure = Failure { message: "user code panicked".into(), ..Failure::default() };
+            let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+            self.runs.handle_failure(run_id, cause, failure);
+            return;
+        }
+        let commands = code.activate(&activation);
+        if !activation.replaying {
+            let heard = Heard { activation, commands: commands.clone() };
+            self.hearing.entry(run_id.to_owned()).or_default().push(heard);
+        }
+        self.runs.handle_commands(run_id, commands);
+    }
+
+    /// Returns the next task, if it came with the server's answer.
+    fn complete(
+        &mut self,
+        run_id: &str,
+        is_alive: bool,
+        completion: Completion,
+        server: &mut Server,
+    ) -> Option<PollWorkflowTaskQueueResponse> {
+        self.answered(&completion.task_token);
+        let results = completion.query_answers.into_iter().map(|(id, answer)| {
+            let (result_type, answer, error_message) = query_result(answer);
+            let result =
+                WorkflowQueryResult { result_type: result_type.into(), answer, error_message, ..Default::default() };
+            (id, result)
+        });
+        let request = RespondWorkflowTaskCompletedRequest {
+            task_token: completion.task_token,
+            commands: completion.commands,
+            identity: IDENTITY.into(),
+            sticky_attributes: Some(StickyExecutionAttributes {
+                worker_task_queue: Some(queue(STICKY)),
+                schedule_to_start_timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
+            }),
+            return_new_workflow_task: self.wants_next,
+            query_results: results.collect(),
+            sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
+                sdk_name: sdk.name,
+                sdk_version: sdk.version,
+                ..WorkflowTaskCompletedMetadata::default()
+            }),
+            ..RespondWorkflowTaskCompletedRequest::default()
+        };
+        match server.handle_workflow_task_completed(request) {
+            Ok(response) => {
+                if is_alive {
+                    let heard = self.hearing.remove(run_id).unwrap_or_default();
+                    self.heard.entry(run_id.to_owned()).or_default().extend(heard);
+                    self.runs.handle_completed(run_id);
+                }
+                return response.workflow_task;
+            }
+            Err(ServerError::NotFound(_)) => (),
+            // Something happened meanwhile; anything else would mean that a Command was not well-formed.
+            Err(ServerError::InvalidArgument(message)) if message == "UnhandledCommand" => (),
+            Err(error) => panic!("the server refused an answer: {error}"),
+        }
+        if is_alive {
+            self.runs.handle_eviction(run_id, EvictionReason::CompletionNotTaken);
+        }
+        None
+    }
+
+    /// Whether the history says that the Workflow Task which this Event started was completed. Attempts of a task may have
+    /// the same Event ids: what the worker has open counts if it is the attempt that was completed.
+    fn was_completed(&self, run_id: &str, started_event_id: u64, server: &Server) -> bool {
+        let history = server.history(crate::world::WORKFLOW_ID, Some(run_id)).unwrap_or_default();
+        let completed = history.iter().find_map(|event| match &event.attributes {
+            Some(Attributes::WorkflowTaskCompletedEventAttributes(completed)) => (completed.started_event_id
+                .unsigned_abs()
+                == started_event_id)
+                .then_some(completed.scheduled_event_id),
+            _ => None,
+        });
+        let Some(scheduled) = completed.and_then(|id| history.get(usize::try_from(id).ok()? - 1)) else { return false };
+        let Some(Attributes::WorkflowTaskScheduledEventAttributes(scheduled)) = &scheduled.attributes else {
+            panic!("a completed task was not scheduled")
+        };
+        let mut open = self.tasks.values().filter(|task| task.run_id == run_id && task.open > 0);
+        open.find(|task| task.is_started_by(started_event_id)).is_none_or(|task| task.attempt == scheduled.attempt)
+    }
+
+    fn answered(&mut self, task_token: &Bytes) {
+        self.tasks.get_mut(task_token).expect("an answer to a task that was taken").open -= 1;
+    }
+}
+
+/// A page, as the server answers for it.
+fn fetch(server: &mut Server, run_id: &str, next_page_token: Bytes) -> HistoryPage {
+    let execution = WorkflowExecution { workflow_id: crate::world::WORKFLOW_ID.into(), run_id: run_id.into() };
+    let page = server
+        .history_page(&GetWorkflowExecutionHistoryRequest {
+            execution: Some(execution),
+            next_page_token,
+            ..GetWorkflowExecutionHistoryRequest::default()
+        })
+        .expect("the history of a run that has a task");
+    HistoryPage { events: page.history.unwrap_or_default().events, next_page_token: page.next_page_token }
+}
+
+fn query_result(answer: QueryAnswer) -> (QueryResultType, Option<timewright_proto::common::Payloads>, String) {
+    match answer {
+        QueryAnswer::Succeeded(payload) => {
+            let payloads = payload.into_iter().collect();
+            (QueryResultType::Answered, Some(timewright_proto::common::Payloads { payloads }), String::new())
+        }
+        QueryAnswer::Failed(failure) => (QueryResultType::Failed, None, failure.message),
+    }
+}
+
+/// A task may be gone by the time of its answer.
+fn allow_not_found(answer: Result<(), ServerError>) {
+    match answer {
+        Ok(()) | Err(ServerError::NotFound(_)) => (),
+        Err(error) => panic!("the server refused an answer: {error}"),
+    }
+}
+
+pub fn queue(name: &str) -> TaskQueue {
+    match name {
+        STICKY => {
+            TaskQueue { name: name.into(), kind: TaskQueueKind::Sticky.into(), normal_name: NORMAL.into() }
+        }
+        _ => TaskQueue { name: name.into(), kind: TaskQueueKind::Normal.into(), normal_name: String::new() },
+    }
+}
+
+const IDENTITY: &str = "worker";
+const STEPS_AT_MOST: usize = 100_000;

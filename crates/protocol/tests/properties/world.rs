@@ -1,0 +1,298 @@
+//! A server, its clients, a Workflow Worker and an Activity Worker, and a schedule of what happens.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use timewright_model_server::{ActivityWorker, Pages, Server, ServerOptions};
+use timewright_proto::common::{WorkflowExecution, WorkflowType};
+use timewright_proto::history::HistoryEvent;
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::query::WorkflowQuery;
+use timewright_proto::workflow_service::{
+    PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
+    RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+};
+
+use crate::interpreter::ACTIVITIES;
+use crate::program::{Program, SIGNALS};
+use crate::worker::{NORMAL, STICKY, Worker, queue};
+
+pub const WORKFLOW_ID: &str = "w";
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// A client sends a signal.
+    Signal(usize),
+    /// A client asks the workflow to cancel itself.
+    Cancel,
+    /// A client asks something.
+    Query,
+    /// A client ends the workflow.
+    Terminate,
+    /// Time passes until something happens by itself.
+    Advance,
+    /// The worker polls, and does what it gets to the end.
+    Work,
+    /// The worker polls, and does not get on with it.
+    Hold,
+    /// The worker gets on with the first of what it holds.
+    Resume,
+    /// So much time passes that every task that is held has timed out.
+    Stall,
+    /// User code fails at the news of the next task.
+    Fail,
+    /// The worker starts anew: it has forgotten everything.
+    Crash,
+}
+
+/// What is different between worlds that should come to the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Conditions {
+    /// Decides what is left to chance.
+    pub seed: u64,
+    /// Where histories are split.
+    pub pages: Pages,
+    /// How many Runs the worker keeps.
+    pub cache: usize,
+    /// At which tasks the Run is dropped first: bit by bit, over and over.
+    pub evictions: u64,
+    /// Whether the worker asks for the next task in its answer.
+    pub wants_next: bool,
+}
+
+impl Conditions {
+    /// Nothing is ever dropped or split.
+    pub fn undisturbed(seed: u64) -> Self {
+        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false }
+    }
+}
+
+pub struct World {
+    pub server: Server,
+    pub worker: Worker,
+    program: Rc<Program>,
+    activities: ActivityWorker,
+    conditions: Conditions,
+    held: VecDeque<PollWorkflowTaskQueueResponse>,
+    tasks: u32,
+    fail_next: bool,
+    first_run_id: String,
+}
+
+impl World {
+    /// A workflow that was just started.
+    pub fn new(program: &Program, conditions: Conditions) -> Self {
+        let options = ServerOptions { seed: conditions.seed, pages: conditions.pages, ..ServerOptions::default() };
+        let mut server = Server::new(options);
+        let started = server
+            .start_workflow(StartWorkflowExecutionRequest {
+                workflow_id: WORKFLOW_ID.into(),
+                workflow_type: Some(WorkflowType { name: "program".into() }),
+                task_queue: Some(queue(NORMAL)),
+                ..StartWorkflowExecutionRequest::default()
+            })
+            .expect("a first workflow can be started");
+        let program = Rc::new(program.clone());
+        let mut worker = Worker::new(program.clone(), conditions.cache);
+        worker.wants_next = conditions.wants_next;
+        Self {
+            server,
+            worker,
+            program,
+            activities: ActivityWorker::new(conditions.seed, ACTIVITIES),
+            conditions,
+            held: VecDeque::new(),
+            tasks: 0,
+            fail_next: false,
+            first_run_id: started.run_id,
+        }
+    }
+
+    /// Everything happens as the schedule says, and then as it comes until nothing happens any more.
+    pub fn live(program: &Program, conditions: Conditions, schedule: &[Action]) -> Self {
+        let mut world = Self::new(program, conditions);
+        for action in schedule {
+            world.act(*action);
+        }
+        world.finish();
+        world
+    }
+
+    pub fn act(&mut self, action: Action) {
+        match action {
+            Action::Signal(signal) => self.signal(signal),
+            Action::Cancel => self.cancel(),
+            Action::Query => self.query(),
+            Action::Terminate => self.terminate(),
+            Action::Advance => drop(self.advance()),
+            Action::Work => drop(self.poll_and_work()),
+            Action::Hold => self.hold(),
+            Action::Resume => {
+                if let Some(task) = self.held.pop_front() {
+                    self.take(task);
+                }
+            }
+            Action::Stall => {
+                let end = self.server.now() + Duration::from_secs(11);
+                while self.next_moment().is_some_and(|next| next <= end) {
+                    self.advance();
+                }
+                self.server.handle_timeout(end);
+            }
+            Action::Fail => self.fail_next = true,
+            Action::Crash => self.crash(),
+        }
+        self.activities.handle_timeout(&mut self.server);
+    }
+
+    /// Nobody does anything any more but the workers.
+    pub fn finish(&mut self) {
+        for _ in 0..ROUNDS_AT_MOST {
+            while let Some(task) = self.held.pop_front() {
+                self.take(task);
+            }
+            let worked = self.poll_and_work();
+            self.activities.handle_timeout(&mut self.server);
+            if !worked && !self.advance() {
+                return;
+            }
+        }
+        panic!("the workflow does not come to rest");
+    }
+
+    /// The histories of all runs, the first run's first.
+    pub fn histories(&self) -> Vec<(String, Vec<HistoryEvent>)> {
+        let mut histories = Vec::new();
+        let mut next = Some(self.first_run_id.clone());
+        while let Some(run_id) = next {
+            let history = self.server.history(WORKFLOW_ID, Some(&run_id)).expect("a run that was started").to_vec();
+            next = match history.last().and_then(|event| event.attributes.as_ref()) {
+                Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued)) => {
+                    Some(continued.new_execution_run_id.clone())
+                }
+                _ => None,
+            };
+            histories.push((run_id, history));
+        }
+        histories
+    }
+
+    /// A task, if there is one.
+    pub fn poll(&mut self) -> Option<PollWorkflowTaskQueueResponse> {
+        let mut poll = |name| {
+            let task_queue = Some(queue(name));
+            let identity = "worker".to_owned();
+            let request = PollWorkflowTaskQueueRequest { task_queue, identity, ..Default::default() };
+            self.server.poll_workflow_task(&request)
+        };
+        let task = poll(STICKY).or_else(|| poll(NORMAL))?;
+        if task.query.is_none() && std::mem::take(&mut self.fail_next) {
+            self.worker.failing.insert(task.task_token.clone());
+        }
+        Some(task)
+    }
+
+    /// Hands a task to the worker, which may have to forget the Run first, and does what there is to do.
+    pub fn take(&mut self, task: PollWorkflowTaskQueueResponse) {
+        if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
+            let run_id = task.workflow_execution.clone().unwrap_or_default().run_id;
+            self.worker.evict(&run_id, &self.server);
+        }
+        self.tasks += 1;
+        self.worker.take(task, &self.server);
+        self.worker.work_all(&mut self.server);
+    }
+
+    /// Until something happens by itself; `false` where nothing will.
+    pub fn advance(&mut self) -> bool {
+        let Some(next) = self.next_moment() else { return false };
+        self.server.handle_timeout(next);
+        self.activities.handle_timeout(&mut self.server);
+        true
+    }
+
+    pub fn crash(&mut self) {
+        self.worker.shut_down(&self.server);
+        self.worker.work_all(&mut self.server);
+        self.worker.assert_all_answered();
+        let new = Worker::new(self.program.clone(), self.conditions.cache);
+        let old = std::mem::replace(&mut self.worker, new);
+        self.worker.heard = old.heard;
+        self.worker.failing = old.failing;
+        self.worker.wants_next = old.wants_next;
+    }
+
+    fn poll_and_work(&mut self) -> bool {
+        let Some(task) = self.poll() else { return false };
+        self.take(task);
+        true
+    }
+
+    fn hold(&mut self) {
+        let task = self.poll();
+        self.held.extend(task);
+    }
+
+    fn next_moment(&self) -> Option<Duration> {
+        let next = [self.server.poll_timeout(), self.activities.poll_timeout()].into_iter().flatten().min();
+        next.map(|next| next.max(self.server.now()))
+    }
+
+    fn execution(&self) -> Option<WorkflowExecution> {
+        Some(WorkflowExecution { workflow_id: WORKFLOW_ID.into(), run_id: String::new() })
+    }
+
+    // What clients ask may come too late, which is no concern of theirs.
+
+    fn signal(&mut self, signal: usize) {
+        let workflow_execution = self.execution();
+        let signal_name = signal.to_string();
+        let request = SignalWorkflowExecutionRequest { workflow_execution, signal_name, ..Default::default() };
+        self.server.signal(request).ok();
+    }
+
+    fn cancel(&mut self) {
+        let workflow_execution = self.execution();
+        let request = RequestCancelWorkflowExecutionRequest { workflow_execution, ..Default::default() };
+        self.server.request_cancel(request).ok();
+    }
+
+    fn query(&mut self) {
+        let execution = self.execution();
+        let query = Some(WorkflowQuery { query_type: "digest".into(), ..WorkflowQuery::default() });
+        self.server.query(QueryWorkflowRequest { execution, query, ..Default::default() }).ok();
+    }
+
+    fn terminate(&mut self) {
+        let workflow_execution = self.execution();
+        let request = TerminateWorkflowExecutionRequest { workflow_execution, ..Default::default() };
+        self.server.terminate(request).ok();
+    }
+}
+
+/// What may happen; without disturbances, all that the worker takes it completes.
+pub fn schedule(disturbances: bool) -> impl Strategy<Value = Vec<Action>> {
+    let disturbing = u32::from(disturbances);
+    let action = prop_oneof![
+        3 => (0..SIGNALS).prop_map(Action::Signal),
+        1 => Just(Action::Cancel),
+        2 => Just(Action::Query),
+        6 => Just(Action::Advance),
+        8 => Just(Action::Work),
+        3 => Just(Action::Hold),
+        3 => Just(Action::Resume),
+        disturbing => Just(Action::Terminate),
+        disturbing => Just(Action::Stall),
+        disturbing => Just(Action::Fail),
+        disturbing => Just(Action::Crash),
+    ];
+    vec(action, 0..30)
+}
+
+/// A workflow task that fails over and over is tried again for ever; programs end long before.
+const ROUNDS_AT_MOST: usize = 2_000;

@@ -1,0 +1,322 @@
+//! Everything around [`Runs`]: the server, its histories, user code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use timewright_proto::Bytes;
+use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_protocol::workflow::{
+    Activation, Completion, EvictionReason, HistoryPage, Job, Output, Query, Runs, TaskKind, WorkflowTask,
+};
+
+use super::code::{Code, failure};
+use super::history::Recorded;
+use super::name;
+use super::render::Show;
+
+/// Everything around [`Runs`]: the server, its histories, user code.
+pub(super) struct World {
+    runs: Runs,
+    capacity: usize,
+    code: Code,
+    pub(super) show: Show,
+    /// What the server has of each Run.
+    histories: BTreeMap<String, Recorded>,
+    /// What has not been answered because whoever is to answer waits.
+    waiting: Waiting,
+    code_waits: bool,
+    server_waits: bool,
+    history: Fetching,
+    /// How often each task has been answered.
+    answers: BTreeMap<Bytes, u32>,
+    /// Tasks that are replays, which are answered without their token.
+    replays: BTreeMap<String, Vec<Bytes>>,
+    /// Runs whose user code has begun.
+    begun: BTreeSet<String>,
+    /// Whether to say which Run it is.
+    names_runs: bool,
+    pub(super) transcript: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    activations: Vec<(String, Activation)>,
+    fetches: Vec<(String, Bytes)>,
+    completions: Vec<String>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.activations.is_empty() && self.fetches.is_empty() && self.completions.is_empty()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetching {
+    Comes,
+    Fails,
+    Waits,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TaskOptions {
+    queries: Vec<String>,
+    attempt: Option<u32>,
+    started: Option<i64>,
+    previous: Option<i64>,
+    only_query: Option<String>,
+    replay: bool,
+}
+
+impl World {
+    pub(super) fn new(code: Code) -> Self {
+        Self {
+            runs: Runs::new(100),
+            capacity: 100,
+            code,
+            show: Show::default(),
+            histories: BTreeMap::new(),
+            waiting: Waiting::default(),
+            code_waits: false,
+            server_waits: false,
+            history: Fetching::Comes,
+            answers: BTreeMap::new(),
+            replays: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            names_runs: false,
+            transcript: Vec::new(),
+        }
+    }
+
+    /// Does one line of what comes in.
+    pub(super) fn step(&mut self, step: &str) {
+        self.transcript.push(format!("> {step}"));
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words.as_slice() {
+            ["cache", capacity] => {
+                assert!(self.answers.is_empty(), "the cache comes before all else");
+                self.capacity = capacity.parse().expect("a number of Runs");
+                self.runs = Runs::new(self.capacity);
+            }
+            ["show", "texts"] => self.show.texts = true,
+            ["show", "sdk"] => self.show.sdk = true,
+            ["hide", "fetches"] => self.show.no_fetches = true,
+            ["task", words @ ..] => self.task_in_words(words, TaskOptions::default()),
+            ["query", name, words @ ..] => {
+                self.task_in_words(words, TaskOptions { only_query: Some((*name).to_owned()), ..Default::default() });
+            }
+            ["replay", words @ ..] => self.task_in_words(words, TaskOptions { replay: true, ..Default::default() }),
+            ["code", "waits"] => self.code_waits = true,
+            ["server", "waits"] => self.server_waits = true,
+            ["history", "waits"] => self.history = Fetching::Waits,
+            ["code", "answers"] => {
+                self.code_waits = false;
+                for (run, activation) in std::mem::take(&mut self.waiting.activations) {
+                    self.run_code(&run, &activation);
+                }
+            }
+            ["server", "takes"] => {
+                self.server_waits = false;
+                for run in std::mem::take(&mut self.waiting.completions) {
+                    self.runs.handle_completed(&run);
+                }
+            }
+            ["server", "refuses"] => {
+                self.server_waits = false;
+                for run in std::mem::take(&mut self.waiting.completions) {
+                    self.runs.handle_eviction(&run, EvictionReason::CompletionNotTaken);
+                }
+            }
+            ["history", outcome @ ("comes" | "fails")] => {
+                self.history = if *outcome == "comes" { Fetching::Comes } else { Fetching::Fails };
+                for (run, token) in std::mem::take(&mut self.waiting.fetches) {
+                    self.fetch(run, token);
+                }
+            }
+            ["late", what @ .., run] => self.late(&what.join(" "), run),
+            ["evict", run] => self.runs.handle_eviction(run, EvictionReason::Requested),
+            ["shutdown"] => self.runs.handle_shutdown(),
+            _ => panic!("{step:?} does not come in in this notation; see notation.rs"),
+        }
+        self.drain();
+    }
+
+    fn task_in_words(&mut self, words: &[&str], mut options: TaskOptions) {
+        let mut run = "A";
+        let mut history = Vec::new();
+        for word in words {
+            let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| panic!("no number in {word:?}"));
+            match word.split_once('=') {
+                Some(("started", id)) => options.started = Some(number(id)),
+                Some(("previous", id)) => options.previous = Some(number(id)),
+                _ if word.len() == 1 && word.chars().all(char::is_uppercase) => {
+                    run = word;
+                    self.names_runs = true;
+                }
+                _ => match word.strip_prefix('?') {
+                    Some(query) => options.queries.push(query.to_owned()),
+                    None => match word.strip_prefix('x') {
+                        Some(attempt) => options.attempt = u32::try_from(number(attempt)).ok(),
+                        None => history.push(*word),
+                    },
+                },
+            }
+        }
+        self.task(run, options, Recorded::parse(history));
+    }
+
+    pub(super) fn task(&mut self, run: &str, options: TaskOptions, recorded: Recorded) {
+        let task_token = Bytes::from(format!("task {}", self.answers.len() + 1));
+        self.answers.insert(task_token.clone(), 0);
+        let (started, previous) = recorded.started();
+        let query = |name: &String| Query { id: name.clone(), name: name.clone(), ..Query::default() };
+        let kind = match &options.only_query {
+            Some(name) => TaskKind::Query(Query { id: String::new(), ..query(name) }),
+            None if options.replay => {
+                self.replays.entry(run.to_owned()).or_default().push(task_token.clone());
+                TaskKind::Replay
+            }
+            None => TaskKind::Progress {
+                started_event_id: options.started.unwrap_or(started),
+                queries: options.queries.iter().map(query).collect(),
+            },
+        };
+        let task = WorkflowTask {
+            task_token,
+            workflow_id: "order-7".to_owned(),
+            run_id: run.to_owned(),
+            workflow_type: "order".to_owned(),
+            attempt: options.attempt.unwrap_or(1),
+            previous_started_event_id: options.previous.unwrap_or(previous),
+            history: recorded.with_task(),
+            kind,
+        };
+        self.histories.insert(run.to_owned(), recorded);
+        self.runs.handle_task(task);
+        self.drain();
+    }
+
+    fn late(&mut self, what: &str, run: &str) {
+        match what {
+            "commands" => self.runs.handle_commands(run, Vec::new()),
+            "failure" => self.runs.handle_failure(run, WorkflowTaskFailedCause::Unspecified, failure("too late")),
+            "completed" => self.runs.handle_completed(run),
+            "history" => self.runs.handle_history(run, HistoryPage::default()),
+            "history failure" => self.runs.handle_history_failure(run, "too late"),
+            other => panic!("{other:?} cannot be late in this notation"),
+        }
+    }
+
+    /// Does all that is asked for; and what must be true whenever there is nothing more to do.
+    fn drain(&mut self) {
+        while let Some((run, output)) = self.runs.poll_output() {
+            self.handle(run, output);
+        }
+        assert!(self.begun.iter().all(|run| self.runs.contains(run)), "user code of a run that has left");
+        if self.waiting.is_empty() {
+            assert_eq!(self.runs.len(), self.begun.len(), "a run without user code");
+            assert_eq!(self.runs.is_empty(), self.begun.is_empty());
+            assert!(self.runs.len() <= self.capacity, "{} idle runs", self.runs.len());
+        }
+    }
+
+    fn handle(&mut self, run: String, output: Output) {
+        match output {
+            Output::Activate(activation) => {
+                self.say(&run, self.show.activation(&activation));
+                let initializes = matches!(activation.jobs.first(), Some(Job::Initialize(_)));
+                assert_eq!(initializes, self.begun.insert(run.clone()), "user code begins once, with Initialize");
+                match self.code_waits {
+                    true => self.waiting.activations.push((run, activation)),
+                    false => self.run_code(&run, &activation),
+                }
+            }
+            Output::FetchHistory { next_page_token } => {
+                if !self.show.no_fetches {
+                    self.say(&run, format!("fetch {}", name(&next_page_token)));
+                }
+                self.fetch(run, next_page_token);
+            }
+            Output::CompleteTask(completion) => {
+                let Completion { task_token, .. } = &completion;
+                self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
+                self.answered(task_token);
+                self.confirm(run);
+            }
+            Output::FailTask(failed) => {
+                self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
+                self.answered(&failed.task_token);
+            }
+            Output::RespondQuery { task_token, answer } => {
+                self.say(&run, format!("respond {}: {}", name(&task_token), self.show.answer(&answer)));
+                self.answered(&task_token);
+                self.confirm(run);
+            }
+            Output::FinishReplay => {
+                let task_token = self.replays.get(&run).and_then(|tasks| tasks.first()).expect("a replay").clone();
+                self.say(&run, format!("finish {}", name(&task_token)));
+                self.answered(&task_token);
+            }
+            Output::AbandonTask { task_token, reason } => {
+                self.say(&run, format!("abandon {}: {}", name(&task_token), self.show.abandoned(&reason)));
+                self.answered(&task_token);
+            }
+            Output::Evict { reason } => {
+                self.say(&run, format!("evict: {}", self.show.eviction(reason)));
+                self.begun.remove(&run);
+                self.waiting.activations.retain(|(waiting, _)| *waiting != run);
+                self.waiting.fetches.retain(|(waiting, _)| *waiting != run);
+                self.waiting.completions.retain(|waiting| *waiting != run);
+            }
+            other => panic!("an output that this notation does not know: {other:?}"),
+        }
+    }
+
+    fn run_code(&mut self, run: &str, activation: &Activation) {
+        match self.code.run(activation) {
+            Ok(commands) => self.runs.handle_commands(run, commands),
+            Err(failure) => {
+                self.runs.handle_failure(run, WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, *failure);
+            }
+        }
+    }
+
+    fn fetch(&mut self, run: String, token: Bytes) {
+        match self.history {
+            Fetching::Comes => {
+                let page = self.histories.get(&run).expect("a history").fetched(&token);
+                self.runs.handle_history(&run, page);
+            }
+            Fetching::Fails => self.runs.handle_history_failure(&run, "the server is away"),
+            Fetching::Waits => self.waiting.fetches.push((run, token)),
+        }
+    }
+
+    fn confirm(&mut self, run: String) {
+        match self.server_waits {
+            true => self.waiting.completions.push(run),
+            false => self.runs.handle_completed(&run),
+        }
+    }
+
+    fn answered(&mut self, task_token: &Bytes) {
+        *self.answers.get_mut(task_token).expect("a task of ours") += 1;
+        for replays in self.replays.values_mut() {
+            replays.retain(|replay| replay != task_token);
+        }
+    }
+
+    fn say(&mut self, run: &str, line: String) {
+        match self.names_runs {
+            true => self.transcript.push(format!("{run}: {line}")),
+            false => self.transcript.push(line),
+        }
+    }
+
+    /// What must be true at the end of every scenario.
+    pub(super) fn finish(&self) {
+        assert!(self.waiting.is_empty(), "somebody still waits: {:?}", self.waiting);
+        let wrong: Vec<_> = self.answers.iter().filter(|(_, times)| **times != 1).collect();
+        assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
+        self.code.assert_all_used();
+    }
+}

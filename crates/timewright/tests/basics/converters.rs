@@ -1,0 +1,319 @@
+//! Payload Codecs and size limits.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
+use timewright::client::{ClientOptions, HttpRequest, Stack};
+use timewright::converter::{
+    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, Payload, PayloadCodec, Value,
+};
+use timewright::proto::{Bytes, Message};
+use timewright::workflow::{
+    ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
+};
+use timewright_testing::DevServer;
+use tonic::body::Body;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::support::background::{run_activities, run_workflows};
+use crate::support::definitions::{activity, query, signal, workflow_definition};
+use crate::support::history::wait_for_task_failure;
+use crate::support::{LIMIT, client, connect, poll_until, start_options, unique, within};
+
+// --- A codec, and who looks
+
+/// Hides whole Payloads, and marks what it has hidden. What an encrypting codec does, with a key that everybody has.
+struct Invert;
+
+const INVERTED: &[u8] = b"binary/inverted";
+
+impl PayloadCodec for Invert {
+    fn encode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        let hide = |payload: Payload| Payload {
+            metadata: [("encoding".to_owned(), INVERTED.into())].into(),
+            data: payload.encode_to_vec().into_iter().map(|byte| !byte).collect(),
+            ..Payload::default()
+        };
+        Box::pin(async move { Ok(payloads.into_iter().map(hide).collect()) })
+    }
+
+    fn decode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        let show = |payload: Payload| match payload.metadata.get("encoding") {
+            Some(encoding) if encoding == INVERTED => {
+                let bytes: Bytes = payload.data.iter().map(|byte| !byte).collect();
+                Payload::decode(bytes).map_err(|error| CodecError::new("this was never inverted").caused_by(error))
+            }
+            _ => Err(CodecError::new("this was not inverted")),
+        };
+        Box::pin(async move { payloads.into_iter().map(show).collect() })
+    }
+}
+
+/// Keeps all that leaves the process.
+#[derive(Clone, Default)]
+struct Spy(Arc<Mutex<Vec<u8>>>);
+
+impl Spy {
+    fn layer(&self) -> impl Layer<
+        Stack,
+        Service: Service<HttpRequest, Response = timewright::client::HttpResponse, Error = tower::BoxError, Future: Send>
+                     + Clone
+                     + Send
+                     + Sync
+                     + 'static,
+    > + Send
+    + Sync
+    + 'static {
+        let spy = self.clone();
+        tower::layer::layer_fn(move |stack: Stack| {
+            let spy = spy.clone();
+            tower::service_fn(move |request: HttpRequest| {
+                let (spy, stack) = (spy.clone(), stack.clone());
+                Box::pin(async move {
+                    let (parts, body) = request.into_parts();
+                    let bytes = body.collect().await?.to_bytes();
+                    spy.0.lock().expect("nobody panics with it").extend_from_slice(&bytes);
+                    Ok(stack.oneshot(HttpRequest::from_parts(parts, Body::new(Full::new(bytes)))).await?)
+                }) as BoxFuture<'static, Result<_, tower::BoxError>>
+            })
+        })
+    }
+
+    fn seen(&self) -> Vec<u8> {
+        self.0.lock().expect("nobody panics with it").clone()
+    }
+}
+
+/// Where a secret stands in `bytes`, with what is around it.
+fn secrets(bytes: &[u8]) -> Vec<String> {
+    let found = bytes.windows(SECRET.len()).enumerate().filter(|(_, window)| *window == SECRET);
+    found.map(|(at, _)| bytes[at..bytes.len().min(at + 40)].escape_ascii().to_string()).collect()
+}
+
+/// With this begins everything that nobody may read.
+const SECRET: &[u8] = b"secret";
+
+// --- A workflow full of secrets
+
+workflow_definition!(Vault: String => String);
+signal!(Store of Vault: String);
+query!(Contents of Vault: String => Vec<String>);
+activity!(Guard: String => String);
+
+struct VaultWorkflow {
+    contents: Vec<String>,
+}
+
+impl Workflow for VaultWorkflow {
+    type Definition = Vault;
+
+    fn init(_info: &WorkflowInfo, secret: &String) -> Self {
+        Self { contents: vec![secret.clone()] }
+    }
+
+    async fn run(context: WorkflowContext<Self>, secret: String) -> Result<String, WorkflowError> {
+        let options = ActivityOptions::start_to_close(LIMIT).summary("secret summary of the activity");
+        let guarded = context.execute_activity(Guard, secret, options).await?;
+        context.state_mut(|state| state.contents.push(guarded.clone()));
+        context.wait_condition(|state| state.contents.len() == 3).await?;
+        if context.state(|state| state.contents.iter().any(|secret| secret == "secret wish to fail")) {
+            let cause = ApplicationFailure::new("secret cause").with_details("secret details of the cause".to_owned());
+            let failure = ApplicationFailure::new("secret failure of the workflow").with_type("Robbed");
+            return Err(failure.with_details("secret details".to_owned()).caused_by(cause).into());
+        }
+        Ok(format!("secret result: {guarded}"))
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(Store, |state, secret| state.contents.push(secret));
+        handlers.query(Contents, |state, password| match password.as_str() {
+            "secret password" => Ok(state.contents.clone()),
+            _ => Err(ApplicationFailure::new(format!("{password} is not the password")).into()),
+        });
+    }
+}
+
+/// Fails once; then gives what it heartbeated.
+async fn guard(context: ActivityContext, secret: String) -> Result<String, ActivityError> {
+    match context.previous_heartbeat_details::<String>()? {
+        Some(heartbeated) => Ok(heartbeated),
+        None => {
+            context.heartbeat(format!("secret heartbeat: {secret}"))?;
+            Err(ApplicationFailure::new("secret failure of the activity").with_details(secret).into())
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_codec_nothing_that_users_pass_is_readable_outside() {
+    let file = std::env::temp_dir().join(unique("timewright-codec")).with_extension("db");
+    let server = DevServer::builder().db_filename(&file).start().unwrap_or_else(|error| panic!("{error}"));
+    let spy = Spy::default();
+    let converter = DataConverter::default()
+        .with_codec(Invert)
+        .with_failure_converter(DefaultFailureConverter { encode_common_attributes: true });
+    let options = ClientOptions::new(server.address().to_string());
+    let client = connect(options.clone().data_converter(converter).layer(spy.layer())).await;
+    let queue = unique("vault");
+    let activities = ActivityWorker::builder(client.clone(), &queue).activity(Guard, guard).build().unwrap();
+    let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<VaultWorkflow>().build().unwrap();
+    let _workers = (run_activities(activities), run_workflows(workflows));
+
+    // Everything works.
+    let start = start_options(&queue)
+        .memo("owner", "secret owner".to_owned())
+        .static_summary("secret summary")
+        .static_details("secret details");
+    let vault = client.start_workflow(Vault, "secret input".to_owned(), start).await.unwrap();
+    let contents = || vault.query(Contents, "secret password".to_owned());
+    let expected = ["secret input", "secret heartbeat: secret input"];
+    poll_until("the activity's result", || async { (contents().await.unwrap() == expected).then_some(()) }).await;
+    assert_eq!(vault.describe().await.unwrap().memo("owner"), Ok(Some("secret owner".to_owned())));
+    let id = vault.workflow_id();
+    assert_eq!(
+        within("an answer", vault.query(Contents, "secret guess".to_owned())).await.unwrap_err().to_string(),
+        format!("query `Contents` failed in workflow `{id}`: ApplicationFailure: secret guess is not the password")
+    );
+    vault.signal(Store, "secret signal".to_owned()).await.unwrap();
+    let result = within("the result", vault.result()).await.unwrap();
+    assert_eq!(result, "secret result: secret heartbeat: secret input");
+
+    let vault = client.start_workflow(Vault, "secret input".to_owned(), start_options(&queue)).await.unwrap();
+    vault.signal(Store, "secret wish to fail".to_owned()).await.unwrap();
+    let error = within("the end", vault.result()).await.unwrap_err().to_string();
+    assert!(error.ends_with("failed: Robbed: secret failure of the workflow: ApplicationFailure: secret cause"), "{error}");
+    let history = vault.history().await.unwrap().encode_to_vec();
+    assert!(secrets(&history).len() > 5, "the client shows what belongs to the user");
+
+    // And nobody else reads anything.
+    assert_eq!(secrets(&spy.seen()), [""; 0], "sent to the server");
+    assert!(contains(&spy.seen(), vault.workflow_id()), "the spy sees what is sent");
+    let stranger = connect(options).await.workflow_handle_untyped(vault.workflow_id(), None);
+    let history = stranger.history().await.unwrap().encode_to_vec();
+    assert_eq!(secrets(&history), [""; 0], "in the history");
+    assert!(contains(&history, "Encoded failure"), "messages of failures are hidden too");
+    drop(server);
+    let stored = stored_in(&file);
+    assert_eq!(secrets(&stored), [""; 0], "in the server's database");
+    assert!(contains(&stored, vault.workflow_id()), "the file is the database");
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// All that the server has in its files, which are removed.
+fn stored_in(file: &std::path::Path) -> Vec<u8> {
+    let mut stored = Vec::new();
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = file.as_os_str().to_owned();
+        file.push(suffix);
+        // Which of them there are depends on where the server was when it was killed.
+        stored.extend(std::fs::read(&file).unwrap_or_default());
+        let _ = std::fs::remove_file(&file);
+    }
+    stored
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_codec_is_told_so() {
+    let (stranger, queue) = (client().await, unique("vault"));
+    let converter = DataConverter::default().with_codec(Invert);
+    let owner = connect(ClientOptions::new(stranger.address()).data_converter(converter)).await;
+
+    // The starter has the codec, the workers have not.
+    let worker = WorkflowWorker::builder(stranger.clone(), &queue).workflow::<VaultWorkflow>().build().unwrap();
+    let worker = run_workflows(worker);
+    let vault = owner.start_workflow(Vault, "secret".to_owned(), start_options(&queue)).await.unwrap();
+    let stranger_s = stranger.workflow_handle_untyped(vault.workflow_id(), None);
+    let (cause, failure) = wait_for_task_failure(&stranger_s).await;
+    assert_eq!(cause, "WORKFLOW_WORKER_UNHANDLED_FAILURE");
+    assert_eq!(
+        failure,
+        format!(
+            "ConversionError: the input of workflow \"Vault\" (id \"{}\"): argument 1: a Payload with encoding \
+             `binary/inverted` cannot be read as alloc::string::String: expected one of json/plain, binary/null, \
+             binary/plain. If a Payload Codec wrote it, this Data Converter needs the same codec",
+            vault.workflow_id()
+        )
+    );
+    worker.stop().await;
+
+    // The worker has the codec, the starter has not.
+    let queue = unique("vault");
+    let worker = WorkflowWorker::builder(owner.clone(), &queue).workflow::<VaultWorkflow>().build().unwrap();
+    let _worker = run_workflows(worker);
+    let vault = stranger.start_workflow(Vault, "public".to_owned(), start_options(&queue)).await.unwrap();
+    let (cause, failure) = wait_for_task_failure(vault.untyped()).await;
+    assert_eq!(cause, "WORKFLOW_WORKER_UNHANDLED_FAILURE");
+    assert_eq!(
+        failure,
+        "CodecError: the Payloads of this Workflow Task could not be decoded: Payload Codec Invert could not decode: \
+         this was not inverted"
+    );
+    let error = owner.workflow_handle::<Vault>(vault.workflow_id(), None).history().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "history of workflow `{}`: Payload Codec Invert could not decode: this was not inverted",
+            vault.workflow_id()
+        )
+    );
+}
+
+// --- Size limits
+
+workflow_definition!(Writer: usize => String);
+query!(Draft of Writer: usize => String);
+
+struct WriterWorkflow;
+
+impl Workflow for WriterWorkflow {
+    type Definition = Writer;
+
+    fn init(_info: &WorkflowInfo, _length: &usize) -> Self {
+        Self
+    }
+
+    async fn run(context: WorkflowContext<Self>, length: usize) -> Result<String, WorkflowError> {
+        context.sleep(Duration::from_millis(1)).await?;
+        Ok("x".repeat(length))
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.query(Draft, |_, length| Ok("x".repeat(length)));
+    }
+}
+
+#[tokio::test]
+async fn a_payload_size_limit_of_ones_own() {
+    let (client, queue) = (client().await, unique("writer"));
+    let worker = WorkflowWorker::builder(client.clone(), &queue).workflow::<WriterWorkflow>();
+    let _worker = run_workflows(worker.payload_size_limit(Some(100)).build().unwrap());
+
+    let short = client.start_workflow(Writer, 50, start_options(&queue)).await.unwrap();
+    assert_eq!(within("the result", short.result()).await.unwrap().len(), 50);
+
+    let long = client.start_workflow(Writer, 200, start_options(&queue)).await.unwrap();
+    let (cause, failure) = wait_for_task_failure(long.untyped()).await;
+    let size = "x".repeat(200).to_payload().unwrap().encoded_len();
+    assert_eq!(cause, "PAYLOADS_TOO_LARGE");
+    assert_eq!(
+        failure,
+        format!(
+            "PayloadsTooLarge: the Payloads of COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION have {size} bytes; the server \
+             allows 100. Pass less data, or a reference to it"
+        )
+    );
+    assert_eq!(within("an answer", short.query(Draft, 50)).await.unwrap().len(), 50);
+    let error = within("an answer", short.query(Draft, 200)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "query `Draft` failed in workflow `{}`: PayloadsTooLarge: the answer has {size} bytes; 100 are allowed",
+            short.workflow_id()
+        )
+    );
+}

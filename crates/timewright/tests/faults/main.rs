@@ -1,0 +1,1 @@
+//! What users read when something goes wrong, on a real Temporal Server.

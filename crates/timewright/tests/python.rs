@@ -1,0 +1,4 @@
+//! Our workers and our client together with those of Temporal's Python SDK.
+
+mod programs;
+mod support;
