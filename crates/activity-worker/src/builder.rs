@@ -35,7 +35,7 @@ pub struct ActivityWorkerBuilder {
 pub enum BuildError {
     /// Two activities have the same name.
     #[error(
-        "activity `{name}` is registered twice on the worker of Task Queue `{task_queue}`; remove or rename one of them"
+        "activity `{name}` is registered twice with the Activity Worker on task queue {task_queue:?}; remove or rename one of them"
     )]
     DuplicateActivity {
         /// The name.
@@ -44,7 +44,7 @@ pub enum BuildError {
         task_queue: String,
     },
     /// Nothing is registered.
-    #[error("the worker of Task Queue `{task_queue}` has no activities; register one before build()")]
+    #[error("the Activity Worker on task queue {task_queue:?} has no activities; register one before build()")]
     NoActivities {
         /// The worker's Task Queue.
         task_queue: String,
@@ -55,7 +55,7 @@ pub enum BuildError {
     )]
     NoTaskQueue,
     /// There are too few slots or polls to do anything.
-    #[error("the worker of Task Queue `{task_queue}` cannot poll: {problem}")]
+    #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
     Options {
         /// The worker's Task Queue.
         task_queue: String,

@@ -6,11 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timewright_client::{CallKind, Client, PollError, RpcError, Slot, TaskPoller, jitter_seed};
+use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, random_id};
 use timewright_proto::enums::TaskQueueType;
-use timewright_proto::workflow_service::{
-    DescribeNamespaceRequest, PollActivityTaskQueueResponse, ShutdownWorkerRequest,
-};
+use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
 use timewright_protocol::task_queue::Poller;
 use tokio::sync::watch;
@@ -39,24 +37,21 @@ pub struct ActivityWorker {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerError {
     /// There is no such namespace. A worker that polled it would wait for ever.
-    #[error(
-        "the activity worker of Task Queue `{task_queue}` did not start: there is no namespace `{namespace}` on {address}. Check \
-         the namespace in ClientOptions, or create it: temporal operator namespace create --namespace {namespace}"
-    )]
-    NamespaceNotFound {
+    #[error("the Activity Worker on task queue {task_queue:?} did not start: {error}")]
+    Namespace {
         /// The worker's Task Queue.
         task_queue: String,
-        /// The namespace.
-        namespace: String,
-        /// The server.
-        address: String,
+        /// What the server said.
+        #[source]
+        error: CheckNamespaceError,
     },
     /// Polls have failed for a long time in a way that waiting does not cure. Activities that ran have been let finish.
-    #[error("the activity worker of Task Queue `{task_queue}` stopped: {error}")]
+    #[error("the Activity Worker on task queue {task_queue:?} stopped: {error}")]
     Polling {
         /// The worker's Task Queue.
         task_queue: String,
         /// What became of the polls.
+        #[source]
         error: PollError,
     },
 }
@@ -87,12 +82,14 @@ impl ActivityWorker {
     /// denied. Everything else is retried for as long as it takes.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
-        let server = tokio::select! {
-            server = self.ask_server() => server?,
+        let namespace = tokio::select! {
+            namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
         };
+        let task_queue = self.task_queue.clone();
+        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
         let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options } = self;
-        let worker_instance_key = format!("{:016x}{:016x}", jitter_seed(), jitter_seed());
+        let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
@@ -103,14 +100,14 @@ impl ActivityWorker {
         let worker = Arc::new(Running {
             completer: Completer {
                 client: client.clone(),
-                size_limit: server.size_limit,
+                size_limit: namespace.payload_size_limit,
                 grace_over: grace_over.clone(),
             },
             surroundings: Surroundings {
                 client: client.clone(),
                 service,
                 options: attempt_options,
-                size_limit: server.size_limit,
+                size_limit: namespace.payload_size_limit,
                 worker_shutdown,
                 grace_over,
             },
@@ -150,76 +147,22 @@ impl ActivityWorker {
                 tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
-                polls.shutdown(server.drain());
-                telling.spawn(tell_server(client.clone(), task_queue.clone(), worker_instance_key.clone()));
+                polls.shutdown(namespace.poll_drain());
+                let request = ShutdownWorkerRequest {
+                    worker_instance_key: worker_instance_key.clone(),
+                    task_queue: task_queue.clone(),
+                    task_queue_types: vec![TaskQueueType::Activity.into()],
+                    ..ShutdownWorkerRequest::default()
+                };
+                let client = client.clone();
+                telling.spawn(async move { client.tell_worker_shutdown(request).await });
             }
         }
         tracing::info!(task_queue, "the Activity Worker has stopped");
         outcome
     }
-
-    /// What a worker has to know of its server before it begins.
-    async fn ask_server(&self) -> Result<Server, WorkerError> {
-        let namespace = self.client.namespace().to_owned();
-        let request = DescribeNamespaceRequest { namespace: namespace.clone(), ..DescribeNamespaceRequest::default() };
-        match self.client.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
-            Ok(response) => {
-                let info = response.into_inner().namespace_info.unwrap_or_default();
-                let limit = info.limits.unwrap_or_default().blob_size_limit_error;
-                Ok(Server {
-                    size_limit: usize::try_from(limit).ok().filter(|limit| *limit > 0).unwrap_or(SIZE_LIMIT),
-                    ends_polls: info.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown,
-                })
-            }
-            Err(error) if error.is_namespace_not_found() => Err(WorkerError::NamespaceNotFound {
-                task_queue: self.task_queue.clone(),
-                namespace,
-                address: self.client.address().to_owned(),
-            }),
-            Err(error) => {
-                // Polls will show what this is. The question is only about limits, and may not be allowed.
-                tracing::warn!("the namespace's limits are not known, going on with the usual ones: {error}");
-                Ok(Server { size_limit: SIZE_LIMIT, ends_polls: false })
-            }
-        }
-    }
 }
 
-/// Tells the server that this worker's polls may end. If it does not hear of it, polls are dropped after a while.
-async fn tell_server(client: Client, task_queue: String, worker_instance_key: String) {
-    // A poll is tried once, and so is this: later it would be of no use.
-    let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
-        namespace: client.namespace().to_owned(),
-        identity: client.identity().to_owned(),
-        reason: "graceful shutdown".to_owned(),
-        worker_instance_key,
-        task_queue,
-        task_queue_types: vec![TaskQueueType::Activity.into()],
-        ..ShutdownWorkerRequest::default()
-    });
-    request.set_timeout(Duration::from_secs(5));
-    if let Err(status) = client.workflow_service().shutdown_worker(request).await {
-        tracing::debug!("the server does not end polls early: {}", RpcError::from(status));
-    }
-}
-
-/// What a worker knows of its server.
-struct Server {
-    /// The largest Payloads that it takes, in bytes.
-    size_limit: usize,
-    /// Whether it ends a worker's polls when that worker says that it shuts down.
-    ends_polls: bool,
-}
-
-impl Server {
-    /// How long open polls may take to return after the server has been told.
-    const fn drain(&self) -> Duration {
-        if self.ends_polls { Duration::from_secs(10) } else { Duration::from_secs(1) }
-    }
-}
-
-/// 2 MiB, the default of a server.
-const SIZE_LIMIT: usize = 2 * 1024 * 1024;
 /// How often a worker that cannot stop says why.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 

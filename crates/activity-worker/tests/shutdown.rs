@@ -235,7 +235,7 @@ async fn c3_a_refusal_is_tolerated_for_a_minute_and_then_ends_the_worker() {
     }
     let Err(error) = running.worker.await.unwrap() else { panic!("it should have stopped") };
     let text = error.to_string();
-    assert!(text.starts_with("the activity worker of Task Queue `queue` stopped: polling "), "{text}");
+    assert!(text.starts_with("the Activity Worker on task queue \"queue\" stopped: polling "), "{text}");
     assert!(text.contains("PermissionDenied") && text.contains("Check the API key"), "{text}");
     assert_eq!(server.sent::<RespondActivityTaskCompletedRequest>().len(), 1, "what ran has ended, and was told");
 }
@@ -261,8 +261,8 @@ async fn c36_a_namespace_that_does_not_exist_is_said_at_the_start() {
     let error = running.worker.await.unwrap().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the activity worker of Task Queue `queue` did not start: there is no namespace `default` on http://fake. Check the \
-         namespace in ClientOptions, or create it: temporal operator namespace create --namespace default"
+        "the Activity Worker on task queue \"queue\" did not start: there is no namespace `default` on http://fake. Check \
+         ClientOptions, or create it: temporal operator namespace create --namespace default"
     );
 }
 

@@ -24,8 +24,8 @@ pub enum ConnectError {
     },
     /// Nothing answers at the address.
     #[error(
-        "no Temporal Server answers at {address}: {reason}. Check the address, and that the server runs; to start one \
-         for development: temporal server start-dev"
+        "no Temporal Server answers at {address}: {reason}. {}",
+        what_to_check(.address)
     )]
     NoServer {
         /// The address.
@@ -58,6 +58,15 @@ pub enum ConnectError {
         /// The address.
         address: String,
     },
+}
+
+fn what_to_check(address: &str) -> &'static str {
+    if address.starts_with("https://") {
+        "Check the address, that the server runs, and the certificates of both sides"
+    } else {
+        "Check the address, that the server runs, and that it does not want https; to start one for development: temporal \
+         server start-dev"
+    }
 }
 
 /// The address with its scheme.
@@ -112,9 +121,10 @@ fn endpoint(address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectE
 
 #[cfg(feature = "tls")]
 fn secure(endpoint: Endpoint, address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
-    endpoint
-        .tls_config(options.tls.to_config())
-        .map_err(|error| ConnectError::Tls { address: address.to_owned(), reason: with_sources(&error) })
+    endpoint.tls_config(options.tls.to_config()).map_err(|error| {
+        let reason = with_sources(&error).trim_end_matches('.').to_owned();
+        ConnectError::Tls { address: address.to_owned(), reason }
+    })
 }
 
 #[cfg(not(feature = "tls"))]

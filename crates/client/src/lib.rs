@@ -28,6 +28,7 @@ mod stack;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;
+mod worker;
 
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
@@ -47,6 +48,7 @@ pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 #[cfg(feature = "tls")]
 pub use tls::TlsOptions;
+pub use worker::WorkerNamespace;
 
 /// In which states of a workflow a query is not wanted.
 pub use timewright_proto::enums::QueryRejectCondition;

@@ -211,7 +211,9 @@ impl<O: Value> Future for ActivityHandle<O> {
             State::Unwritable(error) => {
                 Err(ActivityFailure::Conversion { activity_type: this.activity_type.clone(), error })
             }
-            State::Done => panic!("the handle of activity {:?} was awaited again after it was done", this.activity_type),
+            State::Done => {
+                panic!("the handle of activity {:?} was awaited again after it was done", this.activity_type)
+            }
         };
         Poll::Ready(result)
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use timewright_client::{CallKind, Client, RpcError, Slot};
+use timewright_client::{CallKind, Client, RpcError, Slot, WorkerNamespace};
 use timewright_converter::{CodecError, Failure};
 use timewright_proto::Bytes;
 use timewright_proto::common::{Payloads, WorkflowExecution};
@@ -44,13 +44,18 @@ pub(crate) struct Answerer {
 }
 
 impl Answerer {
-    pub(crate) fn new(client: Client, options: &Options, sticky_queue: Option<String>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        options: &Options,
+        namespace: WorkerNamespace,
+        sticky_queue: Option<String>,
+    ) -> Self {
         Self {
             client,
             task_queue: options.task_queue.clone(),
             sticky_queue,
             sticky_schedule_to_start_timeout: options.sticky_schedule_to_start_timeout,
-            payload_size_limit: options.payload_size_limit,
+            payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
             sticky_stopped: AtomicBool::new(false),
         }
     }
@@ -113,7 +118,12 @@ impl Answerer {
         }
     }
 
-    async fn fetch_history(&self, workflow_id: &str, run_id: &str, next_page_token: Bytes) -> Result<HistoryPage, String> {
+    async fn fetch_history(
+        &self,
+        workflow_id: &str,
+        run_id: &str,
+        next_page_token: Bytes,
+    ) -> Result<HistoryPage, String> {
         let request = GetWorkflowExecutionHistoryRequest {
             namespace: self.client.namespace().to_owned(),
             execution: Some(WorkflowExecution { workflow_id: workflow_id.to_owned(), run_id: run_id.to_owned() }),
@@ -193,7 +203,11 @@ impl Answerer {
                 schedule_to_start_timeout: prost_types::Duration::try_from(self.sticky_schedule_to_start_timeout).ok(),
             }),
             return_new_workflow_task: sticky.is_some(),
-            query_results: completion.query_answers.into_iter().map(|(id, answer)| (id, query_result(answer))).collect(),
+            query_results: completion
+                .query_answers
+                .into_iter()
+                .map(|(id, answer)| (id, query_result(answer)))
+                .collect(),
             namespace: self.client.namespace().to_owned(),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
@@ -211,7 +225,8 @@ impl Answerer {
         for result in request.query_results.values_mut() {
             let bytes = payload_bytes(result);
             if bytes > limit {
-                let failure = task_failure("PayloadsTooLarge", format!("the answer has {bytes} bytes; {limit} are allowed"));
+                let failure =
+                    task_failure("PayloadsTooLarge", format!("the answer has {bytes} bytes; {limit} are allowed"));
                 *result = query_result(QueryAnswer::Failed(Box::new(self.write(&failure))));
             }
         }

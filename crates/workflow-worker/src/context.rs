@@ -91,7 +91,11 @@ impl<W: Workflow> WorkflowContext<W> {
     /// Inside another `state` or `state_mut`. That fails the Workflow Task.
     pub fn state_mut<R>(&self, change: impl FnOnce(&mut W) -> R) -> R {
         let result = change(
-            &mut self.shared.state.try_borrow_mut().expect("state_mut() was called inside another: use what that one lends"),
+            &mut self
+                .shared
+                .state
+                .try_borrow_mut()
+                .expect("state_mut() was called inside another: use what that one lends"),
         );
         self.state_changed();
         result
@@ -108,11 +112,9 @@ impl<W: Workflow> WorkflowContext<W> {
     /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
-        let sequence = self
-            .shared
-            .mailbox
-            .borrow_mut()
-            .start_timer(self.attached, |sequence| Command::StartTimer(StartTimer { sequence, duration, summary: None }));
+        let sequence = self.shared.mailbox.borrow_mut().start_timer(self.attached, |sequence| {
+            Command::StartTimer(StartTimer { sequence, duration, summary: None })
+        });
         TimerHandle::new(Rc::clone(&self.shared.mailbox), sequence)
     }
 
@@ -224,7 +226,12 @@ impl<W: Workflow> WorkflowContext<W> {
         wake_all(wakers);
     }
 
-    fn schedule<O: Value>(&self, activity_type: &str, arguments: Vec<Payload>, options: ActivityOptions) -> ActivityHandle<O> {
+    fn schedule<O: Value>(
+        &self,
+        activity_type: &str,
+        arguments: Vec<Payload>,
+        options: ActivityOptions,
+    ) -> ActivityHandle<O> {
         let mailbox = Rc::clone(&self.shared.mailbox);
         let task_queue = &self.shared.info.task_queue;
         let sequence = mailbox.borrow_mut().schedule_activity(self.attached, |sequence| {

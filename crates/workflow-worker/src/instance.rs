@@ -88,7 +88,8 @@ pub(crate) fn start<W: Workflow>(
             Ok((for_init, for_run))
         })
         .map_err(|error| {
-            let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+            let message =
+                format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
             TaskProblem::new(task_failure("ConversionError", message))
         })?;
     let (for_init, for_run) = input;
@@ -176,7 +177,8 @@ impl<W: Workflow> WorkflowInstance<W> {
         })?;
         handled.map_err(|error| {
             let info = self.context.info();
-            let message = format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+            let message =
+                format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
             TaskProblem::new(task_failure("ConversionError", message))
         })
     }
@@ -186,10 +188,10 @@ impl<W: Workflow> WorkflowInstance<W> {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
         let answer = match self.handlers.query_handler(&name) {
-            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
-                self.context.state(|state| handler(state, input))
-            })
-            .unwrap_or_else(|problem| Err(problem.failure.into())),
+            Some(handler) => {
+                guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, input)))
+                    .unwrap_or_else(|problem| Err(problem.failure.into()))
+            }
             None => Err(self.unknown_query(&name).into()),
         };
         // Whatever a handler asked for beside its answer leads to nothing.

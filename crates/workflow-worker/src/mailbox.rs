@@ -138,7 +138,11 @@ impl Mailbox {
     }
 
     /// Starts a timer; `None` where it would be cancelled at once.
-    pub(crate) fn start_timer(&mut self, ends_with_workflow: bool, command: impl FnOnce(u32) -> Command) -> Option<u32> {
+    pub(crate) fn start_timer(
+        &mut self,
+        ends_with_workflow: bool,
+        command: impl FnOnce(u32) -> Command,
+    ) -> Option<u32> {
         let order = self.next_order(ends_with_workflow)?;
         self.last_timer += 1;
         let sequence = self.last_timer;

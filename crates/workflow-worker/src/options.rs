@@ -22,13 +22,30 @@ pub struct WorkflowWorkerBuilder {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) task_queue: String,
-    pub(crate) concurrent_workflow_tasks: usize,
-    pub(crate) open_polls: usize,
-    pub(crate) cached_workflows: usize,
+    pub(crate) maximum_concurrent_workflow_tasks: usize,
+    pub(crate) maximum_concurrent_polls: usize,
+    pub(crate) maximum_cached_workflows: usize,
     pub(crate) threads: usize,
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
-    pub(crate) payload_size_limit: Option<usize>,
+    pub(crate) payload_size_limit: PayloadSizeLimit,
+}
+
+/// How many bytes of Payloads are too many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum PayloadSizeLimit {
+    /// As many as the server says.
+    OfServer,
+    Of(Option<usize>),
+}
+
+impl PayloadSizeLimit {
+    pub(crate) fn limit(self, of_server: usize) -> Option<usize> {
+        match self {
+            Self::OfServer => Some(of_server),
+            Self::Of(limit) => limit,
+        }
+    }
 }
 
 /// A Workflow Worker that cannot work. The application's fault.
@@ -43,7 +60,7 @@ pub enum BuildError {
     },
     /// Two workflows of one type.
     #[error("workflow type {workflow_type:?} is registered twice with the worker on task queue {task_queue:?}")]
-    RegisteredTwice {
+    DuplicateWorkflow {
         /// The type.
         workflow_type: String,
         /// The worker's Task Queue.
@@ -54,7 +71,7 @@ pub enum BuildError {
     NoTaskQueue,
     /// Numbers that do not go together.
     #[error("the Workflow Worker on task queue {task_queue:?}: {problem}")]
-    Numbers {
+    Options {
         /// Its Task Queue.
         task_queue: String,
         /// Which, and what would do.
@@ -70,13 +87,13 @@ impl WorkflowWorkerBuilder {
             registry: Registry::default(),
             options: Options {
                 task_queue,
-                concurrent_workflow_tasks: 100,
-                open_polls: 5,
-                cached_workflows: 1000,
+                maximum_concurrent_workflow_tasks: 100,
+                maximum_concurrent_polls: 5,
+                maximum_cached_workflows: 1000,
                 threads,
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
-                graceful_shutdown_timeout: Duration::from_secs(30),
-                payload_size_limit: Some(2 * 1024 * 1024),
+                graceful_shutdown_timeout: Duration::from_secs(10),
+                payload_size_limit: PayloadSizeLimit::OfServer,
             },
         }
     }
@@ -88,22 +105,22 @@ impl WorkflowWorkerBuilder {
     }
 
     /// How many Workflow Tasks are executed at the same time. Default: 100.
-    pub fn concurrent_workflow_tasks(mut self, count: usize) -> Self {
-        self.options.concurrent_workflow_tasks = count;
+    pub fn maximum_concurrent_workflow_tasks(mut self, count: usize) -> Self {
+        self.options.maximum_concurrent_workflow_tasks = count;
         self
     }
 
     /// How many polls are open at the same time, on the Task Queue and on the worker's sticky queue together. Default: 5.
-    pub fn open_polls(mut self, count: usize) -> Self {
-        self.options.open_polls = count;
+    pub fn maximum_concurrent_polls(mut self, count: usize) -> Self {
+        self.options.maximum_concurrent_polls = count;
         self
     }
 
     /// How many workflows stay in memory between their tasks, so that their history needs no replay. 0 replays each task
     /// from the beginning: slow, and a good test of determinism. Default: 1000.
     /// <https://docs.temporal.io/sticky-execution>
-    pub fn cached_workflows(mut self, count: usize) -> Self {
-        self.options.cached_workflows = count;
+    pub fn maximum_cached_workflows(mut self, count: usize) -> Self {
+        self.options.maximum_cached_workflows = count;
         self
     }
 
@@ -119,17 +136,17 @@ impl WorkflowWorkerBuilder {
         self
     }
 
-    /// How long a shutdown waits for tasks that are being executed. Default: 30 s.
+    /// How long a shutdown waits for tasks that are being executed. Default: 10 s.
     pub fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.options.graceful_shutdown_timeout = timeout;
         self
     }
 
     /// The most bytes that the Payloads of one Command, or one Query's answer, may have. More fails the Workflow Task, which
-    /// is tried again, instead of letting the server end the workflow. `None` leaves it to the server. Default: 2 MiB, which
-    /// is the server's own default.
+    /// is tried again, instead of letting the server end the workflow. `None` leaves it to the server. Default: what the
+    /// server says that it takes, usually 2 MiB.
     pub fn payload_size_limit(mut self, limit: Option<usize>) -> Self {
-        self.options.payload_size_limit = limit;
+        self.options.payload_size_limit = PayloadSizeLimit::Of(limit);
         self
     }
 
@@ -146,7 +163,7 @@ impl WorkflowWorkerBuilder {
             return Err(BuildError::NoWorkflows { task_queue });
         }
         if let Some(workflow_type) = self.registry.twice() {
-            return Err(BuildError::RegisteredTwice { workflow_type: workflow_type.to_owned(), task_queue });
+            return Err(BuildError::DuplicateWorkflow { workflow_type: workflow_type.to_owned(), task_queue });
         }
         WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
     }

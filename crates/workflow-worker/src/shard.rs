@@ -22,11 +22,18 @@ use crate::registry::Registry;
 #[derive(Debug)]
 pub(crate) enum Input {
     Task(Box<WorkflowTask>),
-    History { run_id: String, page: Result<HistoryPage, String> },
+    History {
+        run_id: String,
+        page: Result<HistoryPage, String>,
+    },
     /// The server took an answer.
-    Completed { run_id: String },
+    Completed {
+        run_id: String,
+    },
     /// The server did not take an answer.
-    NotTaken { run_id: String },
+    NotTaken {
+        run_id: String,
+    },
 }
 
 /// What a shard wants done.
@@ -63,8 +70,13 @@ impl Shard {
     ) -> std::io::Result<Self> {
         let (inbox, messages) = channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            State { code: UserCode::new(registry, environment), runs: Runs::new(cached_runs), outbox, ids: BTreeMap::new() }
-                .run(&messages);
+            State {
+                code: UserCode::new(registry, environment),
+                runs: Runs::new(cached_runs),
+                outbox,
+                ids: BTreeMap::new(),
+            }
+            .run(&messages);
         })?;
         Ok(Self { inbox, thread })
     }

@@ -119,7 +119,9 @@ fn show_command(command: &Command) -> String {
         Command::FailWorkflow { failure } => format!("fail {}", failure.message),
         Command::CancelWorkflow { .. } => "cancelled".to_owned(),
         Command::ContinueAsNew(next) => format!("continue as new {}", text(next.arguments.first())),
-        Command::AnswerQuery { answer: QueryAnswer::Succeeded(answer), .. } => format!("answer {}", text(answer.as_ref())),
+        Command::AnswerQuery { answer: QueryAnswer::Succeeded(answer), .. } => {
+            format!("answer {}", text(answer.as_ref()))
+        }
         Command::AnswerQuery { answer: QueryAnswer::Failed(failure), .. } => format!("no answer: {}", failure.message),
         other => format!("{other:?}"),
     }
@@ -211,7 +213,10 @@ workflow!(RacesInOrder, |context, _input| {
 
 #[test]
 fn t2_both_timers_fire_at_once_and_the_loser_is_not_cancelled() {
-    assert_eq!(run::<RacesInOrder>(vec![vec![fired(1), fired(2)]]), ["start timer 1, start timer 2", "complete \"fast\""]);
+    assert_eq!(
+        run::<RacesInOrder>(vec![vec![fired(1), fired(2)]]),
+        ["start timer 1, start timer 2", "complete \"fast\""]
+    );
 }
 
 #[test]

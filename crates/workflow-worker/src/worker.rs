@@ -17,12 +17,11 @@ use std::time::Duration;
 use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
-use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
 use timewright_proto::{Bytes, CollectPayloads, Message};
-use timewright_protocol::task_queue::{ErrorClass, Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
 use timewright_protocol::workflow::WorkflowTask;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
@@ -33,11 +32,6 @@ use crate::instance::Environment;
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::registry::Registry;
 use crate::shard::{Action, Input, Request, Shard};
-
-/// How long open polls may take to come back once the server has been told about the shutdown, where it sends them back;
-/// and where it does not, so that there is nothing to wait for but a task which is on its way.
-const POLL_DRAIN: Duration = Duration::from_secs(10);
-const POLL_DRAIN_OF_OLD_SERVERS: Duration = Duration::from_millis(500);
 
 /// Executes the Workflow Tasks of one Task Queue.
 ///
@@ -84,7 +78,7 @@ pub enum WorkerError {
     },
     /// Polls failed for too long, with an error that waiting does not cure.
     #[error("the Workflow Worker on task queue {task_queue:?} stopped: {error}")]
-    Poll {
+    Polling {
         /// Its Task Queue.
         task_queue: String,
         /// What the server said, and for how long.
@@ -109,12 +103,14 @@ impl WorkflowWorker {
     }
 
     pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
-        let polls = PollerOptions::new(options.concurrent_workflow_tasks)
-            .behavior(PollerBehavior::Fixed { maximum: options.open_polls })
-            .sticky(options.cached_workflows > 0)
+        let polls = PollerOptions::new(options.maximum_concurrent_workflow_tasks)
+            .behavior(PollerBehavior::Fixed { maximum: options.maximum_concurrent_polls })
+            .sticky(options.maximum_cached_workflows > 0)
             .jitter_seed(timewright_client::jitter_seed());
-        let poller = Poller::new(polls)
-            .map_err(|error| BuildError::Numbers { task_queue: options.task_queue.clone(), problem: error.to_string() })?;
+        let poller = Poller::new(polls).map_err(|error| BuildError::Options {
+            task_queue: options.task_queue.clone(),
+            problem: error.to_string(),
+        })?;
         Ok(Self { client, registry, options, poller })
     }
 
@@ -131,12 +127,14 @@ impl WorkflowWorker {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
-            namespace = self.ask_server() => namespace?,
+            namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
         };
         let task_queue = self.options.task_queue.clone();
+        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
         let key = timewright_client::random_id();
-        let sticky_queue = (self.options.cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
+        let sticky_queue =
+            (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
         let (outbox, requests) = unbounded_channel();
         let shards = self.start_shards(&outbox).map_err(|error| WorkerError::Thread { task_queue, error })?;
         let source = Source {
@@ -152,7 +150,7 @@ impl WorkflowWorker {
             "the Workflow Worker is polling"
         );
         let worker = Running {
-            answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, sticky_queue.clone())),
+            answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
             tasks: TaskPoller::start(source, self.poller),
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
@@ -163,26 +161,11 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
-            poll_drain: match namespace.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown {
-                true => POLL_DRAIN,
-                false => POLL_DRAIN_OF_OLD_SERVERS,
-            },
+            poll_drain: namespace.poll_drain(),
             deadline: None,
             failure: None,
         };
         worker.run(shutdown).await
-    }
-
-    /// What the server says of the namespace. One that cannot be reached now is waited for by the polls.
-    async fn ask_server(&self) -> Result<NamespaceInfo, WorkerError> {
-        match self.client.check_namespace().await {
-            Ok(namespace) => Ok(namespace),
-            Err(CheckNamespaceError::Rpc(error)) if error.class() == ErrorClass::Retryable => {
-                tracing::warn!(task_queue = self.options.task_queue, %error, "the namespace could not be checked");
-                Ok(NamespaceInfo::default())
-            }
-            Err(error) => Err(WorkerError::Namespace { task_queue: self.options.task_queue.clone(), error }),
-        }
     }
 
     fn start_shards(&self, outbox: &tokio::sync::mpsc::UnboundedSender<Request>) -> std::io::Result<Vec<Shard>> {
@@ -195,7 +178,7 @@ impl WorkflowWorker {
         (0..threads)
             .map(|index| {
                 // Room for all, shared out; at least one each where there is a cache at all.
-                let cached_runs = self.options.cached_workflows.div_ceil(threads);
+                let cached_runs = self.options.maximum_cached_workflows.div_ceil(threads);
                 let name = format!("workflow-{index}");
                 Shard::spawn(name, Arc::clone(&self.registry), environment.clone(), cached_runs, outbox.clone())
             })
@@ -317,14 +300,15 @@ impl Running {
 
     /// Tells the server first, so that it sends nothing to polls that nobody waits for any more; open polls come back.
     fn start_shutdown(&mut self) {
-        tracing::info!(task_queue = self.options.task_queue, open_tasks = self.open.len(), "the Workflow Worker shuts down");
+        tracing::info!(
+            task_queue = self.options.task_queue,
+            open_tasks = self.open.len(),
+            "the Workflow Worker shuts down"
+        );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
         let request = ShutdownWorkerRequest {
-            namespace: self.client.namespace().to_owned(),
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),
-            identity: self.client.identity().to_owned(),
-            reason: "graceful shutdown".to_owned(),
             worker_instance_key: self.key.clone(),
             task_queue: self.options.task_queue.clone(),
             task_queue_types: vec![TaskQueueType::Workflow.into()],
@@ -332,10 +316,7 @@ impl Running {
         };
         let client = self.client.clone();
         self.in_flight.spawn(async move {
-            // Best effort: without it, tasks in the sticky queue wait for their timeout.
-            if let Err(error) = client.workflow_service().shutdown_worker(request).await {
-                tracing::debug!(%error, "the server was not told about the shutdown");
-            }
+            client.tell_worker_shutdown(request).await;
             Done::Nothing
         });
         self.tasks.shutdown(self.poll_drain);
@@ -422,7 +403,7 @@ impl Running {
         }
         tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
         match self.failure {
-            Some(error) => Err(WorkerError::Poll { task_queue: self.options.task_queue, error }),
+            Some(error) => Err(WorkerError::Polling { task_queue: self.options.task_queue, error }),
             None => Ok(()),
         }
     }

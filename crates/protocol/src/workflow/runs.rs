@@ -22,6 +22,9 @@ use timewright_proto::failure::Failure;
 /// - At most `capacity` Runs stay when they are idle; the one that was used longest ago leaves first. A Run that has a task
 ///   open never leaves, so there may be more for a while.
 ///
+/// What is still on its way to a Run that [`handle_eviction`](Self::handle_eviction) drops must not be handed in any more: it
+/// would find the Run that takes its place.
+///
 /// <https://docs.temporal.io/sticky-execution>
 #[derive(Debug)]
 pub struct Runs {

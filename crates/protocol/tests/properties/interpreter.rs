@@ -285,8 +285,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step) {
             shared.borrow_mut().note("count");
         }
         Step::Join(branches) => {
-            let mut branches: Vec<_> =
-                branches.into_iter().map(|steps| Some(run(shared.clone(), steps))).collect();
+            let mut branches: Vec<_> = branches.into_iter().map(|steps| Some(run(shared.clone(), steps))).collect();
             poll_fn(|context| {
                 for branch in &mut branches {
                     if branch.as_mut().is_some_and(|branch| branch.as_mut().poll(context).is_ready()) {

@@ -8,6 +8,7 @@ use timewright_proto::Bytes;
 use timewright_proto::common::WorkflowExecution;
 use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
 use timewright_proto::failure::Failure;
+use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::prost_types;
 use timewright_proto::query::WorkflowQueryResult;
@@ -42,6 +43,8 @@ pub struct Worker {
     lives: BTreeMap<String, u64>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
+    /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
+    seen: BTreeMap<String, BTreeSet<u64>>,
     /// What user code of each Run went through since the last answer that the server took.
     hearing: BTreeMap<String, Vec<Heard>>,
     /// What user code went through for good: for tasks whose answer the server took.
@@ -58,9 +61,10 @@ struct Task {
     run_id: String,
     /// `None` for a Query.
     started_event_id: Option<i64>,
-    attempt: i32,
     /// How often it was taken less how often it was answered.
     open: i64,
+    /// What its first page says of completed tasks: their `WorkflowTaskStarted`.
+    completed: BTreeSet<u64>,
 }
 
 impl Task {
@@ -85,6 +89,7 @@ impl Worker {
             requests: VecDeque::new(),
             lives: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
             heard: BTreeMap::new(),
             failing: BTreeSet::new(),
@@ -93,35 +98,33 @@ impl Worker {
         }
     }
 
-    /// Another program from now on. Runs that are cached keep theirs.
-    pub fn change_program(&mut self, program: Rc<Program>) {
-        self.program = program;
-    }
-
     /// Takes a task.
-    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse, server: &Server) {
+    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse) {
         let task = WorkflowTask::from_poll(response).expect("the model sends whole tasks").expect("a task");
         let started_event_id = match task.kind {
             TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
             TaskKind::Query(_) | TaskKind::Replay => None,
         };
         let run_id = task.run_id.clone();
-        let attempt = i32::try_from(task.attempt).expect("attempts are few");
-        let new = Task { run_id, started_event_id, attempt, open: 0 };
+        let completed = completed_tasks(&task.history.events);
+        if self.open_tasks(&run_id).next().is_none() {
+            self.seen.entry(run_id.clone()).or_default().extend(&completed);
+        }
+        let new = Task { run_id, started_event_id, open: 0, completed };
         self.tasks.entry(task.task_token.clone()).or_insert(new).open += 1;
         self.runs.handle_task(task);
-        self.drain(server);
+        self.drain();
     }
 
     /// Drops a Run from the cache.
-    pub fn evict(&mut self, run_id: &str, server: &Server) {
+    pub fn evict(&mut self, run_id: &str) {
         self.runs.handle_eviction(run_id, EvictionReason::Requested);
-        self.drain(server);
+        self.drain();
     }
 
-    pub fn shut_down(&mut self, server: &Server) {
+    pub fn shut_down(&mut self) {
         self.runs.handle_shutdown();
-        self.drain(server);
+        self.drain();
     }
 
     /// Does everything there is to do.
@@ -142,14 +145,15 @@ impl Worker {
             Output::FetchHistory { next_page_token } => {
                 let page = fetch(server, &run_id, next_page_token);
                 if is_alive {
+                    self.seen.entry(run_id.clone()).or_default().extend(completed_tasks(&page.events));
                     self.runs.handle_history(&run_id, page);
                 }
             }
             Output::CompleteTask(completion) => {
                 let next = self.complete(&run_id, is_alive, completion, server);
-                self.drain(server);
+                self.drain();
                 if let Some(task) = next {
-                    self.take(task, server);
+                    self.take(task);
                 }
             }
             Output::FailTask(failure) => {
@@ -181,7 +185,7 @@ impl Worker {
             }
             other => panic!("this does not go over the network: {other:?}"),
         }
-        self.drain(server);
+        self.drain();
         true
     }
 
@@ -193,14 +197,16 @@ impl Worker {
     }
 
     /// Does what the Runs say, as far as it needs no network.
-    fn drain(&mut self, server: &Server) {
+    fn drain(&mut self) {
         while let Some((run_id, output)) = self.runs.poll_output() {
             match output {
-                Output::Activate(activation) => self.activate(&run_id, activation, server),
+                Output::Activate(activation) => self.activate(&run_id, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
                 Output::Evict { .. } => {
                     drop(self.code.remove(&run_id));
                     self.hearing.remove(&run_id);
+                    self.seen.remove(&run_id);
+                    self.see_open_tasks(&run_id);
                     *self.lives.entry(run_id).or_default() += 1;
                 }
                 request => {
@@ -211,27 +217,36 @@ impl Worker {
         }
     }
 
+    fn open_tasks(&self, run_id: &str) -> impl Iterator<Item = (&Bytes, &Task)> {
+        self.tasks.iter().filter(move |(_, task)| task.run_id == run_id && task.open > 0)
+    }
+
+    /// The Run gets on with a task that waited.
+    fn see_open_tasks(&mut self, run_id: &str) {
+        let seen: Vec<u64> = self.open_tasks(run_id).flat_map(|(_, task)| &task.completed).copied().collect();
+        self.seen.entry(run_id.to_owned()).or_default().extend(seen);
+    }
+
     fn life(&self, run_id: &str) -> u64 {
         self.lives.get(run_id).copied().unwrap_or(0)
     }
 
-    fn activate(&mut self, run_id: &str, activation: Activation, server: &Server) {
+    fn activate(&mut self, run_id: &str, activation: Activation) {
         if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
             let is_new = self.code.insert(run_id.to_owned(), Interpreter::new(self.program.clone())).is_none();
             assert!(is_new, "run {run_id} was initialized although it was there");
         }
-        let open = || self.tasks.iter().filter(|(_, task)| task.run_id == run_id && task.open > 0);
         let is_query_job = matches!(activation.jobs.as_slice(), [Job::Query(_)]);
         // On the way to the answer of a Query, everything is a replay.
-        let may_be_for_query = open().any(|(_, task)| task.started_event_id.is_none());
-        let was_completed = self.was_completed(run_id, activation.history_length, server);
+        let may_be_for_query = self.open_tasks(run_id).any(|(_, task)| task.started_event_id.is_none());
+        let was_completed = self.seen.get(run_id).is_some_and(|seen| seen.contains(&activation.history_length));
         assert!(
             activation.replaying == (is_query_job || was_completed) || (activation.replaying && may_be_for_query),
-            "the flag `replaying` of {activation:?}"
+            "the flag `replaying` of {}",
+            activation_text(&activation)
         );
-        let fails = open().any(|(token, task)| {
-            self.failing.contains(token) && task.is_started_by(activation.history_length)
-        });
+        let fails =
+            self.open_tasks(run_id).any(|(token, task)| self.failing.contains(token) && task.is_started_by(activation.history_length));
         let code = self.code.get_mut(run_id).expect("an Activation for a Run that was initialized");
         if fails && !activation.replaying && !is_query_job {
             let failure = Failure { message: "user code panicked".into(), ..Failure::default() };
@@ -299,27 +314,11 @@ impl Worker {
         None
     }
 
-    /// Whether the history says that the Workflow Task which this Event started was completed. Attempts of a task may have
-    /// the same Event ids: what the worker has open counts if it is the attempt that was completed.
-    fn was_completed(&self, run_id: &str, started_event_id: u64, server: &Server) -> bool {
-        let history = server.history(crate::world::WORKFLOW_ID, Some(run_id)).unwrap_or_default();
-        let completed = history.iter().find_map(|event| match &event.attributes {
-            Some(Attributes::WorkflowTaskCompletedEventAttributes(completed)) => (completed.started_event_id
-                .unsigned_abs()
-                == started_event_id)
-                .then_some(completed.scheduled_event_id),
-            _ => None,
-        });
-        let Some(scheduled) = completed.and_then(|id| history.get(usize::try_from(id).ok()? - 1)) else { return false };
-        let Some(Attributes::WorkflowTaskScheduledEventAttributes(scheduled)) = &scheduled.attributes else {
-            panic!("a completed task was not scheduled")
-        };
-        let mut open = self.tasks.values().filter(|task| task.run_id == run_id && task.open > 0);
-        open.find(|task| task.is_started_by(started_event_id)).is_none_or(|task| task.attempt == scheduled.attempt)
-    }
-
     fn answered(&mut self, task_token: &Bytes) {
-        self.tasks.get_mut(task_token).expect("an answer to a task that was taken").open -= 1;
+        let task = self.tasks.get_mut(task_token).expect("an answer to a task that was taken");
+        task.open -= 1;
+        let run_id = task.run_id.clone();
+        self.see_open_tasks(&run_id);
     }
 }
 
@@ -334,6 +333,33 @@ fn fetch(server: &mut Server, run_id: &str, next_page_token: Bytes) -> HistoryPa
         })
         .expect("the history of a run that has a task");
     HistoryPage { events: page.history.unwrap_or_default().events, next_page_token: page.next_page_token }
+}
+
+/// The tasks that these Events say were completed: their `WorkflowTaskStarted`.
+fn completed_tasks(events: &[HistoryEvent]) -> BTreeSet<u64> {
+    let completed = events.iter().filter_map(|event| match event.attributes.as_ref()? {
+        Attributes::WorkflowTaskCompletedEventAttributes(completed) => Some(completed.started_event_id.unsigned_abs()),
+        _ => None,
+    });
+    completed.collect()
+}
+
+/// An Activation in a line.
+pub fn activation_text(activation: &Activation) -> String {
+    let jobs = activation.jobs.iter().map(|job| match job {
+        Job::Initialize(_) => "initialize".to_owned(),
+        Job::Signal { name, .. } => format!("signal {name}"),
+        Job::RequestCancellation { .. } => "cancel".to_owned(),
+        Job::FireTimer { sequence } => format!("timer {sequence}"),
+        Job::ResolveActivity { sequence, resolution } => {
+            let resolution = format!("{resolution:?}");
+            format!("activity {sequence} {}", resolution.split('(').next().unwrap_or_default())
+        }
+        Job::Query(query) => format!("query {}", query.name),
+        other => format!("{other:?}"),
+    });
+    let jobs: Vec<String> = jobs.collect();
+    format!("{}, replaying: {}: {}", activation.history_length, activation.replaying, jobs.join(", "))
 }
 
 fn query_result(answer: QueryAnswer) -> (QueryResultType, Option<timewright_proto::common::Payloads>, String) {
@@ -356,9 +382,7 @@ fn allow_not_found(answer: Result<(), ServerError>) {
 
 pub fn queue(name: &str) -> TaskQueue {
     match name {
-        STICKY => {
-            TaskQueue { name: name.into(), kind: TaskQueueKind::Sticky.into(), normal_name: NORMAL.into() }
-        }
+        STICKY => TaskQueue { name: name.into(), kind: TaskQueueKind::Sticky.into(), normal_name: NORMAL.into() },
         _ => TaskQueue { name: name.into(), kind: TaskQueueKind::Normal.into(), normal_name: String::new() },
     }
 }

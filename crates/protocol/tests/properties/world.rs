@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use timewright_model_server::{ActivityWorker, Pages, Server, ServerOptions};
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
+use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::query::WorkflowQuery;
@@ -48,6 +49,14 @@ pub enum Action {
     Fail,
     /// The worker starts anew: it has forgotten everything.
     Crash,
+    /// The worker takes a task, and does not send anything yet.
+    Take,
+    /// The worker sends one request.
+    Step,
+    /// The task that came last comes once more.
+    Again,
+    /// The worker drops the Run whose task came last.
+    Evict,
 }
 
 /// What is different between worlds that should come to the same.
@@ -79,6 +88,8 @@ pub struct World {
     activities: ActivityWorker,
     conditions: Conditions,
     held: VecDeque<PollWorkflowTaskQueueResponse>,
+    /// The task that came last.
+    last: Option<PollWorkflowTaskQueueResponse>,
     tasks: u32,
     fail_next: bool,
     first_run_id: String,
@@ -107,6 +118,7 @@ impl World {
             activities: ActivityWorker::new(conditions.seed, ACTIVITIES),
             conditions,
             held: VecDeque::new(),
+            last: None,
             tasks: 0,
             fail_next: false,
             first_run_id: started.run_id,
@@ -146,6 +158,22 @@ impl World {
             }
             Action::Fail => self.fail_next = true,
             Action::Crash => self.crash(),
+            Action::Take => {
+                if let Some(task) = self.poll() {
+                    self.worker.take(task);
+                }
+            }
+            Action::Step => drop(self.worker.work(&mut self.server)),
+            Action::Again => {
+                if let Some(task) = self.last.clone() {
+                    self.worker.take(task);
+                }
+            }
+            Action::Evict => {
+                if let Some(execution) = self.last.as_ref().and_then(|task| task.workflow_execution.as_ref()) {
+                    self.worker.evict(&execution.run_id);
+                }
+            }
         }
         self.activities.handle_timeout(&mut self.server);
     }
@@ -163,6 +191,18 @@ impl World {
             }
         }
         panic!("the workflow does not come to rest");
+    }
+
+    /// The worker starts anew with another program.
+    pub fn change_program(&mut self, program: &Program) {
+        self.program = Rc::new(program.clone());
+        self.crash();
+    }
+
+    /// How many Workflow Tasks were completed.
+    pub fn completed(&self) -> usize {
+        let events = self.histories().into_iter().flat_map(|(_, history)| history);
+        events.filter(|event| event.event_type() == EventType::WorkflowTaskCompleted).count()
     }
 
     /// The histories of all runs, the first run's first.
@@ -194,6 +234,7 @@ impl World {
         if task.query.is_none() && std::mem::take(&mut self.fail_next) {
             self.worker.failing.insert(task.task_token.clone());
         }
+        self.last = Some(task.clone());
         Some(task)
     }
 
@@ -201,10 +242,10 @@ impl World {
     pub fn take(&mut self, task: PollWorkflowTaskQueueResponse) {
         if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
             let run_id = task.workflow_execution.clone().unwrap_or_default().run_id;
-            self.worker.evict(&run_id, &self.server);
+            self.worker.evict(&run_id);
         }
         self.tasks += 1;
-        self.worker.take(task, &self.server);
+        self.worker.take(task);
         self.worker.work_all(&mut self.server);
     }
 
@@ -217,13 +258,14 @@ impl World {
     }
 
     pub fn crash(&mut self) {
-        self.worker.shut_down(&self.server);
+        self.worker.shut_down();
         self.worker.work_all(&mut self.server);
         self.worker.assert_all_answered();
         let new = Worker::new(self.program.clone(), self.conditions.cache);
         let old = std::mem::replace(&mut self.worker, new);
         self.worker.heard = old.heard;
         self.worker.failing = old.failing;
+        self.worker.failures = old.failures;
         self.worker.wants_next = old.wants_next;
     }
 
@@ -275,23 +317,45 @@ impl World {
     }
 }
 
-/// What may happen; without disturbances, all that the worker takes it completes.
-pub fn schedule(disturbances: bool) -> impl Strategy<Value = Vec<Action>> {
-    let disturbing = u32::from(disturbances);
+/// What may happen where the worker does one thing after the other.
+pub fn schedule() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
-        3 => (0..SIGNALS).prop_map(Action::Signal),
-        1 => Just(Action::Cancel),
-        2 => Just(Action::Query),
+        6 => clients(),
         6 => Just(Action::Advance),
         8 => Just(Action::Work),
         3 => Just(Action::Hold),
         3 => Just(Action::Resume),
-        disturbing => Just(Action::Terminate),
-        disturbing => Just(Action::Stall),
-        disturbing => Just(Action::Fail),
-        disturbing => Just(Action::Crash),
+        1 => Just(Action::Stall),
+        1 => Just(Action::Fail),
+        1 => Just(Action::Crash),
     ];
     vec(action, 0..30)
+}
+
+/// What may happen where everything overlaps.
+pub fn overlapping_schedule() -> impl Strategy<Value = Vec<Action>> {
+    let action = prop_oneof![
+        6 => clients(),
+        4 => Just(Action::Advance),
+        2 => Just(Action::Work),
+        8 => Just(Action::Take),
+        12 => Just(Action::Step),
+        2 => Just(Action::Again),
+        2 => Just(Action::Evict),
+        2 => Just(Action::Stall),
+        1 => Just(Action::Fail),
+        1 => Just(Action::Crash),
+    ];
+    vec(action, 0..60)
+}
+
+fn clients() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        6 => (0..SIGNALS).prop_map(Action::Signal),
+        2 => Just(Action::Cancel),
+        4 => Just(Action::Query),
+        1 => Just(Action::Terminate),
+    ]
 }
 
 /// A workflow task that fails over and over is tried again for ever; programs end long before.

@@ -1,4 +1,4 @@
-//! Scenarios as text: workflow code, what comes from outside, and all that [`Runs`](timewright_protocol::workflow::Runs) makes of it.
+//! Scenarios as text: workflow code, what comes from outside, and all that `Runs` makes of it.
 //!
 //! [`check`] takes the code, and a transcript of what comes in (lines that begin with `>`) and what goes out (the lines
 //! below).

@@ -62,7 +62,9 @@ async fn attempts_go_on_where_the_last_one_heartbeated() {
     assert_eq!(within("the result", backup.result()).await.unwrap(), "3 rows in attempt 3");
 
     let started = wait_for_event(backup.untyped(), EventType::ActivityTaskStarted).await;
-    let Some(Attributes::ActivityTaskStartedEventAttributes(started)) = started.attributes else { panic!("{started:?}") };
+    let Some(Attributes::ActivityTaskStartedEventAttributes(started)) = started.attributes else {
+        panic!("{started:?}")
+    };
     assert_eq!(started.attempt, 3);
     let last_failure = failure(&client, started.last_failure.unwrap());
     assert_eq!(last_failure.to_string(), "DiskFull: the disk is full after row 2");
@@ -173,7 +175,10 @@ async fn an_activity_that_takes_too_long_has_timed_out() {
          start-to-close timeout: activity StartToClose timeout"
     );
     let timeout = failure.cause.unwrap();
-    assert!(matches!(timeout.kind, FailureKind::Timeout { timeout_type: TimeoutType::StartToClose, .. }), "{timeout:?}");
+    assert!(
+        matches!(timeout.kind, FailureKind::Timeout { timeout_type: TimeoutType::StartToClose, .. }),
+        "{timeout:?}"
+    );
 
     let (_, text) = failure_of(&nobody).await;
     assert_eq!(

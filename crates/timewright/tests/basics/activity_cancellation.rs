@@ -1,5 +1,6 @@
 //! What cancelling an activity means, by its cancellation type.
 
+use std::time::Duration;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, CancelReason};
 use timewright::client::{Client, WorkflowHandle};
 use timewright::converter::Failure;
@@ -8,7 +9,6 @@ use timewright::workflow::{
     ActivityCancellationType, ActivityFailure, ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError,
     WorkflowInfo, WorkflowWorker,
 };
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::support::background::{Background, run_activities, run_workflows};
@@ -96,8 +96,7 @@ impl Kitchen {
             .maximum_heartbeat_throttle_interval(Duration::from_millis(50));
         let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<BreakfastWorkflow>();
         let _workers = (run_activities(activities.build().unwrap()), run_workflows(workflows.build().unwrap()));
-        let breakfast =
-            client.start_workflow(Breakfast, cancellation.to_owned(), start_options(&queue)).await.unwrap();
+        let breakfast = client.start_workflow(Breakfast, cancellation.to_owned(), start_options(&queue)).await.unwrap();
         Self { breakfast, told, end, _workers }
     }
 
@@ -106,7 +105,12 @@ impl Kitchen {
         // An attempt that has started is in no history until it ends, so we ask.
         poll_until("the activity's start", || async {
             let description = self.breakfast.describe().await.unwrap();
-            description.raw().pending_activities.iter().any(|activity| activity.last_heartbeat_time.is_some()).then_some(())
+            description
+                .raw()
+                .pending_activities
+                .iter()
+                .any(|activity| activity.last_heartbeat_time.is_some())
+                .then_some(())
         })
         .await;
         self.breakfast.signal(Hurry, ()).await.unwrap();

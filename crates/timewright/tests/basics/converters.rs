@@ -56,10 +56,16 @@ impl PayloadCodec for Invert {
 struct Spy(Arc<Mutex<Vec<u8>>>);
 
 impl Spy {
-    fn layer(&self) -> impl Layer<
+    fn layer(
+        &self,
+    ) -> impl Layer<
         Stack,
-        Service: Service<HttpRequest, Response = timewright::client::HttpResponse, Error = tower::BoxError, Future: Send>
-                     + Clone
+        Service: Service<
+            HttpRequest,
+            Response = timewright::client::HttpResponse,
+            Error = tower::BoxError,
+            Future: Send,
+        > + Clone
                      + Send
                      + Sync
                      + 'static,
@@ -183,7 +189,10 @@ async fn with_a_codec_nothing_that_users_pass_is_readable_outside() {
     let vault = client.start_workflow(Vault, "secret input".to_owned(), start_options(&queue)).await.unwrap();
     vault.signal(Store, "secret wish to fail".to_owned()).await.unwrap();
     let error = within("the end", vault.result()).await.unwrap_err().to_string();
-    assert!(error.ends_with("failed: Robbed: secret failure of the workflow: ApplicationFailure: secret cause"), "{error}");
+    assert!(
+        error.ends_with("failed: Robbed: secret failure of the workflow: ApplicationFailure: secret cause"),
+        "{error}"
+    );
     let history = vault.history().await.unwrap().encode_to_vec();
     assert!(secrets(&history).len() > 5, "the client shows what belongs to the user");
 

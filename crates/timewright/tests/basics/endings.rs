@@ -97,7 +97,8 @@ workflow!(CancelsItsOwnTimer: () => (), |context, ()| {
 #[tokio::test]
 async fn a_failed_workflow_says_why() {
     let (client, queue) = (client().await, unique("fails"));
-    let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<Fails>().workflow::<CancelsItsOwnTimer>();
+    let workflows =
+        WorkflowWorker::builder(client.clone(), &queue).workflow::<Fails>().workflow::<CancelsItsOwnTimer>();
     let _worker = run_workflows(workflows.build().unwrap());
     let handle = client.start_workflow(Fails, (), start_options(&queue)).await.unwrap();
     assert_eq!(

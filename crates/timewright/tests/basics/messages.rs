@@ -92,10 +92,7 @@ async fn a_query_without_an_answer_says_why() {
     let id = collecting.workflow_id();
 
     let error = within("an answer", collecting.query(Word, 7)).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("query `Word` failed in workflow `{id}`: NoSuchWord: there is no word 7")
-    );
+    assert_eq!(error.to_string(), format!("query `Word` failed in workflow `{id}`: NoSuchWord: there is no word 7"));
     let error = within("an answer", collecting.untyped().query("Colour", Vec::new())).await.unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -57,10 +57,10 @@ impl Workflow for Traveller {
 #[tokio::test]
 async fn a_worker_without_a_cache_gives_what_one_with_a_cache_gives() {
     let mut histories = Vec::new();
-    for cached_workflows in [1000, 0] {
+    for maximum_cached_workflows in [1000, 0] {
         let (client, queue) = (client().await, unique("journey"));
         let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<Traveller>();
-        let workflows = workflows.cached_workflows(cached_workflows).build().unwrap();
+        let workflows = workflows.maximum_cached_workflows(maximum_cached_workflows).build().unwrap();
         let activities = ActivityWorker::builder(client.clone(), &queue).activity(Travel, travel).build().unwrap();
         let _worker = run_both(workflows, activities);
 
@@ -84,7 +84,13 @@ async fn a_worker_without_a_cache_gives_what_one_with_a_cache_gives() {
 async fn many_workflows_in_a_small_cache() {
     let (client, queue) = (client().await, unique("journey"));
     let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<Traveller>();
-    let workflows = workflows.cached_workflows(2).threads(2).concurrent_workflow_tasks(3).open_polls(2).build().unwrap();
+    let workflows = workflows
+        .maximum_cached_workflows(2)
+        .threads(2)
+        .maximum_concurrent_workflow_tasks(3)
+        .maximum_concurrent_polls(2)
+        .build()
+        .unwrap();
     let activities = ActivityWorker::builder(client.clone(), &queue).activity(Travel, travel).build().unwrap();
     let _worker = run_both(workflows, activities);
     let mut journeys = Vec::new();

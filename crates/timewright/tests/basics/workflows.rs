@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
-use timewright::client::{Client, ResultOptions, StartWorkflowError, WorkflowExecutionStatus, WorkflowIdConflictPolicy};
+use timewright::client::{
+    Client, ResultOptions, StartWorkflowError, WorkflowExecutionStatus, WorkflowIdConflictPolicy,
+};
 use timewright::converter::{Multiple, RawArguments, RawValue, Value};
 use timewright::workflow::{ActivityOptions, WorkflowWorker};
 
@@ -30,7 +32,10 @@ workflow!(GreetByName: RawArguments => RawValue, |context, RawArguments(argument
     Ok(context.execute_activity_untyped("Compose", arguments, options).await?)
 });
 
-fn greeters(client: &Client, queue: &str) -> (Background<timewright::workflow::WorkerError>, Background<timewright::activity::WorkerError>) {
+fn greeters(
+    client: &Client,
+    queue: &str,
+) -> (Background<timewright::workflow::WorkerError>, Background<timewright::activity::WorkerError>) {
     let workflows = WorkflowWorker::builder(client.clone(), queue).workflow::<Greet>().workflow::<GreetByName>();
     let activities = ActivityWorker::builder(client.clone(), queue).activity(Compose, compose);
     (run_workflows(workflows.build().unwrap()), run_activities(activities.build().unwrap()))

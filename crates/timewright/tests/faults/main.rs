@@ -1,1 +1,12 @@
-//! What users read when something goes wrong, on a real Temporal Server.
+//! What happens, and what users read, when something goes wrong, on a real Temporal Server.
+#![forbid(unsafe_code)]
+
+mod building;
+mod code_changed;
+mod connection;
+mod panics;
+mod shutdown;
+mod sizes;
+#[path = "../support/mod.rs"]
+mod support;
+mod types;

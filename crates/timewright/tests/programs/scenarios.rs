@@ -56,7 +56,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     any("fan_out", r#"ActivityTaskScheduled (type "program_echo", id "3")"#, NOTHING),
     any("compensation", r#"ActivityTaskScheduled (type "program_echo", id "3")"#, "CompleteWorkflowExecution"),
     // Each Workflow Task is replayed from the beginning.
-    ours("compensation_uncached", r#"ActivityTaskScheduled (type "program_echo", id "3")"#, "CompleteWorkflowExecution"),
+    ours(
+        "compensation_uncached",
+        r#"ActivityTaskScheduled (type "program_echo", id "3")"#,
+        "CompleteWorkflowExecution",
+    ),
     any("failing", "WorkflowExecutionFailed", "CompleteWorkflowExecution"),
     any("clean_up", r#"ActivityTaskScheduled (type "program_echo", id "1")"#, "CancelWorkflowExecution"),
     // It is cancelled before its first Workflow Task.
@@ -102,7 +106,7 @@ impl Scenario {
                 run(&handle)
             }
             "compensation_uncached" => {
-                let workflows = workers::workflows::<false>(client, &task_queue).cached_workflows(0).build();
+                let workflows = workers::workflows::<false>(client, &task_queue).maximum_cached_workflows(0).build();
                 let workflows = workflows.unwrap_or_else(|error| panic!("{error}"));
                 let workers = run_worker(workers::with_activities(client, &task_queue).workflows(workflows));
                 let handle = completed(Compensation, "order".to_owned(), client, &task_queue).await;

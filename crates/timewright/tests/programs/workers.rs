@@ -11,8 +11,8 @@ use timewright::workflow::{WorkflowWorker, WorkflowWorkerBuilder};
 use super::activities;
 use super::definitions::{ProgramEcho, ProgramFlaky, ProgramRefuse, ProgramWait};
 use super::workflows::{
-    ApprovalsWorkflow, CancelActivitiesWorkflow, CleanUpWorkflow, CompensationWorkflow, FailingWorkflow, FanOutWorkflow,
-    GreetingWorkflow, RoundsWorkflow, TimeoutsWorkflow, TimersWorkflow,
+    ApprovalsWorkflow, CancelActivitiesWorkflow, CleanUpWorkflow, CompensationWorkflow, FailingWorkflow,
+    FanOutWorkflow, GreetingWorkflow, RoundsWorkflow, TimeoutsWorkflow, TimersWorkflow,
 };
 use crate::support::background::{Background, run_worker};
 

@@ -156,10 +156,8 @@ impl<const CHANGED: bool> Workflow for CompensationWorkflow<CHANGED> {
     }
 
     async fn run(context: WorkflowContext<Self>, order: String) -> Result<String, WorkflowError> {
-        let quickly = RetryPolicy {
-            initial_interval: Duration::from_millis(10).try_into().ok(),
-            ..RetryPolicy::default()
-        };
+        let quickly =
+            RetryPolicy { initial_interval: Duration::from_millis(10).try_into().ok(), ..RetryPolicy::default() };
         context.execute_activity(ProgramFlaky, order.clone(), options().retry_policy(quickly)).await?;
         let refusal = match context.execute_activity(ProgramRefuse, order.clone(), options()).await {
             Ok(answer) => return Ok(answer),

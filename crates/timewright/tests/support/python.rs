@@ -77,7 +77,10 @@ pub(crate) async fn replay(runs: &[UntypedWorkflowHandle], changed: bool) -> Vec
     let ids = runs.iter().map(UntypedWorkflowHandle::workflow_id);
     let named = runs.iter().flat_map(|run| ["--run-of", run.workflow_id(), run.run_id().expect("one run is meant")]);
     let answers = call("replay", &named.chain(changed.then_some("--changed")).collect::<Vec<_>>()).await;
-    assert!(answers.iter().map(|answer| answer["workflow_id"].as_str()).eq(ids.map(Some)), "one answer for each: {answers:?}");
+    assert!(
+        answers.iter().map(|answer| answer["workflow_id"].as_str()).eq(ids.map(Some)),
+        "one answer for each: {answers:?}"
+    );
     answers
 }
 

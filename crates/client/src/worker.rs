@@ -1,0 +1,87 @@
+//! What a worker asks and tells the server about itself: when it begins, and when it ends.
+
+use std::time::Duration;
+
+use timewright_proto::workflow_service::ShutdownWorkerRequest;
+
+use crate::client::{CheckNamespaceError, Client};
+use crate::rpc_error::RpcError;
+use crate::stack::CallKind;
+
+/// What a worker has to know of its namespace before it begins: [`Client::worker_namespace`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerNamespace {
+    /// The most bytes of Payloads that the server takes in one place.
+    pub payload_size_limit: usize,
+    /// Whether the server ends a worker's polls when that worker says that it shuts down (RPC `ShutdownWorker`).
+    pub ends_polls: bool,
+}
+
+impl Client {
+    /// Asks what a worker has to know before it begins.
+    ///
+    /// Only a namespace that does not exist is an error: a worker that polls it does nothing for ever. Whatever else is wrong
+    /// the polls will show, and they wait for what waiting cures; and the question itself may not be allowed.
+    ///
+    /// # Errors
+    /// If there is no such namespace.
+    pub async fn worker_namespace(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
+        match self.check_namespace().await {
+            Ok(info) => {
+                let limit = info.limits.unwrap_or_default().blob_size_limit_error;
+                Ok(WorkerNamespace {
+                    payload_size_limit: usize::try_from(limit)
+                        .ok()
+                        .filter(|limit| *limit > 0)
+                        .unwrap_or(PAYLOAD_SIZE_LIMIT),
+                    ends_polls: info.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown,
+                })
+            }
+            Err(error @ CheckNamespaceError::NotFound { .. }) => Err(error),
+            Err(CheckNamespaceError::Rpc(error)) => {
+                tracing::warn!(
+                    namespace = self.namespace(),
+                    %error,
+                    "the namespace's limits are not known; the worker goes on with the usual ones"
+                );
+                Ok(WorkerNamespace::default())
+            }
+        }
+    }
+
+    /// Tells the server that a worker shuts down, so that it ends the worker's polls, if it can, and gives tasks of its sticky
+    /// queue to others. `request` names the worker; namespace, identity and reason are filled in. It is tried once: later it
+    /// would be of no use, and the worker stops without it, too.
+    pub async fn tell_worker_shutdown(&self, request: ShutdownWorkerRequest) {
+        let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
+            namespace: self.namespace().to_owned(),
+            identity: self.identity().to_owned(),
+            reason: "graceful shutdown".to_owned(),
+            ..request
+        });
+        request.set_timeout(SHUTDOWN_TIMEOUT);
+        if let Err(status) = self.workflow_service().shutdown_worker(request).await {
+            tracing::debug!(error = %RpcError::from(status), "the server was not told that a worker shuts down");
+        }
+    }
+}
+
+impl WorkerNamespace {
+    /// How long open polls may take to return after the server has been told that the worker shuts down. Where the server
+    /// does not end them, there is nothing to wait for but a task that is on its way.
+    #[must_use]
+    pub const fn poll_drain(&self) -> Duration {
+        if self.ends_polls { Duration::from_secs(10) } else { Duration::from_secs(1) }
+    }
+}
+
+impl Default for WorkerNamespace {
+    fn default() -> Self {
+        Self { payload_size_limit: PAYLOAD_SIZE_LIMIT, ends_polls: false }
+    }
+}
+
+/// 2 MiB, the default of a server.
+const PAYLOAD_SIZE_LIMIT: usize = 2 * 1024 * 1024;
+/// As long as a shutdown waits for the server to be told.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,70 @@
+//! Workers that cannot be built.
+
+use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, ActivityWorkerBuilder};
+use timewright::client::{Client, ClientOptions};
+use timewright::workflow::{WorkflowWorker, WorkflowWorkerBuilder};
+
+use crate::support::connect;
+use crate::support::definitions::{activity, workflow};
+
+activity!(Charge: () => ());
+workflow!(Order: () => (), |_, ()| { Ok(()) });
+
+async fn charge(_: ActivityContext, (): ()) -> Result<(), ActivityError> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_workflow_worker_that_cannot_work_says_what_to_do() {
+    let client = offline().await;
+    let builder = |queue: &str| WorkflowWorker::builder(client.clone(), queue);
+    let error = |builder: WorkflowWorkerBuilder| builder.build().unwrap_err().to_string();
+    assert_eq!(
+        error(builder("orders")),
+        "the Workflow Worker on task queue \"orders\" has no workflows; register one with `workflow::<W>()`"
+    );
+    assert_eq!(error(builder("").workflow::<Order>()), "a Workflow Worker needs the name of a task queue");
+    assert_eq!(
+        error(builder("orders").workflow::<Order>().workflow::<Order>()),
+        "workflow type \"Order\" is registered twice with the worker on task queue \"orders\""
+    );
+    assert_eq!(
+        error(builder("orders").workflow::<Order>().maximum_concurrent_workflow_tasks(1)),
+        "the Workflow Worker on task queue \"orders\": there are 1 slots, but at least 2 are needed, one for each kind of \
+         queue; allow more tasks at the same time"
+    );
+    assert_eq!(
+        error(builder("orders").workflow::<Order>().maximum_concurrent_polls(0)),
+        "the Workflow Worker on task queue \"orders\": at most 0 polls may be open, but at least 2 are needed, one for \
+         each kind of queue; allow more"
+    );
+}
+
+#[tokio::test]
+async fn an_activity_worker_that_cannot_work_says_what_to_do() {
+    let client = offline().await;
+    let builder = |queue: &str| ActivityWorker::builder(client.clone(), queue);
+    let error = |builder: ActivityWorkerBuilder| builder.build().unwrap_err().to_string();
+    assert_eq!(
+        error(builder("cards")),
+        "the Activity Worker on task queue \"cards\" has no activities; register one before build()"
+    );
+    assert_eq!(
+        error(builder("").activity(Charge, charge)),
+        "the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on"
+    );
+    assert_eq!(
+        error(builder("cards").activity(Charge, charge).blocking_activity(Charge, |_, ()| Ok(()))),
+        "activity `Charge` is registered twice with the Activity Worker on task queue \"cards\"; remove or rename one of them"
+    );
+    assert_eq!(
+        error(builder("cards").activity(Charge, charge).maximum_concurrent_activities(0)),
+        "the Activity Worker on task queue \"cards\": there are 0 slots, but at least 1 are needed; allow more tasks at \
+         the same time"
+    );
+}
+
+/// Building needs no server.
+async fn offline() -> Client {
+    connect(ClientOptions::new("http://127.0.0.1:1").lazy(true)).await
+}

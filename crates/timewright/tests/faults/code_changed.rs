@@ -1,0 +1,140 @@
+//! Workflow code that was changed while workflows run.
+
+use std::time::Duration;
+
+use timewright::client::{Client, WorkflowExecutionStatus, WorkflowHandle};
+use timewright::definition::SignalDefinition;
+use timewright::proto::enums::EventType;
+use timewright::workflow::{
+    ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
+};
+
+use crate::support::background::{Background, run_workflows};
+use crate::support::definitions::{activity, signal, workflow, workflow_definition};
+use crate::support::history::{event_types, wait_for_event, wait_for_task_failure};
+use crate::support::{LIMIT, client, start_options, unique, within};
+
+workflow_definition!(Ship: () => String);
+signal!(Leave of Ship: ());
+activity!(Load: () => ());
+
+/// What the versions of the code have in common: they do something, and then wait for a signal.
+macro_rules! version {
+    ($name:ident, |$context:ident| $prepare:block) => {
+        #[derive(Default)]
+        struct $name {
+            left: bool,
+        }
+
+        impl Workflow for $name {
+            type Definition = Ship;
+
+            fn init(_info: &WorkflowInfo, (): &()) -> Self {
+                Self::default()
+            }
+
+            async fn run($context: WorkflowContext<Self>, (): ()) -> Result<String, WorkflowError> {
+                $prepare
+                $context.wait_condition(|state| state.left).await?;
+                Ok(stringify!($name).to_owned())
+            }
+
+            fn handlers(handlers: &mut Handlers<Self>) {
+                handlers.signal(Leave, |state, ()| state.left = true);
+            }
+        }
+    };
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+version!(StartsATimer, |context| {
+    let _tide = context.sleep(HOUR);
+});
+version!(LoadsInstead, |context| {
+    let _cargo = context.execute_activity(Load, (), ActivityOptions::start_to_close(LIMIT));
+});
+version!(DoesNothing, |context| {});
+version!(StartsTwoTimers, |context| {
+    let _tides = (context.sleep(HOUR), context.sleep(HOUR));
+});
+
+workflow!(Bystander: () => String, |_, ()| { Ok("not concerned".to_owned()) });
+
+fn worker<W: Workflow>(client: &Client, queue: &str) -> Background<timewright::workflow::WorkerError> {
+    let worker = WorkflowWorker::builder(client.clone(), queue).workflow::<W>().workflow::<Bystander>();
+    run_workflows(worker.build().unwrap())
+}
+
+/// A ship that `Old` has prepared, and which is told to leave after that worker has stopped.
+async fn prepared<Old: Workflow>(client: &Client, queue: &str) -> WorkflowHandle<Ship> {
+    let old = worker::<Old>(client, queue);
+    // Only the first failure is told; after that the server waits this long before it tries again.
+    let options = start_options(queue).task_timeout(Duration::from_secs(1));
+    let ship = client.start_workflow(Ship, (), options).await.unwrap();
+    wait_for_event(ship.untyped(), EventType::WorkflowTaskCompleted).await;
+    old.stop().await;
+    ship.untyped().signal(Leave::NAME, Vec::new()).await.unwrap();
+    ship
+}
+
+/// What the failed Workflow Task says when `New` goes on with what `Old` has begun.
+async fn disagreement<Old: Workflow, New: Workflow>() -> String {
+    let (client, queue) = (client().await, unique("ship"));
+    let ship = prepared::<Old>(&client, &queue).await;
+    let _new = worker::<New>(&client, &queue);
+    let (cause, text) = wait_for_task_failure(ship.untyped()).await;
+    assert_eq!(cause, "NON_DETERMINISTIC_ERROR");
+    text
+}
+
+const ADVICE: &str = "The code has changed since this history was recorded, or it is not deterministic. Run the code that \
+                      recorded it: the workflow has not failed, and goes on when that code is back";
+
+#[tokio::test]
+async fn a_workflow_whose_code_changed_goes_on_when_the_old_code_is_back() {
+    let (client, queue) = (client().await, unique("ship"));
+    let ship = prepared::<StartsATimer>(&client, &queue).await;
+
+    let new = worker::<LoadsInstead>(&client, &queue);
+    let (cause, text) = wait_for_task_failure(ship.untyped()).await;
+    assert_eq!(cause, "NON_DETERMINISTIC_ERROR");
+    assert_eq!(
+        text,
+        format!(
+            "Nondeterminism: nondeterminism at event 5: the history recorded TimerStarted (timer id \"1\"), the workflow \
+             code issued ScheduleActivity (activity type \"Load\", activity id \"1\"); both disagreed from the first \
+             command on. {ADVICE}"
+        )
+    );
+    assert_eq!(ship.describe().await.unwrap().status(), WorkflowExecutionStatus::Running);
+    // The worker has taken no harm.
+    let bystander = client.start_workflow(Bystander, (), start_options(&queue)).await.unwrap();
+    assert_eq!(within("the result", bystander.result()).await.unwrap(), "not concerned");
+    // It fails again and again, but tells the history only once.
+    wait_for_event(ship.untyped(), EventType::WorkflowTaskTimedOut).await;
+    let failed = event_types(ship.untyped()).await.into_iter().filter(|event| event == "WORKFLOW_TASK_FAILED").count();
+    assert_eq!(failed, 1);
+    new.stop().await;
+
+    let _old = worker::<StartsATimer>(&client, &queue);
+    assert_eq!(within("the result", ship.result()).await.unwrap(), "StartsATimer");
+}
+
+#[tokio::test]
+async fn whatever_was_changed_both_sides_are_shown() {
+    assert_eq!(
+        disagreement::<StartsATimer, DoesNothing>().await,
+        format!(
+            "Nondeterminism: nondeterminism at event 5: the history recorded TimerStarted (timer id \"1\"), the workflow \
+             code issued no further command in this Workflow Task; both disagreed from the first command on. {ADVICE}"
+        )
+    );
+    assert_eq!(
+        disagreement::<StartsATimer, StartsTwoTimers>().await,
+        format!(
+            "Nondeterminism: nondeterminism at event 6: the history recorded no further command in this Workflow Task, \
+             the workflow code issued StartTimer (timer id \"2\"); both agreed up to event 5. {ADVICE}"
+        )
+    );
+}
