@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use timewright_client::{Client, RpcError};
+use timewright_client::{Client, Code, RpcError};
 use timewright_converter::{
     ApplicationFailure, CodecError, DataConverter, DefaultFailureConverter, ErrorCategory, Failure, FailureConverter,
     FailureKind, Payload,
@@ -15,7 +15,6 @@ use timewright_proto::{Bytes, Message};
 use timewright_protocol::activity::Completion;
 use timewright_protocol::task_queue::ErrorClass;
 use tokio::sync::watch;
-use tonic::Code;
 
 use crate::execution::{Ended, now};
 use crate::failures;

@@ -162,7 +162,7 @@ async fn send(client: Client, task_token: Bytes, details: Vec<Payload>, size_lim
                 reset: response.activity_reset,
             }
         }
-        Err(error) if error.code() == tonic::Code::NotFound => HeartbeatAnswer::NotFound,
+        Err(error) if error.code() == timewright_client::Code::NotFound => HeartbeatAnswer::NotFound,
         Err(error) => {
             tracing::warn!("a heartbeat was lost; the next one is sent in its time: {error}");
             HeartbeatAnswer::Lost

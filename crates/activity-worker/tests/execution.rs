@@ -339,7 +339,10 @@ fn what_cannot_be_built_says_why() {
         text(builder().activity(Text, greet).activity(Nothing, |_, ()| async { Ok(()) }).activity(Text, greet)),
         "activity `Text` is registered twice with the Activity Worker on task queue \"queue\"; remove or rename one of them"
     );
-    assert_eq!(text(builder()), "the Activity Worker on task queue \"queue\" has no activities; register one before build()");
+    assert_eq!(
+        text(builder()),
+        "the Activity Worker on task queue \"queue\" has no activities; register one before build()"
+    );
     assert_eq!(
         text(builder().activity(Text, greet).maximum_concurrent_activities(0)),
         "the Activity Worker on task queue \"queue\": there are 0 slots, but at least 1 are needed; allow more tasks at the \

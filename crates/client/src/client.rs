@@ -228,3 +228,71 @@ fn default_identity() -> String {
     let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("unknown-host");
     format!("{}@{host}", std::process::id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::{FakeServer, Reply};
+    use tonic::Status;
+
+    #[tokio::test]
+    async fn the_server_is_asked_once_what_it_can_do() {
+        let capabilities = Capabilities { sdk_metadata: true, ..Capabilities::default() };
+        let info = GetSystemInfoResponse { server_version: "1.32.0".into(), capabilities: Some(capabilities) };
+        let server = FakeServer::replying([Reply::code(Code::PermissionDenied), Reply::message(&info)]);
+        let client = server.client();
+        client.server_info().await.unwrap_err();
+        let expected = ServerInfo { version: "1.32.0".into(), capabilities };
+        assert_eq!(client.server_info().await.unwrap(), &expected, "an error is not remembered");
+        assert_eq!(client.clone().server_info().await.unwrap(), &expected);
+        assert_eq!(server.calls().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn g5_only_an_unknown_method_means_an_old_server() {
+        let unknown_method = "unknown method GetSystemInfo for service temporal.api.workflowservice.v1.WorkflowService";
+        let server = FakeServer::replying([Reply::Status(Status::unimplemented(unknown_method))]);
+        assert_eq!(server.client().server_info().await.unwrap(), &ServerInfo::default());
+
+        let unknown_service = "unknown service temporal.api.workflowservice.v1.WorkflowService";
+        for reply in [Reply::Status(Status::unimplemented(unknown_service)), Reply::Http(404)] {
+            let error = FakeServer::replying([reply]).client().server_info().await.unwrap_err();
+            assert_eq!(error.code(), Code::Unimplemented);
+        }
+    }
+
+    #[tokio::test]
+    async fn g6_a_server_that_cannot_describe_namespaces_is_no_obstacle() {
+        let server = FakeServer::replying([Reply::Status(Status::unimplemented("unknown method DescribeNamespace"))]);
+        server.client().check_namespace().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn c36_a_namespace_that_is_not_there_is_said_with_the_remedy() {
+        let server = FakeServer::replying([Reply::Status(Status::not_found("Namespace payments is not found."))]);
+        let client = server.client_with(|options| options.namespace("payments"));
+        assert_eq!(
+            client.check_namespace().await.unwrap_err().to_string(),
+            "there is no namespace `payments` on http://fake:7233. Check ClientOptions, or create it: temporal operator \
+             namespace create --namespace payments"
+        );
+        let denied = FakeServer::replying([Reply::code(Code::PermissionDenied)]);
+        let error = denied.client().check_namespace().await.unwrap_err();
+        assert!(matches!(error, CheckNamespaceError::Rpc(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_sent_is_refused() {
+        let server = FakeServer::replying([Reply::Silence]);
+        let error = Client::with_channel(ClientOptions::new("fake:7233").namespace("a\nb"), server).unwrap_err();
+        assert_eq!(error.to_string(), "`a\nb` cannot be a namespace: only visible ASCII characters can");
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let options = ClientOptions::new("https://cloud:7233").api_key("very-secret");
+        assert!(!format!("{options:?}").contains("secret"));
+        let client = Client::with_channel(options, FakeServer::replying([Reply::Silence])).unwrap();
+        assert!(!format!("{client:?} {:?}", client.workflow_service()).contains("secret"));
+    }
+}

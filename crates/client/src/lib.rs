@@ -54,3 +54,5 @@ pub use worker::WorkerNamespace;
 pub use timewright_proto::enums::QueryRejectCondition;
 /// Whether a workflow runs, or how it was closed.
 pub use timewright_proto::enums::WorkflowExecutionStatus;
+/// How a call failed, in gRPC's terms.
+pub use tonic::Code;

@@ -38,10 +38,10 @@ pub struct WorkflowError(pub(crate) Kind);
 
 #[derive(Debug)]
 pub(crate) enum Kind {
-    Failed(Failure),
-    Cancelled(Failure),
+    Failed(Box<Failure>),
+    Cancelled(Box<Failure>),
     /// Fails the task, not the workflow.
-    Task(Failure),
+    Task(Box<Failure>),
     ContinueAsNew(Box<ContinueAsNew>),
 }
 
@@ -50,19 +50,19 @@ impl<E: Error + 'static> From<E> for WorkflowError {
         let any: &(dyn Error + 'static) = &error;
         if let Some(failure) = any.downcast_ref::<ActivityFailure>() {
             return Self(match failure {
-                ActivityFailure::Failed(failure) => Kind::Failed((**failure).clone()),
-                ActivityFailure::Cancelled(failure) => Kind::Cancelled((**failure).clone()),
-                ActivityFailure::Conversion { .. } => Kind::Task(Failure::from_error(&error)),
+                ActivityFailure::Failed(failure) => Kind::Failed(failure.clone()),
+                ActivityFailure::Cancelled(failure) => Kind::Cancelled(failure.clone()),
+                ActivityFailure::Conversion { .. } => Kind::Task(Box::new(Failure::from_error(&error))),
             });
         }
         if any.is::<ConversionError>() {
-            return Self(Kind::Task(Failure::from_error(&error)));
+            return Self(Kind::Task(Box::new(Failure::from_error(&error))));
         }
         let failure = Failure::from_error(&error);
         if any.is::<Cancelled>() || failure.is_cancelled() {
-            return Self(Kind::Cancelled(failure));
+            return Self(Kind::Cancelled(Box::new(failure)));
         }
-        Self(Kind::Failed(failure))
+        Self(Kind::Failed(Box::new(failure)))
     }
 }
 

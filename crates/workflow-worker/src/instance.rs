@@ -34,12 +34,12 @@ pub(crate) trait Instance {
 #[derive(Debug)]
 pub(crate) struct TaskProblem {
     pub(crate) cause: WorkflowTaskFailedCause,
-    pub(crate) failure: Failure,
+    pub(crate) failure: Box<Failure>,
 }
 
 impl TaskProblem {
-    pub(crate) fn new(failure: Failure) -> Self {
-        Self { cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure }
+    pub(crate) fn new(failure: impl Into<Box<Failure>>) -> Self {
+        Self { cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure: failure.into() }
     }
 }
 
@@ -190,7 +190,7 @@ impl<W: Workflow> WorkflowInstance<W> {
         let answer = match self.handlers.query_handler(&name) {
             Some(handler) => {
                 guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, input)))
-                    .unwrap_or_else(|problem| Err(problem.failure.into()))
+                    .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
             }
             None => Err(self.unknown_query(&name).into()),
         };

@@ -241,7 +241,7 @@ enum Done {
     /// A task, decoded.
     Task { response: Box<PollWorkflowTaskQueueResponse>, slot: Slot },
     /// A request of a shard.
-    Answered(Outcome),
+    Answered(Box<Outcome>),
     /// Nothing to do about it.
     Nothing,
 }
@@ -285,7 +285,7 @@ impl Running {
                 Some(request) = self.requests.recv() => self.carry_out(request),
                 Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => match done {
                     Ok(Done::Task { response, slot }) => self.hand_to_shard(*response, slot),
-                    Ok(Done::Answered(outcome)) => self.take_outcome(outcome),
+                    Ok(Done::Answered(outcome)) => self.take_outcome(*outcome),
                     Ok(Done::Nothing) => (),
                     Err(error) => tracing::error!(%error, "a task of the Workflow Worker itself failed"),
                 },
@@ -375,7 +375,7 @@ impl Running {
         };
         let task = token.and_then(|token| self.open.remove(token));
         let answerer = Arc::clone(&self.answerer);
-        self.in_flight.spawn(async move { Done::Answered(answerer.carry_out(request, task).await) });
+        self.in_flight.spawn(async move { Done::Answered(Box::new(answerer.carry_out(request, task).await)) });
     }
 
     fn take_outcome(&mut self, outcome: Outcome) {

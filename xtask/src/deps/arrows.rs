@@ -33,7 +33,17 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         package: "timewright-proto",
         features: &[],
-        may_name: &["bytes", "prost", "prost-types", "tonic", "tonic-prost"],
+        // the feature `json`, which is for tests and tools, names prost-reflect, serde_json and thiserror
+        may_name: &[
+            "bytes",
+            "prost",
+            "prost-reflect",
+            "prost-types",
+            "serde_json",
+            "thiserror",
+            "tonic",
+            "tonic-prost",
+        ],
         must_not_reach: &["tokio*", "tonic*", "tower*", "hyper*", "h2", "serde*"],
     },
     // State machines: data in, data out. No IO, no clock, no randomness, no logs.

@@ -160,7 +160,9 @@ proptest! {
             "{new_failures:?}"
         );
         // Where the new code got anywhere, the old cannot go on from there.
-        prop_assume!(world.completed() == completed);
+        if world.completed() > completed {
+            return Ok(());
+        }
         world.change_program(&program);
         world.finish();
         let last_failures = &world.worker.failures[failures + new_failures.len()..];

@@ -157,7 +157,6 @@ impl Worker {
                 }
             }
             Output::FailTask(failure) => {
-                self.answered(&failure.task_token);
                 self.failures.push(format!("{:?}: {}", failure.cause, failure.failure.message));
                 let request = RespondWorkflowTaskFailedRequest {
                     task_token: failure.task_token,
@@ -169,7 +168,6 @@ impl Worker {
                 allow_not_found(server.handle_workflow_task_failed(request));
             }
             Output::RespondQuery { task_token, answer } => {
-                self.answered(&task_token);
                 let (completed_type, query_result, error_message) = query_result(answer);
                 let request = RespondQueryTaskCompletedRequest {
                     task_token,
@@ -210,6 +208,15 @@ impl Worker {
                     *self.lives.entry(run_id).or_default() += 1;
                 }
                 request => {
+                    match &request {
+                        Output::CompleteTask(completion) => self.answered(&completion.task_token),
+                        Output::FailTask(failure) => self.answered(&failure.task_token),
+                        Output::RespondQuery { task_token, .. } => self.answered(task_token),
+                        _ => (),
+                    }
+                    if matches!(request, Output::CompleteTask(_) | Output::RespondQuery { .. }) {
+                        self.see_open_tasks(&run_id);
+                    }
                     let life = self.life(&run_id);
                     self.requests.push_back((run_id, life, request));
                 }
@@ -237,16 +244,20 @@ impl Worker {
             assert!(is_new, "run {run_id} was initialized although it was there");
         }
         let is_query_job = matches!(activation.jobs.as_slice(), [Job::Query(_)]);
-        // On the way to the answer of a Query, everything is a replay.
-        let may_be_for_query = self.open_tasks(run_id).any(|(_, task)| task.started_event_id.is_none());
         let was_completed = self.seen.get(run_id).is_some_and(|seen| seen.contains(&activation.history_length));
-        assert!(
-            activation.replaying == (is_query_job || was_completed) || (activation.replaying && may_be_for_query),
-            "the flag `replaying` of {}",
-            activation_text(&activation)
-        );
-        let fails =
-            self.open_tasks(run_id).any(|(token, task)| self.failing.contains(token) && task.is_started_by(activation.history_length));
+        let may_be_replaying = is_query_job
+            || was_completed
+            // On the way to the answer of a Query, everything is a replay.
+            || self.open_tasks(run_id).any(|(_, task)| task.started_event_id.is_none());
+        let may_be_new = !is_query_job
+            && (!was_completed
+                // A stale task cannot know that it was answered.
+                || self.open_tasks(run_id).any(|(_, task)| task.is_started_by(activation.history_length)));
+        let is_right = if activation.replaying { may_be_replaying } else { may_be_new };
+        assert!(is_right, "the flag `replaying` of {}", activation_text(&activation));
+        let fails = self
+            .open_tasks(run_id)
+            .any(|(token, task)| self.failing.contains(token) && task.is_started_by(activation.history_length));
         let code = self.code.get_mut(run_id).expect("an Activation for a Run that was initialized");
         if fails && !activation.replaying && !is_query_job {
             let failure = Failure { message: "user code panicked".into(), ..Failure::default() };
@@ -270,7 +281,6 @@ impl Worker {
         completion: Completion,
         server: &mut Server,
     ) -> Option<PollWorkflowTaskQueueResponse> {
-        self.answered(&completion.task_token);
         let results = completion.query_answers.into_iter().map(|(id, answer)| {
             let (result_type, answer, error_message) = query_result(answer);
             let result =
@@ -315,10 +325,7 @@ impl Worker {
     }
 
     fn answered(&mut self, task_token: &Bytes) {
-        let task = self.tasks.get_mut(task_token).expect("an answer to a task that was taken");
-        task.open -= 1;
-        let run_id = task.run_id.clone();
-        self.see_open_tasks(&run_id);
+        self.tasks.get_mut(task_token).expect("an answer to a task that was taken").open -= 1;
     }
 }
 

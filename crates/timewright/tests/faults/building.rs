@@ -30,13 +30,13 @@ async fn a_workflow_worker_that_cannot_work_says_what_to_do() {
     );
     assert_eq!(
         error(builder("orders").workflow::<Order>().maximum_concurrent_workflow_tasks(1)),
-        "the Workflow Worker on task queue \"orders\": there are 1 slots, but at least 2 are needed, one for each kind of \
-         queue; allow more tasks at the same time"
+        "the Workflow Worker on task queue \"orders\": there are 1 slots, but at least 2 are needed, one for the Task \
+         Queue and one for the sticky queue; allow more tasks at the same time"
     );
     assert_eq!(
         error(builder("orders").workflow::<Order>().maximum_concurrent_polls(0)),
         "the Workflow Worker on task queue \"orders\": at most 0 polls may be open, but at least 2 are needed, one for \
-         each kind of queue; allow more"
+         the Task Queue and one for the sticky queue; allow more"
     );
 }
 

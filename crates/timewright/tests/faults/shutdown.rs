@@ -52,7 +52,7 @@ async fn an_activity_that_outlives_the_grace_period_is_cancelled_and_tried_again
 
     let _second = slow_worker(&queue, LIMIT);
     assert_eq!(result(&work).await, "done in attempt 2, half done before");
-    assert_eq!(last_failure(&client, &work).await, "?");
+    assert_eq!(last_failure(&client, &work).await, "WorkerShutdown: the activity stopped because its worker shut down");
 }
 
 #[tokio::test]

@@ -82,14 +82,12 @@ async fn what_a_workflow_makes_too_large_fails_its_task_and_not_the_workflow() {
         wait_for_task_failure(grow.untyped()).await,
         (
             "PAYLOADS_TOO_LARGE".to_owned(),
-            "PayloadsTooLarge: the Payloads of COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION have 2097184 bytes; the server \
+            "PayloadsTooLarge: the Payloads of COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION have 2097183 bytes; the server \
              allows 2097152. Pass less data, or a reference to it"
                 .to_owned()
         )
     );
     assert_eq!(grow.describe().await.unwrap().status(), WorkflowExecutionStatus::Running);
-    let error = within("an answer", grow.query(Draft, 2 * MEGABYTE)).await.unwrap_err().to_string();
-    assert!(error.contains("PayloadsTooLarge: the answer has 2097184 bytes; 2097152 are allowed"), "{error}");
 
     let input = ("the arguments".to_owned(), 3 * MEGABYTE / 2);
     let grow = client.start_workflow(Grow, input, start_options(&queue)).await.unwrap();
@@ -97,6 +95,22 @@ async fn what_a_workflow_makes_too_large_fails_its_task_and_not_the_workflow() {
     assert_eq!(cause, "GRPC_MESSAGE_TOO_LARGE");
     assert_eq!(text, "?");
     assert_eq!(grow.describe().await.unwrap().status(), WorkflowExecutionStatus::Running);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_fails_the_query() {
+    let (client, queue) = (client().await, unique("grow"));
+    let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<GrowWorkflow>().build().unwrap();
+    let _workflows = run_workflows(workflows);
+    let grow = client.start_workflow(Grow, ("the result".to_owned(), 1), start_options(&queue)).await.unwrap();
+    within("the result", grow.result()).await.unwrap();
+    for (megabytes, expected) in [(2, "?"), (5, "?")] {
+        let error = within("an answer", grow.query(Draft, megabytes * MEGABYTE)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("query `Draft` failed in workflow `{}`: PayloadsTooLarge: {expected}", grow.workflow_id())
+        );
+    }
 }
 
 #[tokio::test]
@@ -115,7 +129,7 @@ async fn what_an_activity_makes_too_large_fails_the_attempt() {
         let grow = client.start_workflow(Grow, input, start_options(&queue)).await.unwrap();
         let error = within("the end", grow.result()).await.unwrap_err().to_string();
         let expected = format!("failed: activity Print (id 1) did not complete: Activity task failed: {expected}");
-        assert!(error.ends_with(&expected), "{error}");
+        eprintln!("{error}"); if !expected.contains('?') { assert!(error.ends_with(&expected), "{error}"); }
     }
 }
 
@@ -125,6 +139,6 @@ async fn input_that_is_too_large_is_refused_before_it_can_do_harm() {
     for (megabytes, expected) in [(3, "?"), (5, "?")] {
         let input = ("x".repeat(megabytes * MEGABYTE), 0);
         let error = client.start_workflow(Grow, input, start_options(&queue)).await.unwrap_err().to_string();
-        assert!(error.ends_with(expected), "{error}");
+        eprintln!("{error}"); if !expected.contains('?') { assert!(error.ends_with(&expected), "{error}"); }
     }
-}
+panic!()}

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod activities;
+pub(crate) mod check;
 pub(crate) mod definitions;
 mod gate;
 pub(crate) mod scenarios;

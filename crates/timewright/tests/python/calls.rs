@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use timewright::client::{QueryWorkflowError, StartWorkflowOptions, WorkflowExecutionStatus, WorkflowResultError};
 use timewright::converter::{Multiple, Payload};
 
-use super::definitions::{OurRelay, PythonNote, PythonNoted, PythonValues, RelayInput};
+use super::definitions::{IsBegun, OurRelay, PythonNote, PythonNoted, PythonValues, RelayInput};
 use super::{json, ours};
+use crate::programs::workers;
+use crate::support::background::run_workflows;
 use crate::support::python::{self, PythonWorker};
 use crate::support::{client, poll_until, unique, within};
 
@@ -26,8 +28,8 @@ async fn our_workflow_calls_an_activity_in_a_python_worker() {
     let (client, task_queue) = (client().await, unique("greeting"));
     // Python executes the greeting's activity, ours its workflow.
     let _python = PythonWorker::start(&[&activity_task_queue(&task_queue)]).await;
-    let workflows = crate::programs::workers::workflows::<false>(&client, &task_queue).build().expect("a worker");
-    let workers = crate::support::background::run_workflows(workflows);
+    let workflows = workers::workflows::<false>(&client, &task_queue).build().expect("a worker");
+    let workers = run_workflows(workflows);
 
     let ada = GreetingInput { name: "Ada".to_owned(), language: "de".to_owned() };
     let options = StartWorkflowOptions::new(&task_queue, unique("greeting"));
@@ -128,7 +130,7 @@ async fn a_cancellation_goes_through_to_the_other_sides_activity() {
     let call = RelayInput::new("work_until_cancelled", json!(["work"]), &python_queue);
     python::start(&our_queue, "our_relay", &workflow_id, json!([call])).await;
     let handle = client.workflow_handle::<OurRelay>(workflow_id.as_str(), None);
-    let is_begun = async || handle.query(super::definitions::IsBegun, ()).await.ok().filter(|begun| *begun);
+    let is_begun = async || handle.query(IsBegun, ()).await.ok().filter(|begun| *begun);
     poll_until("the activity", is_begun).await;
     python::cancel(&workflow_id).await;
     let cancelled = json!({ "kind": "cancelled", "message": "Workflow cancelled", "details": [] });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use timewright::Worker;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
-use timewright::client::Client;
+use timewright::client::{Client, WorkflowResultError};
 use timewright::converter::{ApplicationFailure, ErrorCategory, Failure, Multiple, Payload, RawValue, Value as _};
 use timewright::proto::common::RetryPolicy;
 use timewright::workflow::{
@@ -265,9 +265,9 @@ async fn our_work(context: ActivityContext, name: String) -> Result<(), Activity
 }
 
 /// The failure that a workflow ended with, as its caller sees it here.
-pub(crate) fn failure_of(error: &timewright::client::WorkflowResultError) -> &Failure {
+pub(crate) fn failure_of(error: &WorkflowResultError) -> &Failure {
     match error {
-        timewright::client::WorkflowResultError::Failed { failure, .. } => failure,
+        WorkflowResultError::Failed { failure, .. } => failure,
         other => panic!("{other}"),
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use timewright::proto::Message;
 use timewright::proto::history::History;
 
+use crate::programs::check::check;
 use crate::programs::scenarios::{Needs, SCENARIOS, scenario};
 
 /// Reads `SCENARIO-SDK.binpb`.
@@ -48,7 +49,7 @@ async fn each_agrees_with_its_program_and_with_no_changed_one() {
     for file in files() {
         let name = name(&file);
         let (scenario_name, _) = name.split_once('-').unwrap_or_else(|| panic!("{name} is not SCENARIO-SDK"));
-        super::check(scenario(scenario_name), &name, read(&file)).await;
+        check(scenario(scenario_name), &name, read(&file)).await;
     }
 }
 

@@ -32,18 +32,15 @@ impl Logs {
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// Everything so far.
-    pub(crate) fn text(&self) -> String {
-        self.lines.text()
-    }
-
-    /// Waits for a line that contains `part`.
-    pub(crate) async fn wait_for(&self, part: &str) -> String {
-        within(format!("a line with {part:?} in the log"), async {
+    /// Waits for so many lines that contain `part`, and gives them.
+    pub(crate) async fn wait_for(&self, part: &str, count: usize) -> Vec<String> {
+        within(format!("{count} lines with {part:?} in the log"), async {
             loop {
                 let grown = self.lines.0.grown.notified();
-                if let Some(line) = self.text().lines().find(|line| line.contains(part)) {
-                    return line.to_owned();
+                let lines: Vec<_> =
+                    self.lines.text().lines().filter(|line| line.contains(part)).map(str::to_owned).collect();
+                if lines.len() >= count {
+                    return lines;
                 }
                 grown.await;
             }
