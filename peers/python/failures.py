@@ -26,7 +26,7 @@ def level(error: BaseException) -> dict[str, Any]:
         return {
             "kind": "application",
             "message": error.message,
-            "type": error.type,
+            "type": error.type or None,
             "details": [to_json(detail) for detail in error.details],
             "non_retryable": error.non_retryable,
             "next_retry_delay": None if delay is None else delay.total_seconds(),

@@ -18,10 +18,11 @@ pub(crate) fn already_started(details: &[u8]) -> Option<String> {
     Some(failure.run_id).filter(|run_id| !run_id.is_empty())
 }
 
-/// Why a query failed.
-pub(crate) fn query_failed(details: &[u8]) -> Option<Failure> {
+/// Why a query failed. Workers of some SDKs send no failure, but only the text that is the status's message too.
+pub(crate) fn query_failed(details: &[u8], message: &str) -> Option<Failure> {
     let any = all(details).find(|any| is(any, "QueryFailedFailure"))?;
-    QueryFailedFailure::decode(any.value.as_slice()).ok()?.failure
+    let failure = QueryFailedFailure::decode(any.value.as_slice()).ok()?.failure;
+    Some(failure.unwrap_or_else(|| Failure { message: message.to_owned(), ..Failure::default() }))
 }
 
 fn all(details: &[u8]) -> impl Iterator<Item = prost_types::Any> {
@@ -64,21 +65,23 @@ mod tests {
         let failure = AlreadyStartedFailure { run_id: "r-1".into() }.encode_to_vec();
         let details = status("WorkflowExecutionAlreadyStartedFailure", failure);
         assert_eq!(already_started(&details).as_deref(), Some("r-1"));
-        assert_eq!(query_failed(&details), None);
+        assert_eq!(query_failed(&details, "no such thing"), None);
         assert!(has(&details, "WorkflowExecutionAlreadyStartedFailure"));
         assert!(!has(&details, "AlreadyStartedFailure"));
 
         let failure = Failure { message: "no such thing".into(), ..Failure::default() };
         let details =
             status("QueryFailedFailure", QueryFailedFailure { failure: Some(failure.clone()) }.encode_to_vec());
-        assert_eq!(query_failed(&details), Some(failure));
+        assert_eq!(query_failed(&details, "the status's message"), Some(failure.clone()));
+        let details = status("QueryFailedFailure", Vec::new());
+        assert_eq!(query_failed(&details, "no such thing"), Some(failure));
     }
 
     #[test]
     fn wrong_bytes_are_no_details() {
         let wrong = status("QueryFailedFailure", vec![0xff, 0xff]);
-        assert_eq!(query_failed(&wrong), None);
-        assert_eq!(query_failed(b"\xff\xff\xff"), None);
+        assert_eq!(query_failed(&wrong, "text"), None);
+        assert_eq!(query_failed(b"\xff\xff\xff", "text"), None);
         assert_eq!(already_started(b""), None);
     }
 }

@@ -56,6 +56,19 @@ pub enum QueryWorkflowError {
         /// What the server said.
         source: RpcError,
     },
+    /// The workflow's Workflow Task fails again and again, so nobody knows the workflow's state.
+    #[error(
+        "query `{query}` of workflow `{workflow_id}` has no answer, because the workflow's Workflow Task fails. The \
+         WorkflowTaskFailed Event in its history says why"
+    )]
+    TaskFailing {
+        /// The query.
+        query: String,
+        /// The Workflow Id.
+        workflow_id: String,
+        /// What the server said.
+        source: RpcError,
+    },
     /// There is no such workflow.
     #[error("query `{query}`: there is no workflow `{workflow_id}`")]
     NotFound {
@@ -135,7 +148,7 @@ impl UntypedWorkflowHandle {
 
     async fn query_error(&self, query: String, source: RpcError) -> QueryWorkflowError {
         let workflow_id = self.workflow_id().to_owned();
-        if let Some(mut failure) = error_details::query_failed(source.details()) {
+        if let Some(mut failure) = error_details::query_failed(source.details(), source.message()) {
             let converter = self.client().data_converter();
             return match converter.decode(&mut failure).await {
                 Ok(()) => {
@@ -147,6 +160,10 @@ impl UntypedWorkflowHandle {
         }
         match source.code() {
             _ if is_not_found(&source) => QueryWorkflowError::NotFound { query, workflow_id },
+            // The same code and details stand for several things; only the text tells them apart.
+            Code::FailedPrecondition if source.message().contains("Workflow Task in failed state") => {
+                QueryWorkflowError::TaskFailing { query, workflow_id, source }
+            }
             Code::DeadlineExceeded | Code::FailedPrecondition => {
                 QueryWorkflowError::NoWorker { query, workflow_id, source }
             }

@@ -292,10 +292,12 @@ async fn more_than_one_page_of_history() {
         workflow.signal(Approve, number).await.unwrap();
     }
     let mut pages = workflow.history_pages();
-    let mut ids = Vec::new();
+    let (mut ids, mut lengths) = (Vec::new(), Vec::new());
     while let Some(events) = pages.next().await.unwrap() {
+        lengths.push(events.len());
         ids.extend(events.iter().map(|event| event.event_id));
     }
+    assert!(lengths.len() > 1, "{lengths:?}");
     assert_eq!(ids, (1..=302).collect::<Vec<_>>());
     assert_eq!(workflow.history().await.unwrap().events.len(), 302);
     workflow.terminate("").await.unwrap();

@@ -16,7 +16,7 @@ use crate::{Payload, encoding};
 /// | Rust | Payload |
 /// |---|---|
 /// | what serde writes as JSON `null`: `()`, `None`, unit structs | encoding `binary/null`, no data |
-/// | `Vec<u8>` itself (not one inside another type) | encoding `binary/plain`, the bytes |
+/// | `Vec<u8>` and `Option<Vec<u8>>` themselves (not inside another type) | encoding `binary/plain`, the bytes |
 /// | everything else | encoding `json/plain`, JSON |
 ///
 /// Reading goes by the encoding that the Payload names, so that an `Option<T>` takes `binary/null` and a `Vec<u8>` also takes
@@ -79,7 +79,7 @@ impl Value for RawValue {
 
 impl<T: Serialize + DeserializeOwned + 'static> Value for T {
     fn to_payload(&self) -> Result<Payload, ConversionError> {
-        if let Some(bytes) = (self as &dyn Any).downcast_ref::<Vec<u8>>() {
+        if let Some(bytes) = as_bytes(self) {
             return Ok(encoding::payload(encoding::BINARY_PLAIN, bytes.clone()));
         }
         let json = serde_json::to_vec(self).map_err(|error| ConversionError::Serialize {
@@ -112,11 +112,19 @@ fn from_json<T>(encoding: &'static str, value: serde_json::Result<T>) -> Result<
     })
 }
 
+/// The bytes that a value is. `T` is `Vec<u8>` or it is not; the type system cannot say "if it is", `Any` can.
+fn as_bytes<T: 'static>(value: &T) -> Option<&Vec<u8>> {
+    let value: &dyn Any = value;
+    value.downcast_ref::<Vec<u8>>().or_else(|| value.downcast_ref::<Option<Vec<u8>>>()?.as_ref())
+}
+
 fn from_bytes<T: 'static>(data: Bytes) -> Result<T, ConversionError> {
-    // `T` is `Vec<u8>` or it is not; the type system cannot say "if it is", `Any` can.
     let mut value: Option<T> = None;
-    if let Some(bytes) = (&mut value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
+    let place: &mut dyn Any = &mut value;
+    if let Some(bytes) = place.downcast_mut::<Option<Vec<u8>>>() {
         *bytes = Some(data.into());
+    } else if let Some(bytes) = place.downcast_mut::<Option<Option<Vec<u8>>>>() {
+        *bytes = Some(Some(data.into()));
     }
     value.ok_or_else(|| ConversionError::Deserialize {
         rust_type: type_name::<T>(),
@@ -162,6 +170,8 @@ mod tests {
         assert_eq!(shown(&None::<Greeting>), "binary/null ");
         assert_eq!(shown(&f64::NAN), "binary/null ");
         assert_eq!(shown(&b"\x00\xff".to_vec()), r"binary/plain \x00\xff");
+        assert_eq!(shown(&Some(b"\x00\xff".to_vec())), r"binary/plain \x00\xff");
+        assert_eq!(shown(&None::<Vec<u8>>), "binary/null ");
         assert_eq!(shown(&vec![b"a".to_vec()]), "json/plain [[97]]");
         assert_eq!(shown(&"text".to_owned()), r#"json/plain \"text\""#);
         assert_eq!(
@@ -183,6 +193,9 @@ mod tests {
         assert_eq!(read("binary/null", ""), Ok(Unit));
         assert_eq!(read("binary/plain", "ab"), Ok(b"ab".to_vec()));
         assert_eq!(read("json/plain", "[97,98]"), Ok(b"ab".to_vec()));
+        assert_eq!(read("binary/plain", ""), Ok(Some(Vec::<u8>::new())));
+        assert_eq!(read("binary/plain", "ab"), Ok(Some(b"ab".to_vec())));
+        assert_eq!(read("binary/null", ""), Ok(None::<Vec<u8>>));
         assert_eq!(read("anything", "at all").map(|RawValue(payload)| payload.data), Ok("at all".into()));
     }
 

@@ -251,7 +251,11 @@ impl Answerer {
             task_queue = self.task_queue,
             cause = failed.cause.as_str_name(),
             message = failed.failure.message,
-            "a Workflow Task failed; the workflow goes on when a later attempt succeeds"
+            "a Workflow Task failed; {}",
+            match failed.cause {
+                WorkflowTaskFailedCause::GrpcMessageTooLarge => "the server ends the workflow for this cause",
+                _ => "the workflow goes on when a later attempt succeeds",
+            }
         );
         let mut request = RespondWorkflowTaskFailedRequest {
             task_token: failed.task_token,

@@ -15,8 +15,11 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use timewright_model_server::{Pages, history_lines};
 use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::history::history_event::Attributes;
 
 use crate::program::{Program, changed_program, program};
 use crate::replay::{heard_news, issued_commands, news, recorded_commands, replay};
@@ -186,14 +189,76 @@ proptest! {
             world.act(action);
         }
         world.finish();
+        world.answered_queries();
         world.act(Action::Crash);
         prop_assert!(world.worker.failures.iter().all(|text| is_expected(text)), "{:?}", world.worker.failures);
         assert_replays(&program, &world)?;
     }
 }
 
+/// The random programs and schedules get to everything that can happen; else the properties above would say little.
+#[test]
+fn everything_happens() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut see = |what: String, times: usize| *seen.entry(what).or_default() += times;
+    for seed in 0..200 {
+        let (program, schedule) = (program(), schedule()).new_tree(&mut runner).expect("a tree").current();
+        let world = World::live(&program, Conditions::undisturbed(seed), &schedule);
+        see("answered Query".into(), world.answered_queries());
+        for event in world.histories().into_iter().flat_map(|(_, history)| history) {
+            see(format!("{:?}", event.event_type()), 1);
+            match &event.attributes {
+                Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => see(format!("{:?}", failed.cause()), 1),
+                Some(Attributes::WorkflowTaskScheduledEventAttributes(scheduled)) => {
+                    see("retried task".into(), usize::from(scheduled.attempt > 1));
+                    let is_sticky = scheduled.task_queue.as_ref().is_some_and(|queue| queue.name == worker::STICKY);
+                    see("sticky task".into(), usize::from(is_sticky));
+                }
+                _ => (),
+            }
+        }
+    }
+    let rare: Vec<&str> =
+        EVERYTHING.into_iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
+    assert!(rare.is_empty(), "{rare:?} are too rare: {seen:#?}");
+}
+
+const EVERYTHING: [&str; 29] = [
+    "ActivityTaskCancelRequested",
+    "ActivityTaskCanceled",
+    "ActivityTaskCompleted",
+    "ActivityTaskFailed",
+    "ActivityTaskScheduled",
+    "ActivityTaskStarted",
+    "ActivityTaskTimedOut",
+    "ForceCloseCommand",
+    "TimerCanceled",
+    "TimerFired",
+    "TimerStarted",
+    "UnhandledCommand",
+    "WorkflowExecutionCancelRequested",
+    "WorkflowExecutionCanceled",
+    "WorkflowExecutionCompleted",
+    "WorkflowExecutionContinuedAsNew",
+    "WorkflowExecutionFailed",
+    "WorkflowExecutionSignaled",
+    "WorkflowExecutionStarted",
+    "WorkflowExecutionTerminated",
+    "WorkflowTaskCompleted",
+    "WorkflowTaskFailed",
+    "WorkflowTaskScheduled",
+    "WorkflowTaskStarted",
+    "WorkflowTaskTimedOut",
+    "WorkflowWorkerUnhandledFailure",
+    "answered Query",
+    "retried task",
+    "sticky task",
+];
+
 fn assert_same_histories(expected: &World, found: &World) -> Result<(), TestCaseError> {
     for world in [expected, found] {
+        world.answered_queries();
         prop_assert!(world.worker.failures.iter().all(|text| is_expected(text)), "{:?}", world.worker.failures);
     }
     let (expected, found) = (expected.histories(), found.histories());

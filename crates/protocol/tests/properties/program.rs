@@ -82,7 +82,7 @@ pub enum End {
 pub fn program() -> impl Strategy<Value = Program> {
     let on_cancel = prop_oneof![Just(OnCancel::Ignore), steps(0..3).prop_map(OnCancel::CleanUp),];
     let end = prop_oneof![4 => Just(End::Complete), 1 => Just(End::Fail), 1 => (1..3_u32).prop_map(End::ContinueAsNew)];
-    (steps(0..5), [steps(0..3), steps(0..3)], on_cancel, end, any::<bool>()).prop_map(
+    (steps(0..6), [steps(0..3), steps(0..3)], on_cancel, end, any::<bool>()).prop_map(
         |(main, on_signal, on_cancel, end, handlers_run_on)| Program {
             main,
             on_signal,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timewright_model_server::{ActivityWorker, Pages, Server, ServerOptions};
+use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerOptions};
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
@@ -39,6 +39,10 @@ pub enum Action {
     Advance,
     /// The worker polls, and does what it gets to the end.
     Work,
+    /// A client sends a signal after the worker polled and before it does what it got.
+    SignalMeanwhile(usize),
+    /// Time passes meanwhile.
+    AdvanceMeanwhile,
     /// The worker polls, and does not get on with it.
     Hold,
     /// The worker gets on with the first of what it holds.
@@ -90,6 +94,7 @@ pub struct World {
     held: VecDeque<PollWorkflowTaskQueueResponse>,
     /// The task that came last.
     last: Option<PollWorkflowTaskQueueResponse>,
+    queries: Vec<QueryId>,
     tasks: u32,
     fail_next: bool,
     first_run_id: String,
@@ -119,6 +124,7 @@ impl World {
             conditions,
             held: VecDeque::new(),
             last: None,
+            queries: Vec::new(),
             tasks: 0,
             fail_next: false,
             first_run_id: started.run_id,
@@ -143,6 +149,16 @@ impl World {
             Action::Terminate => self.terminate(),
             Action::Advance => drop(self.advance()),
             Action::Work => drop(self.poll_and_work()),
+            Action::SignalMeanwhile(signal) => {
+                let task = self.poll();
+                self.signal(signal);
+                task.into_iter().for_each(|task| self.take(task));
+            }
+            Action::AdvanceMeanwhile => {
+                let task = self.poll();
+                self.advance();
+                task.into_iter().for_each(|task| self.take(task));
+            }
             Action::Hold => self.hold(),
             Action::Resume => {
                 if let Some(task) = self.held.pop_front() {
@@ -175,7 +191,6 @@ impl World {
                 }
             }
         }
-        self.activities.handle_timeout(&mut self.server);
     }
 
     /// Nobody does anything any more but the workers.
@@ -197,6 +212,13 @@ impl World {
     pub fn change_program(&mut self, program: &Program) {
         self.program = Rc::new(program.clone());
         self.crash();
+    }
+
+    /// How many Queries were answered. They may stay unanswered where the workflow was terminated or its code fails; none
+    /// may be answered with an error.
+    pub fn answered_queries(&self) -> usize {
+        let answers = self.queries.iter().filter_map(|query| self.server.query_answer(*query));
+        answers.map(|answer| answer.as_ref().expect("these programs can answer")).count()
     }
 
     /// How many Workflow Tasks were completed.
@@ -307,7 +329,7 @@ impl World {
     fn query(&mut self) {
         let execution = self.execution();
         let query = Some(WorkflowQuery { query_type: "digest".into(), ..WorkflowQuery::default() });
-        self.server.query(QueryWorkflowRequest { execution, query, ..Default::default() }).ok();
+        self.queries.extend(self.server.query(QueryWorkflowRequest { execution, query, ..Default::default() }));
     }
 
     fn terminate(&mut self) {
@@ -321,8 +343,10 @@ impl World {
 pub fn schedule() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
         6 => clients(),
-        6 => Just(Action::Advance),
-        8 => Just(Action::Work),
+        8 => Just(Action::Advance),
+        10 => Just(Action::Work),
+        4 => (0..SIGNALS).prop_map(Action::SignalMeanwhile),
+        4 => Just(Action::AdvanceMeanwhile),
         3 => Just(Action::Hold),
         3 => Just(Action::Resume),
         1 => Just(Action::Stall),

@@ -97,27 +97,22 @@ impl Scenario {
             "approvals_overtaken" => overtaken(client, &task_queue).await,
             "approvals_abandoned" => abandoned(client, &task_queue).await,
             "clean_up_at_once" => {
-                let workers = workers::start(client, &task_queue);
+                let _workers = workers::start(client, &task_queue);
                 let options = options(&task_queue).start_delay(Duration::from_secs(1));
                 let handle = start_with(CleanUp, (), client, options).await;
                 handle.cancel("enough").await.unwrap_or_else(|error| panic!("{error}"));
                 assert_eq!(ended(&handle).await, None);
-                workers.stop().await;
                 run(&handle)
             }
             "compensation_uncached" => {
                 let workflows = workers::workflows::<false>(client, &task_queue).maximum_cached_workflows(0).build();
                 let workflows = workflows.unwrap_or_else(|error| panic!("{error}"));
-                let workers = run_worker(workers::with_activities(client, &task_queue).workflows(workflows));
-                let handle = completed(Compensation, "order".to_owned(), client, &task_queue).await;
-                workers.stop().await;
-                handle
+                let _workers = run_worker(workers::with_activities(client, &task_queue).workflows(workflows));
+                completed(Compensation, "order".to_owned(), client, &task_queue).await
             }
             _ => {
-                let workers = workers::start(client, &task_queue);
-                let handle = self.play(client, &task_queue).await;
-                workers.stop().await;
-                handle
+                let _workers = workers::start(client, &task_queue);
+                self.play(client, &task_queue).await
             }
         }
     }
@@ -189,7 +184,7 @@ impl Scenario {
 
 /// Between two approvals a worker with changed code has the workflow.
 async fn interrupted(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
-    let activities = run_worker(workers::with_activities(client, task_queue));
+    let _activities = run_worker(workers::with_activities(client, task_queue));
     let old = run_workflows(workers::workflows::<false>(client, task_queue).build().expect("a worker"));
     let handle = start_with(Approvals, 2, client, options(task_queue).task_timeout(Duration::from_secs(1))).await;
     approve(&handle, "Ada").await;
@@ -201,10 +196,8 @@ async fn interrupted(client: &Client, task_queue: &str) -> UntypedWorkflowHandle
     wait_for_event(handle.untyped(), EventType::WorkflowTaskFailed).await;
     changed.stop().await;
 
-    let old = run_workflows(workers::workflows::<false>(client, task_queue).build().expect("a worker"));
+    let _old = run_workflows(workers::workflows::<false>(client, task_queue).build().expect("a worker"));
     assert_eq!(ended(&handle).await, Some(vec!["Ada".to_owned(), "Grace".to_owned()]));
-    old.stop().await;
-    activities.stop().await;
     run(&handle)
 }
 
@@ -212,8 +205,8 @@ async fn interrupted(client: &Client, task_queue: &str) -> UntypedWorkflowHandle
 async fn overtaken(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
     let gate = Gate::new();
     let gated = gated_client(client, &gate).await;
-    let activities = run_worker(workers::with_activities(client, task_queue));
-    let workflows = run_workflows(workers::workflows::<false>(&gated, task_queue).build().expect("a worker"));
+    let _activities = run_worker(workers::with_activities(client, task_queue));
+    let _workflows = run_workflows(workers::workflows::<false>(&gated, task_queue).build().expect("a worker"));
     let handle = waiting_for_approval(client, task_queue).await;
 
     gate.close();
@@ -223,8 +216,6 @@ async fn overtaken(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
     approve(&handle, "Jean").await;
     gate.open();
     assert_eq!(ended(&handle).await.map(|approvers| approvers.len()), Some(3));
-    workflows.stop().await;
-    activities.stop().await;
     run(&handle)
 }
 
@@ -232,7 +223,7 @@ async fn overtaken(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
 async fn abandoned(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
     let gate = Gate::new();
     let gated = gated_client(client, &gate).await;
-    let activities = run_worker(workers::with_activities(client, task_queue));
+    let _activities = run_worker(workers::with_activities(client, task_queue));
     let dying = run_workflows(workers::workflows::<false>(&gated, task_queue).build().expect("a worker"));
     let handle = start_with(Approvals, 2, client, options(task_queue).task_timeout(Duration::from_secs(1))).await;
     wait_for_event(handle.untyped(), EventType::ActivityTaskCompleted).await;
@@ -243,10 +234,8 @@ async fn abandoned(client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
     within("the completion", gate.reached()).await;
     drop(dying);
 
-    let heir = run_workflows(workers::workflows::<false>(client, task_queue).build().expect("a worker"));
+    let _heir = run_workflows(workers::workflows::<false>(client, task_queue).build().expect("a worker"));
     assert_eq!(ended(&handle).await.map(|approvers| approvers.len()), Some(2));
-    heir.stop().await;
-    activities.stop().await;
     run(&handle)
 }
 

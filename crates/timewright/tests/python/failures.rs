@@ -18,7 +18,7 @@ struct Stage {
     our_queue: String,
     python_queue: String,
     _python: PythonWorker,
-    workers: Background<timewright::WorkerError>,
+    _workers: Background<timewright::WorkerError>,
 }
 
 impl Stage {
@@ -26,7 +26,7 @@ impl Stage {
         let (client, our_queue, python_queue) = (client().await, unique("ours"), unique("python"));
         let python = PythonWorker::start(&[&python_queue]).await;
         let workers = ours::start(&client, &our_queue);
-        Self { client, our_queue, python_queue, _python: python, workers }
+        Self { client, our_queue, python_queue, _python: python, _workers: workers }
     }
 
     /// The call of an activity of Python's.
@@ -42,20 +42,30 @@ impl Stage {
     /// Calls the activity from a workflow of ours and from one of Python's, and looks at the failure as each of these, and
     /// each client, sees it.
     async fn check(&self, call: RelayInput, expected: Value) {
-        for (workflow_type, task_queue) in [("our_relay", &self.our_queue), ("PythonRelay", &self.python_queue)] {
-            let who_sees = |who: &str| format!("{} as {who} sees it, called by {workflow_type}", call.activity);
+        tokio::join!(
+            self.check_report("our_relay", &self.our_queue, &call, &expected),
+            self.check_report("PythonRelay", &self.python_queue, &call, &expected),
+            self.check_failure("our_relay", &self.our_queue, &call, &expected),
+            self.check_failure("PythonRelay", &self.python_queue, &call, &expected),
+        );
+    }
 
-            let report = json!([RelayInput { report: true, ..call.clone() }]);
-            let seen = python::execute(task_queue, workflow_type, &unique("report"), report).await;
-            assert_eq!(seen, json!({ "result": expected }), "{}", who_sees("the workflow"));
+    /// The workflow catches the failure, and its result is what it saw.
+    async fn check_report(&self, workflow_type: &str, task_queue: &str, call: &RelayInput, expected: &Value) {
+        let report = json!([RelayInput { report: true, ..call.clone() }]);
+        let seen = python::execute(task_queue, workflow_type, &unique("report"), report).await;
+        assert_eq!(seen, json!({ "result": expected }), "{} as {workflow_type} sees it", call.activity);
+    }
 
-            let handle = self.start(task_queue, workflow_type, json!([call])).await;
-            let error = within("the end", handle.result()).await.expect_err("it fails");
-            assert_eq!(json::levels(ours::failure_of(&error)), expected, "{}", who_sees("our client"));
-
-            let seen = python::result(handle.workflow_id()).await;
-            assert_eq!(seen, json!({ "failure": expected }), "{}", who_sees("Python's client"));
-        }
+    /// The workflow fails with the failure.
+    async fn check_failure(&self, workflow_type: &str, task_queue: &str, call: &RelayInput, expected: &Value) {
+        let handle = self.start(task_queue, workflow_type, json!([call])).await;
+        let error = within("the end", handle.result()).await.expect_err("it fails");
+        let seen = json::levels(ours::failure_of(&error));
+        assert_eq!(seen, *expected, "{} through {workflow_type} as our client sees it", call.activity);
+        let seen = python::result(handle.workflow_id()).await;
+        let expected = json!({ "failure": expected });
+        assert_eq!(seen, expected, "{} through {workflow_type} as Python's client sees it", call.activity);
     }
 
     /// Starts a workflow with our client.
@@ -143,7 +153,6 @@ async fn of_a_python_activity() {
             ]),
         )
         .await;
-    stage.workers.stop().await;
 }
 
 #[tokio::test]
@@ -172,18 +181,16 @@ async fn of_our_activity() {
             json!([
                 activity("our_error", FAILED, "MAXIMUM_ATTEMPTS_REACHED"),
                 application("OrderError", "the order is lost: on purpose"),
-                application("", "invalid digit found in string"),
+                with(application("", "invalid digit found in string"), json!({ "type": null })),
             ]),
         )
         .await;
-    stage.workers.stop().await;
 }
 
 #[tokio::test]
 async fn of_an_activity_that_times_out() {
     let stage = Stage::new().await;
-    let calls = [stage.of_python("stall", json!([])), stage.of_ours("our_stall", json!([]))];
-    for call in calls {
+    let check = async |call: RelayInput| {
         let heartbeat = json!({
             "kind": "timeout",
             "message": "activity Heartbeat timeout",
@@ -192,8 +199,8 @@ async fn of_an_activity_that_times_out() {
         });
         let levels = json!([activity(&call.activity, TIMED_OUT, "MAXIMUM_ATTEMPTS_REACHED"), heartbeat]);
         stage.check(RelayInput { attempts: 1, heartbeat: Some(0.5), ..call }, levels).await;
-    }
-    stage.workers.stop().await;
+    };
+    tokio::join!(check(stage.of_python("stall", json!([]))), check(stage.of_ours("our_stall", json!([]))),);
 }
 
 /// What the workflow sees of the activity that it cancelled, with what the activity said last.
@@ -226,7 +233,6 @@ async fn of_an_activity_that_is_cancelled() {
             assert_eq!(levels.as_array().map(Vec::len), Some(2), "{what}: {levels}");
         }
     }
-    stage.workers.stop().await;
 }
 
 #[tokio::test]
@@ -252,7 +258,6 @@ async fn of_our_workflow() {
     open.terminate("enough").await.expect("it is terminated");
     let terminated = json!({ "kind": "terminated", "message": "enough" });
     assert_eq!(python::result(open.workflow_id()).await, json!({ "failure": [terminated] }));
-    stage.workers.stop().await;
 }
 
 #[tokio::test]
@@ -285,5 +290,4 @@ async fn of_a_python_workflow() {
             if reason == "enough" && identity == "python-peer"),
         "{error}"
     );
-    stage.workers.stop().await;
 }

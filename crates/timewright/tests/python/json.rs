@@ -29,7 +29,8 @@ fn level(failure: &Failure) -> Value {
         FailureKind::Application { type_name, non_retryable, details, next_retry_delay, category } => json!({
             "kind": "application",
             "message": message,
-            "type": type_name,
+            // Python shows no type as none.
+            "type": (!type_name.is_empty()).then_some(type_name),
             "details": values(details),
             "non_retryable": non_retryable,
             "next_retry_delay": next_retry_delay.map(|delay| delay.as_secs_f64()),

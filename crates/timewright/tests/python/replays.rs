@@ -13,9 +13,8 @@ use crate::support::{client, unique};
 #[tokio::test]
 async fn python_replays_what_our_workers_recorded() {
     let (client, task_queue) = (client().await, unique("ours"));
-    let workers = workers::start(&client, &task_queue);
+    let _workers = workers::start(&client, &task_queue);
     let played = play_all(&client, &task_queue).await;
-    workers.stop().await;
 
     let runs: Vec<UntypedWorkflowHandle> = played.iter().map(|(_, run)| run.clone()).collect();
     for (answer, (scenario, _)) in python::replay(&runs, false).await.iter().zip(&played) {

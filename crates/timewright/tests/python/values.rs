@@ -25,7 +25,7 @@ fn nested() -> Value {
 #[tokio::test]
 async fn as_input_and_output_of_our_workflow() {
     let (client, task_queue) = (client().await, unique("ours"));
-    let workers = ours::start(&client, &task_queue);
+    let _workers = ours::start(&client, &task_queue);
 
     // Left out, null, and given.
     let calls = [
@@ -33,32 +33,42 @@ async fn as_input_and_output_of_our_workflow() {
         (json!([null, null, 3]), json!([null, null, 3])),
         (json!(["first", "second", 3]), json!(["first", "second", 3])),
     ];
-    for (arguments, expected) in calls {
+    let check = async |arguments: Value, expected: Value| {
         let workflow_id = unique("values");
         python::start(&task_queue, OurValues::NAME, &workflow_id, arguments).await;
-        python::signal(&workflow_id, "note", json!(["a note"])).await;
-        python::signal(&workflow_id, "note", json!(["finish", nested()])).await;
+        python::signal(&workflow_id, "note", json!(["finish"])).await;
         assert_eq!(python::result(&workflow_id).await, json!({ "result": expected }));
-        // Queries of a workflow that has completed, with an argument left out and with all.
-        assert_eq!(python::query(&workflow_id, "noted", json!([0])).await, json!({ "result": null }));
-        assert_eq!(python::query(&workflow_id, "noted", json!([1])).await, json!({ "result": nested() }));
-        assert_eq!(
-            python::query(&workflow_id, "noted", json!([9, "otherwise"])).await,
-            json!({ "result": "otherwise" })
-        );
-    }
+    };
+    let [one, two, three] = calls.map(|(arguments, expected)| check(arguments, expected));
+    tokio::join!(one, two, three);
 
-    let bytes = json!([{ "$bytes": "00ff10" }]);
-    let answer = python::execute(&task_queue, OurBytes::NAME, &unique("bytes"), bytes).await;
-    assert_eq!(answer, json!({ "result": { "$bytes": "10ff00" } }));
-    let empty = python::execute(&task_queue, OurBytes::NAME, &unique("bytes"), json!([{ "$bytes": "" }])).await;
-    assert_eq!(empty, json!({ "result": { "$bytes": "" } }));
+    // Signals and queries, with an argument left out and with all.
+    let workflow_id = unique("values");
+    python::start(&task_queue, OurValues::NAME, &workflow_id, json!([1])).await;
+    python::signal(&workflow_id, "note", json!(["a note"])).await;
+    python::signal(&workflow_id, "note", json!(["another", nested()])).await;
+    let (left_out, given, otherwise) = tokio::join!(
+        python::query(&workflow_id, "noted", json!([0])),
+        python::query(&workflow_id, "noted", json!([1])),
+        python::query(&workflow_id, "noted", json!([9, "otherwise"])),
+    );
+    assert_eq!(left_out, json!({ "result": null }));
+    assert_eq!(given, json!({ "result": nested() }));
+    assert_eq!(otherwise, json!({ "result": "otherwise" }));
 
-    for arguments in [json!([]), json!(["more", "than", "it takes"])] {
-        let answer = python::execute(&task_queue, OurNothing::NAME, &unique("nothing"), arguments).await;
-        assert_eq!(answer, json!({ "result": null }));
-    }
-    workers.stop().await;
+    let execute = async |workflow_type: &str, arguments: Value| {
+        python::execute(&task_queue, workflow_type, &unique("values"), arguments).await
+    };
+    let (bytes, no_bytes, nothing, ignored) = tokio::join!(
+        execute(OurBytes::NAME, json!([{ "$bytes": "00ff10" }])),
+        execute(OurBytes::NAME, json!([{ "$bytes": "" }])),
+        execute(OurNothing::NAME, json!([])),
+        execute(OurNothing::NAME, json!(["more", "than", "it takes"])),
+    );
+    assert_eq!(bytes, json!({ "result": { "$bytes": "10ff00" } }));
+    assert_eq!(no_bytes, json!({ "result": { "$bytes": "" } }));
+    assert_eq!(nothing, json!({ "result": null }));
+    assert_eq!(ignored, json!({ "result": null }));
 }
 
 #[tokio::test]
@@ -93,7 +103,7 @@ async fn as_input_and_output_of_a_python_workflow() {
 async fn as_input_and_output_of_activities() {
     let (client, our_queue, python_queue) = (client().await, unique("ours"), unique("python"));
     let _python = PythonWorker::start(&[&python_queue]).await;
-    let workers = ours::start(&client, &our_queue);
+    let _workers = ours::start(&client, &our_queue);
 
     // Our workflow, by definitions, to Python.
     let options = StartWorkflowOptions::new(&our_queue, unique("calls"));
@@ -127,16 +137,18 @@ async fn as_input_and_output_of_activities() {
         ("our_cheapest", &our_activities, json!([{ "id": 2, "customer": {} }]), json!(null)),
     ];
     for (workflow_type, task_queue) in [("our_relay", &our_queue), ("PythonRelay", &python_queue)] {
-        for (activity, activity_queue, arguments, expected) in &calls {
+        let mut handles = Vec::new();
+        for (activity, activity_queue, arguments, _) in &calls {
             let call = RelayInput::new(activity, arguments.clone(), activity_queue);
             let call = vec![client.data_converter().to_payload(&call).expect("it can be written")];
             let options = StartWorkflowOptions::new(task_queue, unique("relay"));
-            let handle = client.start_workflow_untyped(workflow_type, call, options).await.expect("it starts");
+            handles.push(client.start_workflow_untyped(workflow_type, call, options).await.expect("it starts"));
+        }
+        for ((activity, _, arguments, expected), handle) in calls.iter().zip(&handles) {
             let result = within(activity, handle.result()).await.unwrap_or_else(|error| panic!("{activity}: {error}"));
             assert_eq!(json::value(&result[0]), *expected, "{workflow_type} calls {activity} with {arguments}");
         }
     }
-    workers.stop().await;
 }
 
 /// Arguments that do not fit: who called with what, and what would have fitted.
@@ -144,7 +156,7 @@ async fn as_input_and_output_of_activities() {
 async fn that_do_not_fit_fail_our_activity_in_words() {
     let (client, our_queue, python_queue) = (client().await, unique("ours"), unique("python"));
     let _python = PythonWorker::start(&[&python_queue]).await;
-    let workers = ours::start(&client, &our_queue);
+    let _workers = ours::start(&client, &our_queue);
     let calls = [
         (json!([]), "argument 1 (alloc::string::String) is missing: the call has 0. Only an Option may be left out"),
         (
@@ -170,5 +182,4 @@ async fn that_do_not_fit_fail_our_activity_in_words() {
             "{answer}"
         );
     }
-    workers.stop().await;
 }

@@ -23,7 +23,8 @@ pub(crate) async fn wait_for_task_failure(handle: &UntypedWorkflowHandle) -> (St
         panic!("{event:?} does not say why the task failed");
     };
     let cause = failed.cause().as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").to_owned();
-    let failure = failure(handle.client(), failed.failure.expect("a task fails for a reason"));
+    let Some(reason) = failed.failure.clone() else { panic!("the task failed without a failure: {failed:?}") };
+    let failure = failure(handle.client(), reason);
     (cause, format!("{failure:#}"))
 }
 
