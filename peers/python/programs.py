@@ -143,11 +143,19 @@ class Timers:
 
 @workflow.defn(name="fan_out")
 class FanOut:
-    """Three activities at once, awaited in another order."""
+    """Three activities at once, the last with an id of its own, awaited in another order."""
 
     @workflow.run
     async def run(self, words: list[str]) -> str:
-        handles = [workflow.start_activity(program_echo, word, start_to_close_timeout=LONG) for word in words]
+        handles = [
+            workflow.start_activity(
+                program_echo,
+                word,
+                start_to_close_timeout=LONG,
+                activity_id="last" if index == len(words) - 1 else None,
+            )
+            for index, word in enumerate(words)
+        ]
         return " ".join([await handle for handle in reversed(handles)])
 
 

@@ -35,5 +35,23 @@ pub use temporal::api::query::v1 as query;
 pub use temporal::api::taskqueue::v1 as task_queue;
 pub use temporal::api::workflowservice::v1 as workflow_service;
 
+/// A duration as it travels. What is longer than protobuf can say becomes the longest that it can, which is 10 000 years.
+///
+/// ```
+/// use std::time::Duration;
+/// use timewright_proto::to_duration;
+///
+/// assert_eq!(to_duration(Duration::from_millis(1_500)).nanos, 500_000_000);
+/// assert_eq!(to_duration(Duration::MAX).seconds, 315_576_000_000);
+/// ```
+#[must_use]
+pub fn to_duration(duration: std::time::Duration) -> prost_types::Duration {
+    const LONGEST_SECONDS: u64 = 315_576_000_000;
+    prost_types::Duration {
+        seconds: duration.as_secs().min(LONGEST_SECONDS).cast_signed(),
+        nanos: duration.subsec_nanos().cast_signed(),
+    }
+}
+
 #[doc(no_inline)]
 pub use {bytes::Bytes, prost::Message, prost_types};

@@ -22,7 +22,6 @@ mod poll;
 mod query;
 mod random;
 mod result;
-mod retry_policy;
 mod rpc_error;
 mod stack;
 mod start;
@@ -42,7 +41,6 @@ pub use poll::{PollError, Slot, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
 pub use random::{request_id as random_id, seed as jitter_seed};
 pub use result::{ResultOptions, WorkflowResultError};
-pub use retry_policy::RetryPolicy;
 pub use rpc_error::RpcError;
 pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
@@ -50,6 +48,8 @@ pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPoli
 pub use tls::TlsOptions;
 pub use worker::WorkerNamespace;
 
+/// How the server tries a workflow again.
+pub use timewright_definition::RetryPolicy;
 /// In which states of a workflow a query is not wanted.
 pub use timewright_proto::enums::QueryRejectCondition;
 /// Whether a workflow runs, or how it was closed.

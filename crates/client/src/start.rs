@@ -4,16 +4,16 @@ use crate::client::Client;
 use crate::error_details;
 use crate::handle::{UntypedWorkflowHandle, WorkflowHandle};
 use crate::random;
-use crate::retry_policy::{RetryPolicy, proto_duration};
 use crate::rpc_error::RpcError;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use timewright_converter::{CodecError, ConversionError, Payload, Value};
-use timewright_definition::WorkflowDefinition;
+use timewright_definition::{RetryPolicy, WorkflowDefinition};
 use timewright_proto::common::{Memo, Payloads, WorkflowType};
 use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::to_duration;
 use timewright_proto::workflow_service::StartWorkflowExecutionRequest;
 use tonic::Code;
 
@@ -252,17 +252,17 @@ impl StartWorkflowOptions {
                 ..TaskQueue::default()
             }),
             input: payloads(input),
-            workflow_execution_timeout: self.execution_timeout.map(proto_duration),
-            workflow_run_timeout: self.run_timeout.map(proto_duration),
-            workflow_task_timeout: self.task_timeout.map(proto_duration),
+            workflow_execution_timeout: self.execution_timeout.map(to_duration),
+            workflow_run_timeout: self.run_timeout.map(to_duration),
+            workflow_task_timeout: self.task_timeout.map(to_duration),
             identity: client.identity().to_owned(),
             request_id: self.request_id.unwrap_or_else(random::request_id),
             workflow_id_reuse_policy: self.id_reuse_policy.to_proto().into(),
             workflow_id_conflict_policy: self.id_conflict_policy.to_proto().into(),
-            retry_policy: self.retry_policy.map(RetryPolicy::into_proto),
+            retry_policy: self.retry_policy.map(Into::into),
             cron_schedule: self.cron_schedule,
             memo: (!self.memo.is_empty()).then_some(Memo { fields: self.memo }),
-            workflow_start_delay: self.start_delay.map(proto_duration),
+            workflow_start_delay: self.start_delay.map(to_duration),
             user_metadata: has_metadata.then_some(UserMetadata { summary, details }),
             ..StartWorkflowExecutionRequest::default()
         })

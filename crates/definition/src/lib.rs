@@ -127,6 +127,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod retry_policy;
+
+pub use retry_policy::RetryPolicy;
 use timewright_converter::{Arguments, Value};
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>

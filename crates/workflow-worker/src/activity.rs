@@ -105,9 +105,10 @@ impl ActivityOptions {
     }
 
     /// How it is tried again. Default: the server's, which tries for ever with growing pauses.
+    /// Takes a [`RetryPolicy`](timewright_definition::RetryPolicy), or the wire's own message.
     /// <https://docs.temporal.io/encyclopedia/retry-policies>
-    pub fn retry_policy(mut self, retry_policy: RetryPolicy) -> Self {
-        self.retry_policy = Some(retry_policy);
+    pub fn retry_policy(mut self, retry_policy: impl Into<RetryPolicy>) -> Self {
+        self.retry_policy = Some(retry_policy.into());
         self
     }
 

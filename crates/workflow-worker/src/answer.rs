@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use timewright_client::{CallKind, Client, RpcError, Slot, WorkerNamespace};
 use timewright_converter::{CodecError, Failure};
-use timewright_proto::Bytes;
 use timewright_proto::common::{Payloads, WorkflowExecution};
 use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
-use timewright_proto::prost_types;
 use timewright_proto::query::WorkflowQueryResult;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
@@ -16,6 +14,7 @@ use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
 };
+use timewright_proto::{Bytes, to_duration};
 use timewright_protocol::task_queue::ErrorClass;
 use timewright_protocol::workflow::{AbandonReason, Completion, HistoryPage, QueryAnswer, TaskFailure};
 
@@ -200,7 +199,7 @@ impl Answerer {
                     kind: TaskQueueKind::Sticky.into(),
                     normal_name: self.task_queue.clone(),
                 }),
-                schedule_to_start_timeout: prost_types::Duration::try_from(self.sticky_schedule_to_start_timeout).ok(),
+                schedule_to_start_timeout: Some(to_duration(self.sticky_schedule_to_start_timeout)),
             }),
             return_new_workflow_task: sticky.is_some(),
             query_results: completion

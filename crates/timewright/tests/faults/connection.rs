@@ -128,6 +128,7 @@ impl Workflow for DinnerWorkflow {
 
 #[tokio::test]
 async fn a_server_that_is_killed_and_started_again_loses_nobody() {
+    let t = std::time::Instant::now(); // DEBUG
     let file = std::env::temp_dir().join(unique("timewright-restart")).with_extension("db");
     let builder = DevServer::builder().db_filename(&file);
     let mut server =
@@ -147,6 +148,7 @@ async fn a_server_that_is_killed_and_started_again_loses_nobody() {
     let (activities, workflows) =
         (run_activities(activities.build().unwrap()), run_workflows(workflows.build().unwrap()));
 
+    eprintln!("0 {:?}", t.elapsed()); // DEBUG
     // One waits for everything, others are in the middle of their work, and somebody waits for all their results.
     let dinner = client.start_workflow(Dinner, (), start_options(&queue)).await.unwrap();
     wait_for_event(dinner.untyped(), EventType::TimerStarted).await;
@@ -168,23 +170,30 @@ async fn a_server_that_is_killed_and_started_again_loses_nobody() {
     let waiting = result(&dinner);
     wait_for_event(sums[4].untyped(), EventType::ActivityTaskCompleted).await;
 
+    eprintln!("1 {:?}", t.elapsed()); // DEBUG
     server.kill();
     cooked.send_replace(true); // with nobody there who could be told
     let server = tokio::task::spawn_blocking(move || {
         server.restart().unwrap_or_else(|error| panic!("{error}"));
         server
     });
+    eprintln!("2 {:?}", t.elapsed()); // DEBUG
     let server = server.await.unwrap();
 
+    eprintln!("3 {:?}", t.elapsed()); // DEBUG
     dinner.signal(Serve, "Ada".to_owned()).await.unwrap();
     assert_eq!(within("the result", waiting).await.unwrap().unwrap(), "soup in attempt 1 for Ada");
+    eprintln!("4 {:?}", t.elapsed()); // DEBUG
     for sum in sums {
         assert_eq!(within("the sum", sum.result()).await.unwrap(), 210);
     }
+    eprintln!("5 {:?}", t.elapsed()); // DEBUG
     let events = event_types(dinner.untyped()).await;
     assert!(!events.iter().any(|event| event.contains("TIMED_OUT") || event.contains("FAILED")), "{events:?}");
+    eprintln!("6 {:?}", t.elapsed()); // DEBUG
     workflows.stop().await;
     activities.stop().await;
+    eprintln!("7 {:?}", t.elapsed()); // DEBUG
     drop(server);
     for suffix in ["db", "db-wal", "db-shm"] {
         // Which of them there are is the server's affair.

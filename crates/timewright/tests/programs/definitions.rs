@@ -58,7 +58,7 @@ impl WorkflowDefinition for Timers {
     type Output = String;
 }
 
-/// Three activities at once, awaited in another order.
+/// Three activities at once, the last with an id of its own, awaited in another order.
 pub(crate) struct FanOut;
 impl WorkflowDefinition for FanOut {
     const NAME: &'static str = "fan_out";

@@ -53,7 +53,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     // A worker dies while it has the Workflow Task, which times out.
     ours("approvals_abandoned", OPENED, OPENED_CHANGED),
     any("timers", "TimerCanceled (of event 6)", r#"StartTimer (id "3")"#),
-    any("fan_out", r#"ActivityTaskScheduled (type "program_echo", id "3")"#, NOTHING),
+    any(
+        "fan_out",
+        r#"ActivityTaskScheduled (type "program_echo", id "2")"#,
+        r#"ScheduleActivityTask (type "program_echo", id "last")"#,
+    ),
     any("compensation", r#"ActivityTaskScheduled (type "program_echo", id "3")"#, "CompleteWorkflowExecution"),
     // Each Workflow Task is replayed from the beginning.
     ours(
@@ -74,7 +78,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 const OPENED: &str = r#"ActivityTaskScheduled (type "program_echo", id "1")"#;
 const OPENED_CHANGED: &str = r#"ScheduleActivityTask (type "program_flaky", id "1")"#;
-const NOTHING: &str = "no further command in this Workflow Task";
 
 const fn any(name: &'static str, recorded: &'static str, issued: &'static str) -> Scenario {
     Scenario { name, needs: Needs::AnyWorker, recorded, issued }

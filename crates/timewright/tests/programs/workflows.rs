@@ -121,7 +121,7 @@ impl<const CHANGED: bool> Workflow for TimersWorkflow<CHANGED> {
     }
 }
 
-/// Changed: the last word is left out.
+/// Changed: the second word is left out.
 pub(crate) struct FanOutWorkflow<const CHANGED: bool>;
 
 impl<const CHANGED: bool> Workflow for FanOutWorkflow<CHANGED> {
@@ -133,10 +133,14 @@ impl<const CHANGED: bool> Workflow for FanOutWorkflow<CHANGED> {
 
     async fn run(context: WorkflowContext<Self>, mut words: Vec<String>) -> Result<String, WorkflowError> {
         if CHANGED {
-            words.pop();
+            words.remove(1);
         }
-        let handles: Vec<_> =
-            words.into_iter().map(|word| context.execute_activity(ProgramEcho, word, options())).collect();
+        let last = words.len();
+        let handles = words.into_iter().enumerate().map(|(index, word)| {
+            let options = if index + 1 == last { options().activity_id("last") } else { options() };
+            context.execute_activity(ProgramEcho, word, options)
+        });
+        let handles: Vec<_> = handles.collect();
         let mut answers = Vec::new();
         for handle in handles.into_iter().rev() {
             answers.push(handle.await?);

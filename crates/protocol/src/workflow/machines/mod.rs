@@ -26,9 +26,9 @@ use timewright_proto::common::{ActivityType, Payload, Payloads, WorkflowType};
 use timewright_proto::enums::{CommandType, ContinueAsNewInitiator, RetryState, TaskQueueKind};
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ActivityFailureInfo, CanceledFailureInfo, Failure};
-use timewright_proto::prost_types;
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::to_duration;
 
 use super::activation::{Job, Resolution};
 use super::command::{ActivityCancellationType, Command, ContinueAsNew, ScheduleActivity, StartTimer};
@@ -210,7 +210,7 @@ impl Machines {
         let timer_id = start.sequence.to_string();
         let attributes = Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
             timer_id: timer_id.clone(),
-            start_to_fire_timeout: to_duration(Some(start.duration.max(Duration::from_millis(1)))),
+            start_to_fire_timeout: Some(to_duration(start.duration.max(Duration::from_millis(1)))),
         });
         let what = What::StartTimer { timer_id: timer_id.clone() };
         self.issue(Key::Timer(start.sequence), what, attributes, start.summary);
@@ -232,10 +232,10 @@ impl Machines {
             task_queue: Some(to_task_queue(schedule.task_queue)),
             header: Some(schedule.header),
             input: to_payloads(schedule.arguments),
-            schedule_to_close_timeout: to_duration(schedule.schedule_to_close_timeout),
-            schedule_to_start_timeout: to_duration(schedule.schedule_to_start_timeout),
-            start_to_close_timeout: to_duration(schedule.start_to_close_timeout),
-            heartbeat_timeout: to_duration(schedule.heartbeat_timeout),
+            schedule_to_close_timeout: schedule.schedule_to_close_timeout.map(to_duration),
+            schedule_to_start_timeout: schedule.schedule_to_start_timeout.map(to_duration),
+            start_to_close_timeout: schedule.start_to_close_timeout.map(to_duration),
+            heartbeat_timeout: schedule.heartbeat_timeout.map(to_duration),
             retry_policy: schedule.retry_policy,
             request_eager_execution: false,
             use_workflow_build_id: false,
@@ -581,8 +581,8 @@ fn continue_as_new(next: ContinueAsNew) -> ContinueAsNewWorkflowExecutionCommand
         workflow_type: Some(WorkflowType { name: next.workflow_type }),
         task_queue: Some(to_task_queue(next.task_queue)),
         input: to_payloads(next.arguments),
-        workflow_run_timeout: to_duration(next.workflow_run_timeout),
-        workflow_task_timeout: to_duration(next.workflow_task_timeout),
+        workflow_run_timeout: next.workflow_run_timeout.map(to_duration),
+        workflow_task_timeout: next.workflow_task_timeout.map(to_duration),
         retry_policy: next.retry_policy,
         initiator: ContinueAsNewInitiator::Workflow.into(),
         header: next.header,
@@ -622,13 +622,4 @@ fn to_task_queue(name: String) -> TaskQueue {
 
 fn to_payloads(payloads: Vec<Payload>) -> Option<Payloads> {
     (!payloads.is_empty()).then_some(Payloads { payloads })
-}
-
-/// Longer than a protobuf duration can say is as good as for ever: 10 000 years, which is the most that it can.
-fn to_duration(duration: Option<Duration>) -> Option<prost_types::Duration> {
-    const LONGEST_SECONDS: u64 = 315_576_000_000;
-    duration.map(|duration| prost_types::Duration {
-        seconds: i64::try_from(duration.as_secs().min(LONGEST_SECONDS)).unwrap_or(i64::MAX),
-        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
-    })
 }

@@ -1,13 +1,13 @@
 //! When something that failed is run again by the server.
 
 use std::time::Duration;
-use timewright_proto::{common, prost_types};
+use timewright_proto::{common, to_duration};
 
-/// How the server retries a workflow. <https://docs.temporal.io/encyclopedia/retry-policies>
+/// How the server tries a workflow or an activity again. <https://docs.temporal.io/encyclopedia/retry-policies>
 ///
 /// ```
 /// use std::time::Duration;
-/// use timewright_client::RetryPolicy;
+/// use timewright_definition::RetryPolicy;
 ///
 /// // After 1 s, 2 s, 4 s, … up to 30 s; ten times at most; never after a refusal.
 /// let policy = RetryPolicy::default()
@@ -72,23 +72,16 @@ impl RetryPolicy {
         self.non_retryable_error_types = types.into_iter().map(Into::into).collect();
         self
     }
-
-    pub(crate) fn into_proto(self) -> common::RetryPolicy {
-        common::RetryPolicy {
-            initial_interval: Some(proto_duration(self.initial_interval)),
-            backoff_coefficient: self.backoff_coefficient,
-            maximum_interval: self.maximum_interval.map(proto_duration),
-            maximum_attempts: i32::try_from(self.maximum_attempts).unwrap_or(i32::MAX),
-            non_retryable_error_types: self.non_retryable_error_types,
-        }
-    }
 }
 
-/// A duration as it travels. What is longer than protobuf can say is as long as it can say, which is 10 000 years.
-pub(crate) fn proto_duration(duration: Duration) -> prost_types::Duration {
-    const LONGEST: u64 = 315_576_000_000;
-    prost_types::Duration {
-        seconds: duration.as_secs().min(LONGEST).cast_signed(),
-        nanos: duration.subsec_nanos().cast_signed(),
+impl From<RetryPolicy> for common::RetryPolicy {
+    fn from(policy: RetryPolicy) -> Self {
+        Self {
+            initial_interval: Some(to_duration(policy.initial_interval)),
+            backoff_coefficient: policy.backoff_coefficient,
+            maximum_interval: policy.maximum_interval.map(to_duration),
+            maximum_attempts: i32::try_from(policy.maximum_attempts).unwrap_or(i32::MAX),
+            non_retryable_error_types: policy.non_retryable_error_types,
+        }
     }
 }
