@@ -65,10 +65,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         r#"ActivityTaskScheduled (type "program_echo", id "3")"#,
         "CompleteWorkflowExecution",
     ),
-    any("failing", "WorkflowExecutionFailed", "CompleteWorkflowExecution"),
-    any("clean_up", r#"ActivityTaskScheduled (type "program_echo", id "1")"#, "CancelWorkflowExecution"),
+    any("failing", NOTHING, r#"StartTimer (id "2")"#),
+    any("clean_up", "TimerCanceled (of event 5)", NOTHING),
     // It is cancelled before its first Workflow Task.
-    ours("clean_up_at_once", r#"ActivityTaskScheduled (type "program_echo", id "1")"#, "CancelWorkflowExecution"),
+    ours("clean_up_at_once", r#"ActivityTaskScheduled (type "program_echo", id "1")"#, r#"StartTimer (id "1")"#),
     any("cancel_activities", "ActivityTaskCancelRequested (of event 5)", "RequestCancelActivityTask (of event 6)"),
     // The first run of two, and the last.
     any("rounds_first", "WorkflowExecutionContinuedAsNew", "CompleteWorkflowExecution"),
@@ -78,6 +78,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 const OPENED: &str = r#"ActivityTaskScheduled (type "program_echo", id "1")"#;
 const OPENED_CHANGED: &str = r#"ScheduleActivityTask (type "program_flaky", id "1")"#;
+
+const NOTHING: &str = "no further command in this Workflow Task";
 
 const fn any(name: &'static str, recorded: &'static str, issued: &'static str) -> Scenario {
     Scenario { name, needs: Needs::AnyWorker, recorded, issued }

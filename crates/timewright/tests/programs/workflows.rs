@@ -175,7 +175,7 @@ impl<const CHANGED: bool> Workflow for CompensationWorkflow<CHANGED> {
     }
 }
 
-/// Changed: it completes.
+/// Changed: there is a second timer.
 pub(crate) struct FailingWorkflow<const CHANGED: bool>;
 
 impl<const CHANGED: bool> Workflow for FailingWorkflow<CHANGED> {
@@ -186,10 +186,11 @@ impl<const CHANGED: bool> Workflow for FailingWorkflow<CHANGED> {
     }
 
     async fn run(context: WorkflowContext<Self>, message: String) -> Result<(), WorkflowError> {
-        context.sleep(Duration::from_millis(10)).await?;
+        let timer = context.sleep(Duration::from_millis(10));
         if CHANGED {
-            return Ok(());
+            context.sleep(Duration::from_millis(10)).await?;
         }
+        timer.await?;
         Err(ApplicationFailure::new(message)
             .with_type("Failing")
             .with_details("detail".to_owned())
@@ -199,7 +200,7 @@ impl<const CHANGED: bool> Workflow for FailingWorkflow<CHANGED> {
     }
 }
 
-/// Changed: it does not clean up.
+/// Changed: it sleeps on when it is cancelled.
 pub(crate) struct CleanUpWorkflow<const CHANGED: bool>;
 
 impl<const CHANGED: bool> Workflow for CleanUpWorkflow<CHANGED> {
@@ -210,8 +211,9 @@ impl<const CHANGED: bool> Workflow for CleanUpWorkflow<CHANGED> {
     }
 
     async fn run(context: WorkflowContext<Self>, _input: ()) -> Result<(), WorkflowError> {
-        let slept = context.sleep(Duration::from_secs(3600)).await;
-        if slept.is_err() && !CHANGED {
+        let sleeping = if CHANGED { context.detached() } else { context.clone() };
+        let slept = sleeping.sleep(Duration::from_secs(3600)).await;
+        if slept.is_err() {
             context.detached().execute_activity(ProgramEcho, "clean".to_owned(), options()).await?;
         }
         Ok(slept?)

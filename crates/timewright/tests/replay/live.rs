@@ -2,6 +2,7 @@
 
 use crate::programs::check::check;
 use crate::programs::scenarios::scenario;
+use crate::programs::workflows::replayer;
 use crate::support::client;
 
 async fn play_and_check(name: &str) {
@@ -9,6 +10,30 @@ async fn play_and_check(name: &str) {
     let handle = scenario.play_with_ours(&client().await).await;
     let history = handle.history().await.unwrap_or_else(|error| panic!("{error}"));
     check(scenario, name, history).await;
+}
+
+/// The replayer can fetch a history itself, of the run that is meant.
+#[tokio::test]
+async fn fetched_by_the_replayer() {
+    let client = client().await;
+    let run = scenario("rounds_first").play_with_ours(&client).await;
+    let (id, run_id) = (run.workflow_id(), run.run_id());
+    replayer::<false>().replay_from_server(&client, id, run_id).await.unwrap_or_else(|error| panic!("{error}"));
+
+    // With the changed program each of the two runs shows which one was fetched.
+    let first =
+        replayer::<true>().replay_from_server(&client, id, run_id).await.expect_err("it has changed").to_string();
+    assert!(first.contains("recorded WorkflowExecutionContinuedAsNew"), "{first}");
+    let latest =
+        replayer::<true>().replay_from_server(&client, id, None).await.expect_err("it has changed").to_string();
+    assert!(latest.contains("recorded WorkflowExecutionCompleted"), "{latest}");
+
+    let error =
+        replayer::<false>().replay_from_server(&client, "no-such-workflow", None).await.expect_err("there is none");
+    assert_eq!(
+        error.to_string(),
+        r#"workflow "no-such-workflow": there is no workflow `no-such-workflow` whose history could be read"#
+    );
 }
 
 #[tokio::test]
