@@ -54,7 +54,7 @@ async fn record(client: &Client, folder: &Path) -> Result<(), Box<dyn std::error
     }
     let task_queue = unique("python");
     let mut python = None;
-    for scenario in SCENARIOS.iter().filter(|scenario| scenario.needs == Needs::AnyWorker) {
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.needs != Needs::OurWorkers) {
         let file = folder.join(format!("{}-python.binpb", scenario.name));
         if is_missing(&file) {
             if python.is_none() {

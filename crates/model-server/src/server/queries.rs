@@ -24,9 +24,7 @@ impl Server {
         let run = self.runs.get(&run_id).ok_or_else(not_found)?;
         let had_task = run.previous_started_event_id > 0;
         if !run.is_running() && !had_task {
-            return Err(ServerError::FailedPrecondition(
-                "Workflow execution closed before WorkflowTaskStarted event".into(),
-            ));
+            return Err(closed_too_early());
         }
         if run.next_attempt >= FIRST_ATTEMPT_WITHOUT_QUERIES {
             return Err(ServerError::FailedPrecondition(
@@ -119,6 +117,10 @@ impl Server {
     fn dispatch_query(&mut self, id: u64) {
         let Some(query) = self.queries.get_mut(id) else { return };
         let Some(run) = self.runs.get_mut(&query.run_id) else { return };
+        if !run.is_running() && run.previous_started_event_id == 0 {
+            query.place = Place::Answered(Err(closed_too_early()));
+            return;
+        }
         if run.sticky.as_ref().is_some_and(|sticky| !self.queues.has_sticky_worker(&sticky.queue)) {
             run.sticky = None;
         }
@@ -127,6 +129,10 @@ impl Server {
         let queue = run.sticky.as_ref().map_or(run.task_queue(), |sticky| &sticky.queue);
         self.queues.push_query(queue, id);
     }
+}
+
+fn closed_too_early() -> ServerError {
+    ServerError::FailedPrecondition("Workflow execution closed before WorkflowTaskStarted event".into())
 }
 
 fn answer(

@@ -93,21 +93,31 @@ pub fn program() -> impl Strategy<Value = Program> {
     )
 }
 
-/// A program, and the same with one step put in, taken out, exchanged or doubled.
+/// A program, and the same with one step put in, taken out, exchanged or doubled, or another end.
 pub fn changed_program() -> impl Strategy<Value = (Program, Program)> {
-    (program(), any::<prop::sample::Index>(), step(), 0..4_u8).prop_map(|(program, index, step, change)| {
-        let mut changed = program.clone();
-        let main = &mut changed.main;
-        let at = index.index(main.len() + 1);
-        match change {
-            0 => main.insert(at, step),
-            1 if at < main.len() => drop(main.remove(at)),
-            2 if at < main.len() => main[at] = step,
-            3 if at < main.len() => main.insert(at, main[at].clone()),
-            _ => main.push(step),
-        }
-        (program, changed)
-    })
+    (program(), any::<prop::sample::Index>(), step(), 0..6_u8, 0..4_u8).prop_map(
+        |(program, index, step, place, change)| {
+            let mut changed = program.clone();
+            if place == 0 {
+                changed.end = if program.end == End::Fail { End::Complete } else { End::Fail };
+                return (program, changed);
+            }
+            let steps = match (place, &mut changed.on_cancel) {
+                (1, OnCancel::CleanUp(steps)) => steps,
+                (2, _) => &mut changed.on_signal[0],
+                _ => &mut changed.main,
+            };
+            let at = index.index(steps.len() + 1);
+            match change {
+                0 => steps.insert(at, step),
+                1 if at < steps.len() => drop(steps.remove(at)),
+                2 if at < steps.len() => steps[at] = step,
+                3 if at < steps.len() => steps.insert(at, steps[at].clone()),
+                _ => steps.push(step),
+            }
+            (program, changed)
+        },
+    )
 }
 
 fn steps(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {

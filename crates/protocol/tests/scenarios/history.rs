@@ -479,6 +479,6 @@ fn every_split_into_pages_gives_the_same_activations() {
     );
     check_every_split(
         "start: timer 1, timer 2\n timer 1: cancel timer 2",
-        "WES OPT WFT TS TS(2) TF WFT TCd(2) OPT WFT*",
+        "WES OPT WFT TS TS(2) TF WFT TCd(2) WFT*",
     );
 }

@@ -1,8 +1,9 @@
 //! What cancelling an activity means, by its cancellation type.
 
 use std::time::Duration;
+
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, CancelReason};
-use timewright::client::{Client, WorkflowHandle};
+use timewright::client::{Client, WorkflowHandle, WorkflowResultError};
 use timewright::converter::Failure;
 use timewright::proto::enums::EventType;
 use timewright::workflow::{
@@ -22,7 +23,7 @@ signal!(Hurry of Breakfast: ());
 signal!(Eat of Breakfast: ());
 query!(Brewed of Breakfast: () => Option<String>);
 
-/// Brews until somebody hurries; then cancels that, and tells what came of it once somebody eats.
+/// Brews until somebody hurries; then cancels that, and tells what came of it once somebody eats. Its input says how.
 #[derive(Default)]
 struct BreakfastWorkflow {
     in_a_hurry: bool,
@@ -38,15 +39,18 @@ impl Workflow for BreakfastWorkflow {
     }
 
     async fn run(context: WorkflowContext<Self>, cancellation: String) -> Result<String, WorkflowError> {
-        let cancellation = match cancellation.as_str() {
+        let cancellation_type = match cancellation.as_str() {
             "try" => ActivityCancellationType::TryCancel,
-            "wait" => ActivityCancellationType::WaitCancellationCompleted,
-            _ => ActivityCancellationType::Abandon,
+            "abandon" => ActivityCancellationType::Abandon,
+            _ => ActivityCancellationType::WaitCancellationCompleted,
         };
         let options = ActivityOptions::start_to_close(LIMIT)
             .heartbeat_timeout(Duration::from_secs(10))
-            .cancellation_type(cancellation);
+            .cancellation_type(cancellation_type);
         let coffee = context.execute_activity(Brew, "coffee".to_owned(), options);
+        if cancellation == "wait and see" {
+            return Ok(coffee.await?);
+        }
         context.wait_condition(|state| state.in_a_hurry).await?;
         coffee.cancel();
         let brewed = match coffee.await {
@@ -100,8 +104,8 @@ impl Kitchen {
         Self { breakfast, told, end, _workers }
     }
 
-    /// Cancels the activity once it runs.
-    async fn hurry(&mut self) {
+    /// Waits until the activity runs.
+    async fn brewing(&self) {
         // An attempt that has started is in no history until it ends, so we ask.
         poll_until("the activity's start", || async {
             let description = self.breakfast.describe().await.unwrap();
@@ -113,6 +117,11 @@ impl Kitchen {
                 .then_some(())
         })
         .await;
+    }
+
+    /// Cancels the activity once it runs.
+    async fn hurry(&self) {
+        self.brewing().await;
         self.breakfast.signal(Hurry, ()).await.unwrap();
     }
 
@@ -196,4 +205,24 @@ async fn abandon_tells_the_activity_nothing() {
     assert!(kitchen.told.try_recv().is_err(), "the activity was told to stop");
     let events = event_types(kitchen.breakfast.untyped()).await;
     assert!(!events.iter().any(|event| event == "ACTIVITY_TASK_CANCEL_REQUESTED"), "{events:?}");
+}
+
+#[tokio::test]
+async fn an_activity_whose_workflow_has_ended_is_told_so() {
+    let mut kitchen = Kitchen::open("wait").await;
+    kitchen.brewing().await;
+    kitchen.breakfast.terminate("no more coffee").await.unwrap();
+    assert_eq!(within("the activity's cancellation", kitchen.told.recv()).await, Some(CancelReason::NotFound));
+}
+
+#[tokio::test]
+async fn cancelling_a_workflow_reaches_its_activity() {
+    let mut kitchen = Kitchen::open("wait and see").await;
+    kitchen.brewing().await;
+    kitchen.breakfast.cancel("closing time").await.unwrap();
+    assert_eq!(within("the activity's cancellation", kitchen.told.recv()).await, Some(CancelReason::CancelRequested));
+    kitchen.end.send_replace(Some(End::Cancelled));
+    let error = within("the end", kitchen.breakfast.result()).await.unwrap_err();
+    assert!(matches!(error, WorkflowResultError::Cancelled { .. }), "{error}");
+    wait_for_event(kitchen.breakfast.untyped(), EventType::ActivityTaskCanceled).await;
 }

@@ -1,5 +1,6 @@
 //! Payload Codecs and size limits.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use timewright::client::{ClientOptions, HttpRequest, Stack};
 use timewright::converter::{
     ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, Payload, PayloadCodec, Value,
 };
+use timewright::proto::enums::EventType;
 use timewright::proto::{Bytes, Message};
 use timewright::workflow::{
     ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
@@ -19,7 +21,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::support::background::{run_activities, run_workflows};
 use crate::support::definitions::{activity, query, signal, workflow_definition};
-use crate::support::history::wait_for_task_failure;
+use crate::support::history::{wait_for_event, wait_for_task_failure};
 use crate::support::{LIMIT, client, connect, poll_until, start_options, unique, within};
 
 // --- A codec, and who looks
@@ -270,6 +272,70 @@ async fn whoever_lacks_the_codec_is_told_so() {
             vault.workflow_id()
         )
     );
+}
+
+/// A codec whose keys cannot be had while it is out of order.
+#[derive(Clone, Default)]
+struct Fragile {
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Fragile {
+    fn check(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        let broken = self.is_broken.load(Ordering::SeqCst);
+        Box::pin(async move { if broken { Err(CodecError::new("the key server is down")) } else { Ok(payloads) } })
+    }
+}
+
+impl PayloadCodec for Fragile {
+    fn encode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        self.check(payloads)
+    }
+
+    fn decode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        self.check(payloads)
+    }
+}
+
+#[tokio::test]
+async fn a_codec_that_fails_for_a_while_costs_time_and_nothing_else() {
+    let (starter, queue) = (client().await, unique("vault"));
+    let codec = Fragile::default();
+    let converter = DataConverter::default().with_codec(codec.clone());
+    let client = connect(ClientOptions::new(starter.address()).data_converter(converter)).await;
+    let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<VaultWorkflow>().build().unwrap();
+    let activities = ActivityWorker::builder(client.clone(), &queue).activity(Guard, guard).build().unwrap();
+    let options = || start_options(&queue).task_timeout(Duration::from_secs(1));
+
+    // The workflow's input cannot be read at first.
+    codec.is_broken.store(true, Ordering::SeqCst);
+    let _workflows = run_workflows(workflows);
+    let vault = starter.start_workflow(Vault, "secret".to_owned(), options()).await.unwrap();
+    let (cause, failure) = wait_for_task_failure(vault.untyped()).await;
+    assert_eq!(cause, "WORKFLOW_WORKER_UNHANDLED_FAILURE");
+    assert_eq!(
+        failure,
+        "CodecError: the Payloads of this Workflow Task could not be decoded: Payload Codec Fragile could not decode: the \
+         key server is down"
+    );
+    codec.is_broken.store(false, Ordering::SeqCst);
+    wait_for_event(vault.untyped(), EventType::ActivityTaskScheduled).await;
+
+    // Then the activity's.
+    codec.is_broken.store(true, Ordering::SeqCst);
+    let _activities = run_activities(activities);
+    let failure = poll_until("a failed attempt", || async {
+        let pending = vault.describe().await.unwrap().raw().pending_activities.clone();
+        pending.into_iter().find_map(|activity| activity.last_failure)
+    });
+    assert_eq!(
+        format!("{:#}", crate::support::history::failure(&starter, failure.await)),
+        "CodecError: the input of activity `Guard`: Payload Codec Fragile could not decode: the key server is down"
+    );
+    codec.is_broken.store(false, Ordering::SeqCst);
+    vault.signal(Store, "third".to_owned()).await.unwrap();
+    let result = within("the result", vault.result()).await.unwrap();
+    assert_eq!(result, "secret result: secret heartbeat: secret");
 }
 
 // --- Size limits

@@ -1,5 +1,6 @@
 //! What clients and workers do when all is well, on a real Temporal Server.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 mod activities;
 mod activity_cancellation;

@@ -64,15 +64,15 @@ async fn a_worker_without_a_cache_gives_what_one_with_a_cache_gives() {
         let activities = ActivityWorker::builder(client.clone(), &queue).activity(Travel, travel).build().unwrap();
         let _worker = run_both(workflows, activities);
 
-        let journey = client.start_workflow(Journey, 2, start_options(&queue)).await.unwrap();
+        let journey = client.start_workflow(Journey, 1, start_options(&queue)).await.unwrap();
         // Only then is it stamped, so that the histories are the same Event for Event.
-        poll_until("the end of the last rest", || async {
+        poll_until("the end of the rest", || async {
             let passport = within("an answer", journey.query(Passport, ())).await.unwrap();
-            (passport == ["leg 1", "rest 1", "leg 2", "rest 2"]).then_some(())
+            (passport == ["leg 1", "rest 1"]).then_some(())
         })
         .await;
         journey.signal(Stamp, "seen".to_owned()).await.unwrap();
-        let passport = ["leg 1", "rest 1", "leg 2", "rest 2", "seen"];
+        let passport = ["leg 1", "rest 1", "seen"];
         assert_eq!(within("the result", journey.result()).await.unwrap(), passport);
         assert_eq!(within("an answer", journey.query(Passport, ())).await.unwrap(), passport);
         histories.push(event_types(journey.untyped()).await);

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{
-    Client, ResultOptions, StartWorkflowError, WorkflowExecutionStatus, WorkflowIdConflictPolicy,
+    Client, ResultOptions, RetryPolicy, StartWorkflowError, WorkflowExecutionStatus, WorkflowIdConflictPolicy,
 };
-use timewright::converter::{Multiple, RawArguments, RawValue, Value};
+use timewright::converter::{ApplicationFailure, Multiple, RawArguments, RawValue, Value};
 use timewright::workflow::{ActivityOptions, WorkflowWorker};
 
 use crate::support::background::{Background, run_activities, run_workflows};
@@ -191,4 +191,22 @@ async fn the_result_is_that_of_the_last_run() {
     let error = within("the end of the first run", counting.result_with(this_run_only)).await.unwrap_err().to_string();
     let expected = format!("workflow `{}` (run {first_run}) continues as new in run ", counting.workflow_id());
     assert!(error.starts_with(&expected), "{error}");
+}
+
+workflow!(SecondTry: () => String, |context, ()| {
+    match context.info().attempt {
+        1 => Err(ApplicationFailure::new("not yet").into()),
+        attempt => Ok(format!("done in attempt {attempt}")),
+    }
+});
+
+#[tokio::test]
+async fn a_workflow_with_a_retry_policy_is_run_again() {
+    let (client, queue) = (client().await, unique("second-try"));
+    let worker = WorkflowWorker::builder(client.clone(), &queue).workflow::<SecondTry>().build().unwrap();
+    let _worker = run_workflows(worker);
+    let policy = RetryPolicy::default().initial_interval(Duration::from_millis(10)).maximum_attempts(2);
+    let options = start_options(&queue).retry_policy(policy);
+    let tries = client.start_workflow(SecondTry, (), options).await.unwrap();
+    assert_eq!(within("the result", tries.result()).await.unwrap(), "done in attempt 2");
 }

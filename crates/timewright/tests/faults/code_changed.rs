@@ -142,7 +142,7 @@ async fn a_workflow_task_that_fails_again_and_again_fills_no_history_and_answers
     let _new = worker::<LoadsInstead>(&client, &queue);
     // Later attempts are in no history, so we ask.
     poll_until("a third attempt", || async {
-        let pending = ship.describe().await.unwrap().raw().pending_workflow_task.clone();
+        let pending = ship.describe().await.unwrap().raw().pending_workflow_task;
         pending.is_some_and(|task| task.attempt > 2).then_some(())
     })
     .await;

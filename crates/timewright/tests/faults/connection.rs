@@ -12,7 +12,7 @@ use timewright::workflow::{
 use timewright_testing::DevServer;
 use tokio::sync::watch;
 
-use crate::support::background::{run_activities, run_workflows};
+use crate::support::background::{run_activities, run_both, run_workflows};
 use crate::support::definitions::{activity, signal, workflow, workflow_definition};
 use crate::support::history::{event_types, wait_for_event};
 use crate::support::logs::Logs;
@@ -128,7 +128,6 @@ impl Workflow for DinnerWorkflow {
 
 #[tokio::test]
 async fn a_server_that_is_killed_and_started_again_loses_nobody() {
-    let t = std::time::Instant::now(); // DEBUG
     let file = std::env::temp_dir().join(unique("timewright-restart")).with_extension("db");
     let builder = DevServer::builder().db_filename(&file);
     let mut server =
@@ -145,10 +144,8 @@ async fn a_server_that_is_killed_and_started_again_loses_nobody() {
     };
     let activities = ActivityWorker::builder(client.clone(), &queue).activity(Cook, cook).activity(Echo, echo);
     let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<DinnerWorkflow>().workflow::<Adds>();
-    let (activities, workflows) =
-        (run_activities(activities.build().unwrap()), run_workflows(workflows.build().unwrap()));
+    let worker = run_both(workflows.build().unwrap(), activities.build().unwrap());
 
-    eprintln!("0 {:?}", t.elapsed()); // DEBUG
     // One waits for everything, others are in the middle of their work, and somebody waits for all their results.
     let dinner = client.start_workflow(Dinner, (), start_options(&queue)).await.unwrap();
     wait_for_event(dinner.untyped(), EventType::TimerStarted).await;
@@ -170,35 +167,49 @@ async fn a_server_that_is_killed_and_started_again_loses_nobody() {
     let waiting = result(&dinner);
     wait_for_event(sums[4].untyped(), EventType::ActivityTaskCompleted).await;
 
-    eprintln!("1 {:?}", t.elapsed()); // DEBUG
     server.kill();
     cooked.send_replace(true); // with nobody there who could be told
+    let vacant = tokio::net::TcpListener::bind(server.address()).await.unwrap();
+    for _attempt in 1..=3 {
+        drop(within("attempts to connect", vacant.accept()).await);
+    }
+    drop(vacant);
     let server = tokio::task::spawn_blocking(move || {
         server.restart().unwrap_or_else(|error| panic!("{error}"));
         server
     });
-    eprintln!("2 {:?}", t.elapsed()); // DEBUG
     let server = server.await.unwrap();
 
-    eprintln!("3 {:?}", t.elapsed()); // DEBUG
     dinner.signal(Serve, "Ada".to_owned()).await.unwrap();
     assert_eq!(within("the result", waiting).await.unwrap().unwrap(), "soup in attempt 1 for Ada");
-    eprintln!("4 {:?}", t.elapsed()); // DEBUG
     for sum in sums {
         assert_eq!(within("the sum", sum.result()).await.unwrap(), 210);
     }
-    eprintln!("5 {:?}", t.elapsed()); // DEBUG
     let events = event_types(dinner.untyped()).await;
     assert!(!events.iter().any(|event| event.contains("TIMED_OUT") || event.contains("FAILED")), "{events:?}");
-    eprintln!("6 {:?}", t.elapsed()); // DEBUG
-    workflows.stop().await;
-    activities.stop().await;
-    eprintln!("7 {:?}", t.elapsed()); // DEBUG
+    worker.stop().await;
     drop(server);
     for suffix in ["db", "db-wal", "db-shm"] {
         // Which of them there are is the server's affair.
         let _ = std::fs::remove_file(file.with_extension(suffix));
     }
+}
+
+#[tokio::test]
+async fn workers_stop_although_their_server_is_away() {
+    let logs = Logs::capture();
+    let server = tokio::task::spawn_blocking(DevServer::start).await.unwrap();
+    let mut server = server.unwrap_or_else(|error| panic!("{error}"));
+    let client = connect(ClientOptions::new(server.address().to_string())).await;
+    let workflows = || WorkflowWorker::builder(client.clone(), "adds").workflow::<Adds>().build().unwrap();
+    let activities = || ActivityWorker::builder(client.clone(), "adds").activity(Echo, echo).build().unwrap();
+    let worker = run_both(workflows(), activities());
+    logs.wait_for("Worker is polling", 2).await;
+
+    server.kill();
+    worker.stop().await;
+    // Nor do they need one to stop that have never seen it.
+    run_both(workflows(), activities()).stop().await;
 }
 
 // --- The wrong namespace

@@ -108,7 +108,6 @@ workflow!(Calls: String => (), |context, activity_type| {
     Ok(())
 });
 
-#[expect(clippy::unused_async, reason = "activities are async")]
 async fn panics(_context: ActivityContext, (): ()) -> Result<(), ActivityError> {
     panic!("out of paper")
 }

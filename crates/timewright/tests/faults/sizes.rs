@@ -105,6 +105,20 @@ async fn what_a_workflow_makes_too_large_fails_its_task() {
 }
 
 #[tokio::test]
+async fn without_a_limit_of_the_worker_the_server_ends_the_workflow() {
+    let (client, queue) = (client().await, unique("grow"));
+    let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<GrowWorkflow>();
+    let _workflows = run_workflows(workflows.payload_size_limit(None).build().unwrap());
+    let input = ("the result".to_owned(), 2 * MEGABYTE);
+    let grow = client.start_workflow(Grow, input, start_options(&queue)).await.unwrap();
+    let error = within("the end", grow.result()).await.unwrap_err().to_string();
+    let expected = "was terminated by history-service: BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.";
+    assert!(error.ends_with(expected), "{error}");
+    let error = within("an answer", grow.query(Draft, 2 * MEGABYTE)).await.unwrap_err();
+    panic!("{error}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_fails_the_query() {
     let (client, queue) = (client().await, unique("grow"));
     let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<GrowWorkflow>().build().unwrap();

@@ -61,7 +61,8 @@ async fn charge(_context: ActivityContext, amount: u32) -> Result<String, Activi
 workflow!(Calls: (String, String) => String, |context, (activity_type, argument)| {
     let interval = prost_types::Duration { seconds: 0, nanos: 200_000_000 };
     let retry_policy = RetryPolicy { initial_interval: Some(interval), ..RetryPolicy::default() };
-    let options = ActivityOptions::start_to_close(LIMIT).retry_policy(retry_policy);
+    // An attempt that comes to a worker in the moment in which it stops is soon made by another.
+    let options = ActivityOptions::start_to_close(Duration::from_secs(3)).retry_policy(retry_policy);
     let argument = vec![argument.to_payload()?];
     let result = context.execute_activity_untyped(&activity_type, argument, options).await?;
     Ok(String::from_payload(result.0)?)

@@ -35,6 +35,8 @@ pub(crate) enum Needs {
     AnyWorker,
     /// Our workers, with which something happens meanwhile.
     OurWorkers,
+    /// Any worker, and more time than a test should take: it is only recorded.
+    Time,
 }
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -45,7 +47,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     // It still runs.
     any("approvals_open", OPENED, OPENED_CHANGED),
     any("approvals_terminated", OPENED, OPENED_CHANGED),
-    any("approvals_timed_out", OPENED, OPENED_CHANGED),
+    Scenario { name: "approvals_timed_out", needs: Needs::Time, recorded: OPENED, issued: OPENED_CHANGED },
     // A worker with changed code has it for a while: its Workflow Task fails.
     ours("approvals_interrupted", OPENED, OPENED_CHANGED),
     // A signal comes while it completes: the server does not take that completion.
@@ -124,7 +126,7 @@ impl Scenario {
 
     /// Plays it on a Task Queue that workers poll already; gives the run that is meant.
     pub(crate) async fn play(&self, client: &Client, task_queue: &str) -> UntypedWorkflowHandle {
-        assert_eq!(self.needs, Needs::AnyWorker, "{} needs workers of its own", self.name);
+        assert_ne!(self.needs, Needs::OurWorkers, "{} needs workers of its own", self.name);
         match self.name {
             "greeting" => completed(Greeting, greeting("en"), client, task_queue).await,
             "greeting_signaled" => {
@@ -149,8 +151,10 @@ impl Scenario {
                 run(&handle)
             }
             "approvals_timed_out" => {
-                let options = options(task_queue).execution_timeout(Duration::from_secs(1));
+                // Long enough for the first Workflow Task, even if the machine has much to do.
+                let options = options(task_queue).execution_timeout(Duration::from_secs(10));
                 let handle = start_with(Approvals, 2, client, options).await;
+                wait_for_event(handle.untyped(), EventType::ActivityTaskCompleted).await;
                 assert_eq!(ended(&handle).await, None);
                 run(&handle)
             }

@@ -198,7 +198,7 @@ async fn of_an_activity_that_times_out() {
             "last_heartbeat_details": ["halfway", 7],
         });
         let levels = json!([activity(&call.activity, TIMED_OUT, "MAXIMUM_ATTEMPTS_REACHED"), heartbeat]);
-        stage.check(RelayInput { attempts: 1, heartbeat: Some(0.5), ..call }, levels).await;
+        stage.check(RelayInput { attempts: 1, heartbeat: Some(5.0), ..call }, levels).await;
     };
     tokio::join!(check(stage.of_python("stall", json!([]))), check(stage.of_ours("our_stall", json!([]))),);
 }

@@ -62,11 +62,6 @@ async fn h17_a_workflow_that_was_terminated() {
 }
 
 #[tokio::test]
-async fn h17_a_workflow_that_timed_out() {
-    play_and_check("approvals_timed_out").await;
-}
-
-#[tokio::test]
 async fn a_workflow_task_that_failed_under_changed_code() {
     play_and_check("approvals_interrupted").await;
 }

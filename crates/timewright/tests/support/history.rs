@@ -4,8 +4,8 @@ use timewright::client::{CallKind, Client, UntypedWorkflowHandle};
 use timewright::converter::Failure;
 use timewright::proto::common::WorkflowExecution;
 use timewright::proto::enums::EventType;
-use timewright::proto::history::HistoryEvent;
 use timewright::proto::history::history_event::Attributes;
+use timewright::proto::history::{HistoryEvent, WorkflowTaskFailedEventAttributes};
 use timewright::proto::workflow_service::GetWorkflowExecutionHistoryRequest;
 
 use super::within;
@@ -18,14 +18,26 @@ pub(crate) async fn wait_for_event(handle: &UntypedWorkflowHandle, event_type: E
 
 /// Waits for the failure of a Workflow Task: its cause's name, and its failure in full as people read it.
 pub(crate) async fn wait_for_task_failure(handle: &UntypedWorkflowHandle) -> (String, String) {
-    let event = wait_for_event(handle, EventType::WorkflowTaskFailed).await;
-    let Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) = event.attributes else {
-        panic!("{event:?} does not say why the task failed");
-    };
-    let cause = failed.cause().as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").to_owned();
+    let failed = task_failure(handle).await;
     let Some(reason) = failed.failure.clone() else { panic!("the task failed without a failure: {failed:?}") };
-    let failure = failure(handle.client(), reason);
-    (cause, format!("{failure:#}"))
+    (cause_name(&failed), format!("{:#}", failure(handle.client(), reason)))
+}
+
+/// Waits for the failure of a Workflow Task by the server's own decision: its cause's name.
+pub(crate) async fn wait_for_task_failure_cause(handle: &UntypedWorkflowHandle) -> String {
+    cause_name(&task_failure(handle).await)
+}
+
+async fn task_failure(handle: &UntypedWorkflowHandle) -> WorkflowTaskFailedEventAttributes {
+    let event = wait_for_event(handle, EventType::WorkflowTaskFailed).await;
+    match event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => failed,
+        _ => panic!("{event:?} does not say why the task failed"),
+    }
+}
+
+fn cause_name(failed: &WorkflowTaskFailedEventAttributes) -> String {
+    failed.cause().as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").to_owned()
 }
 
 /// A failure as people read it.
