@@ -56,12 +56,9 @@ pub enum QueryWorkflowError {
         /// What the server said.
         source: RpcError,
     },
-    /// The workflow's Workflow Task fails again and again, so nobody knows the workflow's state.
-    #[error(
-        "query `{query}` of workflow `{workflow_id}` has no answer, because the workflow's Workflow Task fails. The \
-         WorkflowTaskFailed Event in its history says why"
-    )]
-    TaskFailing {
+    /// The workflow has no state that could be asked for: its Workflow Task fails, or it was closed before it had begun.
+    #[error("query `{query}` of workflow `{workflow_id}` cannot be answered: {}", not_ready_text(.source))]
+    NotReady {
         /// The query.
         query: String,
         /// The Workflow Id.
@@ -160,14 +157,22 @@ impl UntypedWorkflowHandle {
         }
         match source.code() {
             _ if is_not_found(&source) => QueryWorkflowError::NotFound { query, workflow_id },
-            // The same code and details stand for several things; only the text tells them apart.
-            Code::FailedPrecondition if source.message().contains("Workflow Task in failed state") => {
-                QueryWorkflowError::TaskFailing { query, workflow_id, source }
+            // The same code stands for several things; only the text tells them apart.
+            Code::FailedPrecondition if !source.message().contains("poller") => {
+                QueryWorkflowError::NotReady { query, workflow_id, source }
             }
             Code::DeadlineExceeded | Code::FailedPrecondition => {
                 QueryWorkflowError::NoWorker { query, workflow_id, source }
             }
             _ => QueryWorkflowError::Rpc { query, workflow_id, source },
         }
+    }
+}
+
+fn not_ready_text(source: &RpcError) -> String {
+    let message = source.message().trim_end_matches('.');
+    match message.contains("Workflow Task in failed state") {
+        true => format!("{message}. The WorkflowTaskFailed Event in its history says why"),
+        false => message.to_owned(),
     }
 }

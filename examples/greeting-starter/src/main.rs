@@ -39,7 +39,7 @@ async fn greet() -> Result<(), Box<dyn std::error::Error>> {
             result = &mut result => break result?,
             () = tokio::time::sleep(Duration::from_millis(300)) => {
                 let history = handle.history().await?;
-                let last = history.events.last().map(|event| short_type(event)).unwrap_or_default();
+                let last = history.events.last().map(short_type).unwrap_or_default();
                 println!("  waiting … {} events, last {last}", history.events.len());
             }
         }

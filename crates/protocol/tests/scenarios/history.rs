@@ -477,8 +477,5 @@ fn every_split_into_pages_gives_the_same_activations() {
         "start: activity 1\n signal go: cancel activity 1, timer 1",
         "WES WFT ATS SIG WFT ATCR TS ATCd WFT*",
     );
-    check_every_split(
-        "start: timer 1, timer 2\n timer 1: cancel timer 2",
-        "WES OPT WFT TS TS(2) TF WFT TCd(2) WFT*",
-    );
+    check_every_split("start: timer 1, timer 2\n timer 1: cancel timer 2", "WES OPT WFT TS TS(2) TF WFT TCd(2) WFT*");
 }

@@ -150,8 +150,8 @@ async fn a_workflow_task_that_fails_again_and_again_fills_no_history_and_answers
     assert_eq!(
         error.to_string(),
         format!(
-            "query `Anything` of workflow `{}` has no answer, because the workflow's Workflow Task fails. The \
-             WorkflowTaskFailed Event in its history says why",
+            "query `Anything` of workflow `{}` cannot be answered: Unable to query workflow due to Workflow Task in failed \
+             state. The WorkflowTaskFailed Event in its history says why",
             ship.workflow_id()
         )
     );

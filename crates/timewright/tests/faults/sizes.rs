@@ -114,8 +114,14 @@ async fn without_a_limit_of_the_worker_the_server_ends_the_workflow() {
     let error = within("the end", grow.result()).await.unwrap_err().to_string();
     let expected = "was terminated by history-service: BadScheduleActivityAttributes: CompleteWorkflowExecutionCommandAttributes.Result exceeds size limit.";
     assert!(error.ends_with(expected), "{error}");
-    let error = within("an answer", grow.query(Draft, 2 * MEGABYTE)).await.unwrap_err();
-    panic!("{error}");
+    let error = within("an answer", grow.query(Draft, 1)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "query `Draft` of workflow `{}` cannot be answered: Workflow execution closed before WorkflowTaskStarted event",
+            grow.workflow_id()
+        )
+    );
 }
 
 #[tokio::test]

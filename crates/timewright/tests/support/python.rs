@@ -7,7 +7,7 @@ use serde_json::Value;
 use timewright::client::UntypedWorkflowHandle;
 use timewright_testing::{ChildProcess, DevServer};
 
-use super::LIMIT;
+use super::{LIMIT, poll_until};
 
 /// A Python worker for workflows and activities. Killed when this is dropped.
 pub(crate) struct PythonWorker {
@@ -21,12 +21,14 @@ impl PythonWorker {
         for task_queue in task_queues {
             command.args(["--task-queue", task_queue]);
         }
-        let process = blocking(move || {
-            let mut process = spawn(command);
-            process.wait_for_line(r#"{"ready": true}"#, LIMIT).unwrap_or_else(|error| panic!("{error}"));
-            process
-        });
-        Self { _process: process.await }
+        let mut process = spawn(command);
+        poll_until("a Python worker that polls", || {
+            let ready = process.stdout().iter().any(|line| line == r#"{"ready": true}"#);
+            assert!(ready || process.is_running(), "{}: it ended\n{}", process.name(), process.lines().join("\n"));
+            async move { ready.then_some(()) }
+        })
+        .await;
+        Self { _process: process }
     }
 }
 
@@ -94,14 +96,17 @@ async fn ask(command: &str, arguments: &[&str]) -> Value {
 async fn call(name: &str, arguments: &[&str]) -> Vec<Value> {
     let mut command = peer(name);
     command.args(arguments);
-    blocking(move || {
-        let mut process = spawn(command);
-        let status = process.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
-        assert!(status.success(), "{}: {status}\n{}", process.name(), process.lines().join("\n"));
-        let lines = process.stdout();
-        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    let mut process = spawn(command);
+    // Asked again and again, so that a test that fails meanwhile kills it instead of waiting for it.
+    poll_until(process.name().to_owned(), || {
+        let ended = process.status();
+        async move { ended }
     })
-    .await
+    .await;
+    let status = process.wait(LIMIT).unwrap_or_else(|error| panic!("{error}"));
+    assert!(status.success(), "{}: {status}\n{}", process.name(), process.lines().join("\n"));
+    let lines = process.stdout();
+    lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
 }
 
 fn peer(command: &str) -> Command {
@@ -125,12 +130,4 @@ fn spawn(command: Command) -> ChildProcess {
     let arguments = command.get_args().skip(1).map(|argument| argument.to_string_lossy());
     let name = format!("the Python peer ({})", arguments.collect::<Vec<_>>().join(" "));
     ChildProcess::spawn(name, command).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Processes are waited for without tokio, and workers go on meanwhile.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
