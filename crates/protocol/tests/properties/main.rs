@@ -7,6 +7,7 @@
 
 mod interpreter;
 mod program;
+mod regressions;
 mod replay;
 mod worker;
 mod world;
