@@ -1,6 +1,6 @@
 //! Timewright, the Temporal worker SDK: everything that an application needs, from one dependency.
 //!
-//! This crate is thin. It re-exports the crates below, and its [`Worker`] runs the roles that its features switch on; a
+//! This crate is thin. It re-exports the crates below, and its `Worker` runs the roles that its features switch on; a
 //! process that plays one role compiles nothing of the other.
 //!
 //! | feature | role | crate |
@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod signal;
+#[cfg(any(feature = "activity", feature = "workflow"))]
 mod worker;
 
 pub use signal::shutdown_signal;
@@ -28,6 +29,7 @@ pub use timewright_definition as definition;
 pub use timewright_proto as proto;
 #[cfg(feature = "workflow")]
 pub use timewright_workflow_worker as workflow;
+#[cfg(any(feature = "activity", feature = "workflow"))]
 pub use worker::{Worker, WorkerError};
 
 /// The code of README.md compiles.

@@ -3,6 +3,7 @@
 /// Ready when the process is asked to end: SIGTERM (or Ctrl-Break) from whoever runs it, Ctrl-C from a person.
 ///
 /// ```no_run
+/// # #[cfg(feature = "activity")]
 /// # async fn run(worker: timewright::Worker) -> Result<(), timewright::WorkerError> {
 /// worker.run(timewright::shutdown_signal()).await
 /// # }
