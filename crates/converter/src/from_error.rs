@@ -15,6 +15,7 @@ impl Failure {
     /// - Where such an error has an [`ApplicationFailure`] among its sources, it takes over that one's type, details, retry
     ///   settings and category, so that adding context to an error does not change what the server does with it. A received
     ///   [`Failure`] among the sources is only a cause.
+    /// - An error that says the same as the [`Failure`] which is its source only passes that on, and adds no level.
     ///
     /// ```
     /// use timewright_converter::{Failure, FailureKind};
@@ -42,6 +43,10 @@ fn from_chain(error: &(dyn Error + 'static), type_name: &str) -> Failure {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(failure) = error.downcast_ref::<Failure>() {
+            let text = failure.to_string();
+            while levels.last().is_some_and(|wrapper| wrapper.message == text) {
+                levels.pop();
+            }
             innermost = Some(failure.clone());
             break;
         }
@@ -165,6 +170,11 @@ mod tests {
         let passed_on = Failure::from_error(&wrapper("cannot order", received.clone()));
         assert_eq!(passed_on.application_type(), Some("Wrapper"));
         assert_eq!(passed_on.cause.as_deref(), Some(&received));
+        // What only hands it over, with its own words, is no level.
+        let text: &'static str = received.to_string().leak();
+        assert_eq!(Failure::from_error(&wrapper(text, received.clone())), received);
+        let handed_over = Failure::from_error(&wrapper("cannot order", wrapper(text, received.clone())));
+        assert_eq!(handed_over.cause.as_deref(), Some(&received));
         // Not even a received application failure says what to do with this one.
         let passed_on = Failure::from_error(&wrapper("cannot order", Failure::from(declined())));
         assert_eq!(passed_on.kind, application("Wrapper"));

@@ -44,9 +44,10 @@ impl Workflow for SlowWorkflow {
             if !context.is_replaying() {
                 println!("the workflow task has begun");
                 // Something that no workflow should do: its thread is stuck for a while.
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::sleep(Duration::from_millis(1500));
             }
-            context.sleep(Duration::from_millis(1)).await?;
+            // Long enough for this process to have ended by then.
+            context.sleep(Duration::from_secs(2)).await?;
             return Ok("done".to_owned());
         }
         let options =
@@ -69,7 +70,10 @@ async fn slow_step(context: ActivityContext, work: String) -> Result<String, Act
         _ if attempt > 1 => (),
         "ends soon after the shutdown" => tokio::select! {
             () = heartbeats => (),
-            () = context.worker_shutdown() => tokio::time::sleep(Duration::from_millis(300)).await,
+            () = async {
+                context.worker_shutdown().await;
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+            } => (),
         },
         _ => tokio::select! {
             () = heartbeats => (),

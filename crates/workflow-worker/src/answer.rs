@@ -178,7 +178,8 @@ impl Answerer {
                 if error.class() == ErrorClass::MessageTooLarge {
                     let message = format!("the answer of this Workflow Task is too large to be sent: {error}");
                     let failure = task_failure("MessageTooLarge", message);
-                    return fail(WorkflowTaskFailedCause::GrpcMessageTooLarge, failure).await;
+                    // Not `GrpcMessageTooLarge`: for that cause the server ends the workflow, and mended code could not go on.
+                    return fail(WorkflowTaskFailedCause::PayloadsTooLarge, failure).await;
                 }
                 // The task timed out, new Events came in the meantime, or nobody answers: the server hands it out again.
                 tracing::debug!(workflow_id, run_id, %error, "the server did not take the answer to a Workflow Task");
@@ -250,11 +251,7 @@ impl Answerer {
             task_queue = self.task_queue,
             cause = failed.cause.as_str_name(),
             message = failed.failure.message,
-            "a Workflow Task failed; {}",
-            match failed.cause {
-                WorkflowTaskFailedCause::GrpcMessageTooLarge => "the server ends the workflow for this cause",
-                _ => "the workflow goes on when a later attempt succeeds",
-            }
+            "a Workflow Task failed; the workflow goes on when a later attempt succeeds"
         );
         let mut request = RespondWorkflowTaskFailedRequest {
             task_token: failed.task_token,

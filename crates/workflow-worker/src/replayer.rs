@@ -123,6 +123,7 @@ impl Replayer {
             task_queue: task_queue(&history),
             converter: self.converter.clone(),
         };
+        let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment);
         let mut runs = Runs::new(0);
         runs.handle_task(WorkflowTask {
@@ -150,12 +151,22 @@ impl Replayer {
                         None => failed(failure.failure.message),
                     });
                 }
-                Output::FetchHistory { .. } => return Err(failed("the history has no events".to_owned())),
+                // The beginning is asked for, and there is nothing else than what was given.
+                Output::FetchHistory { .. } => return Err(failed(no_beginning(first_event_id))),
                 Output::FinishReplay => return Ok(()),
                 _ => (),
             }
         }
         Err(failed("the history could not be gone through to its end".to_owned()))
+    }
+}
+
+fn no_beginning(first_event_id: Option<i64>) -> String {
+    match first_event_id {
+        None => "the history has no events".to_owned(),
+        Some(first) => format!(
+            "the history begins with event {first}, and not with event 1: a page is missing, or came in the wrong order"
+        ),
     }
 }
 

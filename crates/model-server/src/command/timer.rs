@@ -40,7 +40,7 @@ impl Completion<'_, '_> {
         let now = self.context.now;
         let started = TimerStartedEventAttributes {
             timer_id: timer.timer_id.clone(),
-            start_to_fire_timeout: Some(timer.start_to_fire_timeout.unwrap_or_default()),
+            start_to_fire_timeout: timer.start_to_fire_timeout,
             workflow_task_completed_event_id: self.completed_event_id,
         };
         let id = self.run.events.record(now, Attributes::TimerStartedEventAttributes(started));

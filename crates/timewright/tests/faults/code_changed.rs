@@ -11,7 +11,7 @@ use timewright::workflow::{
 
 use crate::support::background::{Background, run_workflows};
 use crate::support::definitions::{activity, signal, workflow, workflow_definition};
-use crate::support::history::{event_types, wait_for_event, wait_for_task_failure};
+use crate::support::history::{event_types, wait_for_event, wait_for_one_of, wait_for_task_failure};
 use crate::support::{LIMIT, client, poll_until, start_options, unique, within};
 
 workflow_definition!(Ship: () => String);
@@ -66,26 +66,32 @@ fn worker<W: Workflow>(client: &Client, queue: &str) -> Background<timewright::w
     run_workflows(worker.build().unwrap())
 }
 
-/// A ship that `Old` has prepared, and which is told to leave after that worker has stopped.
-async fn prepared<Old: Workflow>(client: &Client, queue: &str) -> WorkflowHandle<Ship> {
-    let old = worker::<Old>(client, queue);
-    // Only the first failure is told; after that the server waits this long before it tries again.
-    let options = start_options(queue).task_timeout(Duration::from_secs(1));
-    let ship = client.start_workflow(Ship, (), options).await.unwrap();
-    wait_for_event(ship.untyped(), EventType::WorkflowTaskCompleted).await;
-    old.stop().await;
-    ship.untyped().signal(Leave::NAME, Vec::new()).await.unwrap();
-    ship
-}
+/// A ship that `Old` has prepared, and with which `New`, whose worker comes along, cannot go on; and what its failed Workflow
+/// Task says.
+async fn disagreement<Old: Workflow, New: Workflow>(
+    client: &Client,
+    queue: &str,
+) -> (WorkflowHandle<Ship>, Background<timewright::workflow::WorkerError>, String) {
+    loop {
+        let old = worker::<Old>(client, queue);
+        // Only the first attempt's failure is told; after each the server waits this long before it tries again.
+        let options = start_options(queue).task_timeout(Duration::from_secs(1));
+        let ship = client.start_workflow(Ship, (), options).await.unwrap();
+        wait_for_event(ship.untyped(), EventType::WorkflowTaskCompleted).await;
+        old.stop().await;
+        ship.untyped().signal(Leave::NAME, Vec::new()).await.unwrap();
 
-/// What the failed Workflow Task says when `New` goes on with what `Old` has begun.
-async fn disagreement<Old: Workflow, New: Workflow>() -> String {
-    let (client, queue) = (client().await, unique("ship"));
-    let ship = prepared::<Old>(&client, &queue).await;
-    let _new = worker::<New>(&client, &queue);
-    let (cause, text) = wait_for_task_failure(ship.untyped()).await;
-    assert_eq!(cause, "NON_DETERMINISTIC_ERROR");
-    text
+        let new = worker::<New>(client, queue);
+        let outcomes = [EventType::WorkflowTaskFailed, EventType::WorkflowTaskTimedOut];
+        if wait_for_one_of(ship.untyped(), &outcomes).await.event_type() == EventType::WorkflowTaskFailed {
+            let (cause, text) = wait_for_task_failure(ship.untyped()).await;
+            assert_eq!(cause, "NON_DETERMINISTIC_ERROR");
+            return (ship, new, text);
+        }
+        // The server gave the first attempt to a poll of the old worker in the moment in which that one hung up.
+        new.stop().await;
+        ship.terminate("once more").await.unwrap();
+    }
 }
 
 const ADVICE: &str = "The code has changed since this history was recorded, or it is not deterministic. Run the code that \
@@ -94,11 +100,7 @@ const ADVICE: &str = "The code has changed since this history was recorded, or i
 #[tokio::test]
 async fn a_workflow_whose_code_changed_goes_on_when_the_old_code_is_back() {
     let (client, queue) = (client().await, unique("ship"));
-    let ship = prepared::<StartsATimer>(&client, &queue).await;
-
-    let new = worker::<LoadsInstead>(&client, &queue);
-    let (cause, text) = wait_for_task_failure(ship.untyped()).await;
-    assert_eq!(cause, "NON_DETERMINISTIC_ERROR");
+    let (ship, new, text) = disagreement::<StartsATimer, LoadsInstead>(&client, &queue).await;
     assert_eq!(
         text,
         format!(
@@ -119,15 +121,16 @@ async fn a_workflow_whose_code_changed_goes_on_when_the_old_code_is_back() {
 
 #[tokio::test]
 async fn whatever_was_changed_both_sides_are_shown() {
+    let client = client().await;
     assert_eq!(
-        disagreement::<StartsATimer, DoesNothing>().await,
+        disagreement::<StartsATimer, DoesNothing>(&client, &unique("ship")).await.2,
         format!(
             "Nondeterminism: nondeterminism at event 5: the history recorded TimerStarted (id \"1\"), the workflow \
              code issued no further command in this Workflow Task; both disagreed from the first command on. {ADVICE}"
         )
     );
     assert_eq!(
-        disagreement::<StartsATimer, StartsTwoTimers>().await,
+        disagreement::<StartsATimer, StartsTwoTimers>(&client, &unique("ship")).await.2,
         format!(
             "Nondeterminism: nondeterminism at event 6: the history recorded no further command in this Workflow Task, \
              the workflow code issued StartTimer (id \"2\"); both agreed up to event 5. {ADVICE}"
@@ -138,8 +141,7 @@ async fn whatever_was_changed_both_sides_are_shown() {
 #[tokio::test]
 async fn a_workflow_task_that_fails_again_and_again_fills_no_history_and_answers_no_query() {
     let (client, queue) = (client().await, unique("ship"));
-    let ship = prepared::<StartsATimer>(&client, &queue).await;
-    let _new = worker::<LoadsInstead>(&client, &queue);
+    let (ship, _new, _) = disagreement::<StartsATimer, LoadsInstead>(&client, &queue).await;
     // Later attempts are in no history, so we ask.
     poll_until("a third attempt", || async {
         let pending = ship.describe().await.unwrap().raw().pending_workflow_task;

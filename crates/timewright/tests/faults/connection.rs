@@ -1,6 +1,6 @@
 //! Servers that are not there, go away and come back; namespaces that do not exist.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
@@ -40,13 +40,13 @@ workflow!(Adds: u32 => u32, |context, count| {
 #[tokio::test]
 async fn a_client_says_where_it_found_no_server_and_what_to_do() {
     let address = unused_address();
+    let refused = TcpStream::connect(address).unwrap_err(); // in the operating system's words
     let error = Client::connect(ClientOptions::new(address.to_string())).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
-            "no Temporal Server answers at http://{address}: tcp connect error: Connection refused (os error 111). Check \
-             the address, that the server runs, and that it does not want https; to start one for development: temporal \
-             server start-dev"
+            "no Temporal Server answers at http://{address}: tcp connect error: {refused}. Check the address, that the \
+             server runs, and that it does not want https; to start one for development: temporal server start-dev"
         )
     );
 }

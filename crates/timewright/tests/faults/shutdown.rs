@@ -44,7 +44,7 @@ async fn sigterm_lets_a_workflow_task_finish() {
 #[tokio::test]
 async fn an_activity_that_outlives_the_grace_period_is_cancelled_and_tried_again_elsewhere() {
     let (client, queue) = (client().await, unique("slow"));
-    let mut first = slow_worker(&queue, Duration::from_millis(300));
+    let mut first = slow_worker(&queue, Duration::from_millis(600));
     let work = start(&client, &queue, "ends when it is cancelled").await;
     expect_line(&mut first, "attempt 1 has begun");
     terminate(&mut first);
@@ -100,7 +100,9 @@ fn slow_worker(queue: &str, grace: Duration) -> ChildProcess {
 
 async fn start(client: &Client, queue: &str, work: &str) -> UntypedWorkflowHandle {
     let input = vec![work.to_owned().to_payload().expect("a text is JSON")];
-    let started = client.start_workflow_untyped("slow_work", input, start_options(queue)).await;
+    // A task that goes to a worker in the moment in which it ends is soon given to another.
+    let options = start_options(queue).task_timeout(Duration::from_secs(3));
+    let started = client.start_workflow_untyped("slow_work", input, options).await;
     started.unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod activities;
 pub(crate) mod check;
 pub(crate) mod definitions;
 mod gate;
+pub(crate) mod inverted;
 pub(crate) mod scenarios;
 pub(crate) mod workers;
 pub(crate) mod workflows;

@@ -115,6 +115,23 @@ impl WorkflowDefinition for OurCalls {
     type Output = Vec<Value>;
 }
 
+/// Calls a failing activity of Python's on this Task Queue, and fails with an error of its own that has that one as its
+/// cause: an error type, or else an application failure.
+pub(crate) struct OurWrapping;
+impl WorkflowDefinition for OurWrapping {
+    const NAME: &'static str = "our_wrapping";
+    type Input = Multiple<(String, bool)>;
+    type Output = ();
+}
+
+/// A failing activity of Python's.
+pub(crate) struct FailWithDetails;
+impl ActivityDefinition for FailWithDetails {
+    const NAME: &'static str = "fail_with_details";
+    type Input = String;
+    type Output = ();
+}
+
 /// Gives bytes back, the last one first.
 pub(crate) struct OurBytes;
 impl WorkflowDefinition for OurBytes {

@@ -200,15 +200,19 @@ async fn of_an_activity_that_times_out() {
         let levels = json!([activity(&call.activity, TIMED_OUT, "MAXIMUM_ATTEMPTS_REACHED"), heartbeat]);
         stage.check(RelayInput { attempts: 1, heartbeat: Some(5.0), ..call }, levels).await;
     };
-    tokio::join!(check(stage.of_python("stall", json!([]))), check(stage.of_ours("our_stall", json!([]))),);
+    tokio::join!(check(stage.of_python("stall", json!([]))), check(stage.of_ours("our_stall", json!([]))));
 }
 
 /// What the workflow sees of the activity that it cancelled, with what the activity said last.
 #[tokio::test]
 async fn of_an_activity_that_is_cancelled() {
     let stage = Stage::new().await;
-    let relays = [("our_relay", &stage.our_queue), ("PythonRelay", &stage.python_queue)];
-    for (workflow_type, task_queue) in relays {
+    // The messages are those of the SDK that executes the workflow.
+    let relays = [
+        ("our_relay", &stage.our_queue, ["Activity task cancelled", "Activity cancelled"]),
+        ("PythonRelay", &stage.python_queue, ["Activity cancelled", "Cancelled"]),
+    ];
+    for (workflow_type, task_queue, messages) in relays {
         let calls = [
             (stage.of_python("work_until_cancelled", json!(["work"])), json!([])),
             (stage.of_ours("our_work", json!(["work"])), json!(["half done"])),
@@ -226,11 +230,8 @@ async fn of_an_activity_that_is_cancelled() {
 
             let result = within(&what, handle.result()).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             let levels = json::value(&result[0]);
-            assert_eq!(levels[0]["kind"], "activity", "{what}: {levels}");
-            assert_eq!(levels[0]["activity_type"], json!(call.activity), "{what}: {levels}");
-            assert_eq!(levels[1]["kind"], "cancelled", "{what}: {levels}");
-            assert_eq!(levels[1]["details"], details, "{what}: {levels}");
-            assert_eq!(levels.as_array().map(Vec::len), Some(2), "{what}: {levels}");
+            let cancelled = json!({ "kind": "cancelled", "message": messages[1], "details": details });
+            assert_eq!(levels, json!([activity(&call.activity, messages[0], "CANCEL_REQUESTED"), cancelled]), "{what}");
         }
     }
 }
@@ -271,6 +272,8 @@ async fn of_a_python_workflow() {
     let failing = stage.start(&stage.python_queue, "PythonFailing", json!(["on purpose"])).await;
     let error = within("the end", failing.result()).await.expect_err("it fails");
     assert_eq!(json::levels(ours::failure_of(&error)), expected);
+    let failure = ours::failure_of(&error);
+    assert!(failure.stack_trace.contains("definitions.py"), "where it happened: {failure:?}");
     let text = format!(
         "workflow `{}` (run {}) failed: PythonFailure: on purpose: PythonCause: the cause of it",
         failing.workflow_id(),
@@ -290,4 +293,30 @@ async fn of_a_python_workflow() {
             if reason == "enough" && identity == "python-peer"),
         "{error}"
     );
+}
+
+/// The failure of an activity, as the cause of an error of the workflow's own.
+#[tokio::test]
+async fn that_our_workflow_adds_something_to() {
+    let stage = Stage::new().await;
+    for as_error in [true, false] {
+        let arguments = json!([stage.python_queue, as_error]);
+        let seen = python::execute(&stage.our_queue, "our_wrapping", &unique("wrapping"), arguments).await;
+        let kinds_and_messages: Vec<(&str, &str)> = seen["failure"]
+            .as_array()
+            .expect("it fails")
+            .iter()
+            .map(|level| (level["kind"].as_str().unwrap_or_default(), level["message"].as_str().unwrap_or_default()))
+            .collect();
+        let expected = [
+            ("application", "nothing is shipped"),
+            ("activity", FAILED),
+            ("application", "on purpose"),
+            ("application", "the cause of it"),
+        ];
+        assert_eq!(kinds_and_messages, expected, "{seen}");
+        assert_eq!(seen["failure"][0]["type"], "ShipmentError");
+        assert_eq!(seen["failure"][1]["activity_type"], "fail_with_details");
+        assert_eq!(seen["failure"][2]["details"][0], "first detail");
+    }
 }

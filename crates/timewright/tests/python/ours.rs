@@ -16,9 +16,9 @@ use timewright::workflow::{
 };
 
 use super::definitions::{
-    Begun, Cheapest, IsBegun, Item, Length, Note, Noted, Nothing, Order, OurBytes, OurCalls, OurCheapest, OurEcho,
-    OurError, OurFailure, OurNoOperation, OurNothing, OurOptionalBytes, OurRelay, OurStall, OurThree, OurValues,
-    OurWork, RelayInput, Three,
+    Begun, Cheapest, FailWithDetails, IsBegun, Item, Length, Note, Noted, Nothing, Order, OurBytes, OurCalls,
+    OurCheapest, OurEcho, OurError, OurFailure, OurNoOperation, OurNothing, OurOptionalBytes, OurRelay, OurStall,
+    OurThree, OurValues, OurWork, OurWrapping, RelayInput, Three,
 };
 use super::json::{levels, value};
 use crate::programs::activities::say_begun;
@@ -31,6 +31,7 @@ pub(crate) fn start(client: &Client, task_queue: &str) -> Background<timewright:
         .workflow::<RelayWorkflow>()
         .workflow::<ValuesWorkflow>()
         .workflow::<CallsWorkflow>()
+        .workflow::<WrappingWorkflow>()
         .workflow::<BytesWorkflow>()
         .workflow::<NothingWorkflow>()
         .build();
@@ -162,6 +163,36 @@ impl Workflow for CallsWorkflow {
         results.push(json!(context.execute_activity(Cheapest, empty, options()).await?.is_none()));
         Ok(results)
     }
+}
+
+struct WrappingWorkflow;
+
+impl Workflow for WrappingWorkflow {
+    type Definition = OurWrapping;
+
+    fn init(_info: &WorkflowInfo, _input: &Multiple<(String, bool)>) -> Self {
+        Self
+    }
+
+    async fn run(
+        context: WorkflowContext<Self>,
+        Multiple((task_queue, as_error)): Multiple<(String, bool)>,
+    ) -> Result<(), WorkflowError> {
+        let options = ActivityOptions::start_to_close(Duration::from_secs(30)).task_queue(task_queue);
+        match context.execute_activity(FailWithDetails, "on purpose".to_owned(), options).await {
+            Err(source) if as_error => Err(ShipmentError { source }.into()),
+            Err(failure) => {
+                Err(ApplicationFailure::new("nothing is shipped").with_type("ShipmentError").caused_by(failure).into())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("nothing is shipped")]
+struct ShipmentError {
+    source: ActivityFailure,
 }
 
 struct BytesWorkflow;

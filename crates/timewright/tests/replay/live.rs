@@ -1,9 +1,14 @@
 //! Histories of today, fetched from the server right after they were made by our workers.
 
+use timewright::client::ClientOptions;
+use timewright::converter::DataConverter;
+use timewright::workflow::ReplayError;
+
 use crate::programs::check::check;
+use crate::programs::inverted::Inverted;
 use crate::programs::scenarios::scenario;
 use crate::programs::workflows::replayer;
-use crate::support::client;
+use crate::support::{client, connect, server};
 
 async fn play_and_check(name: &str) {
     let scenario = scenario(name);
@@ -34,6 +39,35 @@ async fn fetched_by_the_replayer() {
         error.to_string(),
         r#"workflow "no-such-workflow": there is no workflow `no-such-workflow` whose history could be read"#
     );
+}
+
+/// What a codec has encoded is replayed with the same codec; without it, the replayer says what is missing.
+#[tokio::test]
+async fn with_a_payload_codec() {
+    let converter = DataConverter::default().with_codec(Inverted);
+    let with_codec = connect(ClientOptions::new(server()).data_converter(converter.clone())).await;
+    let run = scenario("compensation").play_with_ours(&with_codec).await;
+    let (id, run_id) = (run.workflow_id(), run.run_id());
+    replayer::<false>().replay_from_server(&with_codec, id, run_id).await.unwrap_or_else(|error| panic!("{error}"));
+
+    // As whoever has no codec gets it.
+    let without_codec = client().await.workflow_handle_untyped(id, run_id.map(str::to_owned));
+    let encoded = without_codec.history().await.unwrap_or_else(|error| panic!("{error}"));
+    let replayer = replayer::<false>().data_converter(converter);
+    replayer.replay(id, encoded.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+    let error = crate::programs::workflows::replayer::<false>().replay(id, encoded).await.expect_err("no codec");
+    assert!(
+        error.to_string().contains("If a Payload Codec wrote it, this Data Converter needs the same codec"),
+        "{error}"
+    );
+
+    // A codec that was not used when the history was recorded.
+    let run = scenario("fan_out").play_with_ours(&client().await).await;
+    let history = run.history().await.unwrap_or_else(|error| panic!("{error}"));
+    let error = replayer.replay("plain", history).await.expect_err("it is not inverted");
+    assert!(matches!(error, ReplayError::Codec { .. }), "{error}");
+    assert!(error.to_string().starts_with(r#"workflow "plain": "#), "{error}");
+    assert!(error.to_string().contains("this Payload is not inverted"), "{error}");
 }
 
 #[tokio::test]

@@ -16,6 +16,12 @@ pub(crate) async fn wait_for_event(handle: &UntypedWorkflowHandle, event_type: E
     within(what, next_event(handle, |event| event.event_type() == event_type)).await
 }
 
+/// Waits for the first Event of any of these types, by long poll.
+pub(crate) async fn wait_for_one_of(handle: &UntypedWorkflowHandle, event_types: &[EventType]) -> HistoryEvent {
+    let what = format!("one of {event_types:?} of workflow {}", handle.workflow_id());
+    within(what, next_event(handle, |event| event_types.contains(&event.event_type()))).await
+}
+
 /// Waits for the failure of a Workflow Task: its cause's name, and its failure in full as people read it.
 pub(crate) async fn wait_for_task_failure(handle: &UntypedWorkflowHandle) -> (String, String) {
     let failed = task_failure(handle).await;
