@@ -113,6 +113,8 @@ pub struct History {
     next_page_token: Bytes,
     /// Id of the last Event that arrived.
     last_id: i64,
+    /// Id of the last Event that was cut.
+    last_cut_id: i64,
 }
 
 impl History {
@@ -143,16 +145,31 @@ impl History {
         self.last_id
     }
 
+    /// Forgets what has arrived and was not cut: it comes again with the task that delivers it.
+    ///
+    /// It may not even be real yet. While a failed Workflow Task is tried again, the server shows the Events of that try behind
+    /// the history, with the ids that they would get; if something else happens first, that gets those ids.
+    pub fn forget_uncut(&mut self) {
+        self.events.clear();
+        self.last_id = self.last_cut_id;
+    }
+
     /// Cuts the next Workflow Task off.
     pub fn cut(&mut self) -> Cut {
         match self.find_end() {
-            Some((end, replaying)) => Cut::Task(TaskEvents { events: self.events.drain(..=end).collect(), replaying }),
+            Some((end, replaying)) => Cut::Task(TaskEvents { events: self.take_first(end + 1), replaying }),
             None if !self.next_page_token.is_empty() => Cut::NeedPage(self.next_page_token.clone()),
             None => match self.record_length() {
                 0 => Cut::End,
-                length => Cut::Record(self.events.drain(..length).collect()),
+                length => Cut::Record(self.take_first(length)),
             },
         }
+    }
+
+    fn take_first(&mut self, count: usize) -> Vec<Event> {
+        let events: Vec<Event> = self.events.drain(..count).collect();
+        self.last_cut_id = events.last().map_or(self.last_cut_id, |event| event.id);
+        events
     }
 
     /// How many Events stand between here and the end of the record of the last completion: that completion, its Commands,

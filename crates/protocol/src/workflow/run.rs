@@ -404,6 +404,7 @@ impl Run {
             self.activate(vec![Job::Query(query.clone())], Phase::Querying(query));
             return Ok(());
         }
+        self.history.forget_uncut();
         // No task makes progress any more once the workflow has ended, and a Query can have the Run built again.
         self.phase = Phase::Completing(self.machines.ended().then_some(EvictionReason::Closed));
         if task.replay {

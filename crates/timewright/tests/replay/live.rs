@@ -2,6 +2,7 @@
 
 use timewright::client::ClientOptions;
 use timewright::converter::DataConverter;
+use timewright::proto::history::history_event::Attributes;
 use timewright::workflow::ReplayError;
 
 use crate::programs::check::check;
@@ -17,20 +18,31 @@ async fn play_and_check(name: &str) {
     check(scenario, name, history).await;
 }
 
-/// The replayer can fetch a history itself, of the run that is meant.
+/// Both runs; and the replayer can fetch a history itself, of the run that is meant.
 #[tokio::test]
-async fn fetched_by_the_replayer() {
+async fn a_run_that_continues_as_new_and_the_one_that_follows() {
     let client = client().await;
-    let run = scenario("rounds_first").play_with_ours(&client).await;
-    let (id, run_id) = (run.workflow_id(), run.run_id());
-    replayer::<false>().replay_from_server(&client, id, run_id).await.unwrap_or_else(|error| panic!("{error}"));
+    let last = scenario("rounds_last").play_with_ours(&client).await;
+    let history = last.history().await.unwrap_or_else(|error| panic!("{error}"));
+    let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &history.events[0].attributes else {
+        panic!("{:?} is no start", history.events[0]);
+    };
+    let (id, first_run_id) = (last.workflow_id(), started.continued_execution_run_id.clone());
+    let first = client.workflow_handle_untyped(id, Some(first_run_id.clone()));
+    check(scenario("rounds_last"), "rounds_last", history).await;
+    let history = first.history().await.unwrap_or_else(|error| panic!("{error}"));
+    check(scenario("rounds_first"), "rounds_first", history).await;
 
-    // With the changed program each of the two runs shows which one was fetched.
-    let first =
-        replayer::<true>().replay_from_server(&client, id, run_id).await.expect_err("it has changed").to_string();
+    let first_run_id = Some(first_run_id.as_str());
+    replayer::<false>().replay_from_server(&client, id, first_run_id).await.unwrap_or_else(|error| panic!("{error}"));
+    // With the changed program each of the two shows which one was fetched.
+    let disagreement = async |run_id: Option<&str>| {
+        let replayed = replayer::<true>().replay_from_server(&client, id, run_id).await;
+        replayed.expect_err("the program has changed").to_string()
+    };
+    let first = disagreement(first_run_id).await;
     assert!(first.contains("recorded WorkflowExecutionContinuedAsNew"), "{first}");
-    let latest =
-        replayer::<true>().replay_from_server(&client, id, None).await.expect_err("it has changed").to_string();
+    let latest = disagreement(None).await;
     assert!(latest.contains("recorded WorkflowExecutionCompleted"), "{latest}");
 
     let error =
@@ -148,16 +160,6 @@ async fn a_workflow_that_is_cancelled_before_it_begins() {
 #[tokio::test]
 async fn activities_that_are_cancelled() {
     play_and_check("cancel_activities").await;
-}
-
-#[tokio::test]
-async fn a_run_that_continues_as_new() {
-    play_and_check("rounds_first").await;
-}
-
-#[tokio::test]
-async fn the_run_that_follows() {
-    play_and_check("rounds_last").await;
 }
 
 #[tokio::test]
