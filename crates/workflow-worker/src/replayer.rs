@@ -97,7 +97,7 @@ impl Replayer {
     pub async fn replay(&self, workflow_id: &str, mut history: History) -> Result<(), ReplayError> {
         let failed = |error| ReplayError::Codec { workflow_id: workflow_id.to_owned(), error };
         self.converter.decode(&mut history).await.map_err(failed)?;
-        self.go_through(workflow_id, history)
+        self.go_through_apart(workflow_id, history).await
     }
 
     /// Fetches a workflow's history from the server and goes through it; `run_id` names a run other than the latest.
@@ -114,7 +114,22 @@ impl Replayer {
         let handle = client.workflow_handle_untyped(workflow_id, run_id.map(str::to_owned));
         // The client has decoded the Payloads.
         let history = handle.history().await.map_err(|error| failed(error.to_string()))?;
-        self.go_through(workflow_id, history)
+        self.go_through_apart(workflow_id, history).await
+    }
+
+    /// On a plain thread, as in a worker: what has no place in workflow code, such as tokio's timers, fails here, too.
+    async fn go_through_apart(&self, workflow_id: &str, history: History) -> Result<(), ReplayError> {
+        let (replayer, id) = (self.clone(), workflow_id.to_owned());
+        let (outcome, gone_through) = tokio::sync::oneshot::channel();
+        let failed = |message| ReplayError::TaskFailed { workflow_id: workflow_id.to_owned(), message };
+        std::thread::Builder::new()
+            .name("replay".to_owned())
+            .spawn(move || {
+                // Whoever asked may have gone.
+                let _ = outcome.send(replayer.go_through(&id, history));
+            })
+            .map_err(|error| failed(format!("no thread could be started: {error}")))?;
+        gone_through.await.unwrap_or_else(|_| Err(failed("the replayer panicked, which is a defect of it".to_owned())))
     }
 
     fn go_through(&self, workflow_id: &str, history: History) -> Result<(), ReplayError> {

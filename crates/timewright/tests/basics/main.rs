@@ -4,9 +4,10 @@
 
 mod activities;
 mod activity_cancellation;
-mod converters;
+mod codecs;
 mod endings;
 mod messages;
+mod size_limit;
 #[path = "../support/mod.rs"]
 mod support;
 mod workers;

@@ -1,4 +1,4 @@
-//! Payload Codecs and size limits.
+//! Payload Codecs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
-use timewright::client::{ClientOptions, HttpRequest, Stack};
+use timewright::client::{ClientOptions, HttpRequest, HttpResponse, Stack};
 use timewright::converter::{
-    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, Payload, PayloadCodec, Value,
+    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, Payload, PayloadCodec,
 };
 use timewright::proto::enums::EventType;
 use timewright::proto::{Bytes, Message};
@@ -17,7 +17,8 @@ use timewright::workflow::{
 };
 use timewright_testing::DevServer;
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceExt};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
 
 use crate::support::background::{run_activities, run_workflows};
 use crate::support::definitions::{activity, query, signal, workflow_definition};
@@ -57,38 +58,24 @@ impl PayloadCodec for Invert {
 #[derive(Clone, Default)]
 struct Spy(Arc<Mutex<Vec<u8>>>);
 
-impl Spy {
-    fn layer(
-        &self,
-    ) -> impl Layer<
-        Stack,
-        Service: Service<
-            HttpRequest,
-            Response = timewright::client::HttpResponse,
-            Error = tower::BoxError,
-            Future: Send,
-        > + Clone
-                     + Send
-                     + Sync
-                     + 'static,
-    > + Send
-    + Sync
-    + 'static {
-        let spy = self.clone();
-        tower::layer::layer_fn(move |stack: Stack| {
-            let spy = spy.clone();
-            tower::service_fn(move |request: HttpRequest| {
-                let (spy, stack) = (spy.clone(), stack.clone());
-                Box::pin(async move {
-                    let (parts, body) = request.into_parts();
-                    let bytes = body.collect().await?.to_bytes();
-                    spy.0.lock().expect("nobody panics with it").extend_from_slice(&bytes);
-                    Ok(stack.oneshot(HttpRequest::from_parts(parts, Body::new(Full::new(bytes)))).await?)
-                }) as BoxFuture<'static, Result<_, tower::BoxError>>
-            })
-        })
-    }
+impl Layer<Stack> for Spy {
+    type Service = BoxCloneSyncService<HttpRequest, HttpResponse, BoxError>;
 
+    fn layer(&self, stack: Stack) -> Self::Service {
+        let seen = Arc::clone(&self.0);
+        BoxCloneSyncService::new(service_fn(move |request: HttpRequest| {
+            let (seen, stack) = (Arc::clone(&seen), stack.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let bytes = body.collect().await?.to_bytes();
+                seen.lock().expect("nobody panics with it").extend_from_slice(&bytes);
+                Ok(stack.oneshot(HttpRequest::from_parts(parts, Body::new(Full::new(bytes)))).await?)
+            }
+        }))
+    }
+}
+
+impl Spy {
     fn seen(&self) -> Vec<u8> {
         self.0.lock().expect("nobody panics with it").clone()
     }
@@ -163,7 +150,7 @@ async fn with_a_codec_nothing_that_users_pass_is_readable_outside() {
         .with_codec(Invert)
         .with_failure_converter(DefaultFailureConverter { encode_common_attributes: true });
     let options = ClientOptions::new(server.address().to_string());
-    let client = connect(options.clone().data_converter(converter).layer(spy.layer())).await;
+    let client = connect(options.clone().data_converter(converter).layer(spy.clone())).await;
     let queue = unique("vault");
     let activities = ActivityWorker::builder(client.clone(), &queue).activity(Guard, guard).build().unwrap();
     let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<VaultWorkflow>().build().unwrap();
@@ -336,59 +323,4 @@ async fn a_codec_that_fails_for_a_while_costs_time_and_nothing_else() {
     vault.signal(Store, "third".to_owned()).await.unwrap();
     let result = within("the result", vault.result()).await.unwrap();
     assert_eq!(result, "secret result: secret heartbeat: secret");
-}
-
-// --- Size limits
-
-workflow_definition!(Writer: usize => String);
-query!(Draft of Writer: usize => String);
-
-struct WriterWorkflow;
-
-impl Workflow for WriterWorkflow {
-    type Definition = Writer;
-
-    fn init(_info: &WorkflowInfo, _length: &usize) -> Self {
-        Self
-    }
-
-    async fn run(context: WorkflowContext<Self>, length: usize) -> Result<String, WorkflowError> {
-        context.sleep(Duration::from_millis(1)).await?;
-        Ok("x".repeat(length))
-    }
-
-    fn handlers(handlers: &mut Handlers<Self>) {
-        handlers.query(Draft, |_, length| Ok("x".repeat(length)));
-    }
-}
-
-#[tokio::test]
-async fn a_payload_size_limit_of_ones_own() {
-    let (client, queue) = (client().await, unique("writer"));
-    let worker = WorkflowWorker::builder(client.clone(), &queue).workflow::<WriterWorkflow>();
-    let _worker = run_workflows(worker.payload_size_limit(Some(100)).build().unwrap());
-
-    let short = client.start_workflow(Writer, 50, start_options(&queue)).await.unwrap();
-    assert_eq!(within("the result", short.result()).await.unwrap().len(), 50);
-
-    let long = client.start_workflow(Writer, 200, start_options(&queue)).await.unwrap();
-    let (cause, failure) = wait_for_task_failure(long.untyped()).await;
-    let size = "x".repeat(200).to_payload().unwrap().encoded_len();
-    assert_eq!(cause, "PAYLOADS_TOO_LARGE");
-    assert_eq!(
-        failure,
-        format!(
-            "PayloadsTooLarge: the Payloads of COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION have {size} bytes; the server \
-             allows 100. Pass less data, or a reference to it"
-        )
-    );
-    assert_eq!(within("an answer", short.query(Draft, 50)).await.unwrap().len(), 50);
-    let error = within("an answer", short.query(Draft, 200)).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "query `Draft` failed in workflow `{}`: PayloadsTooLarge: the answer has {size} bytes; 100 are allowed",
-            short.workflow_id()
-        )
-    );
 }
