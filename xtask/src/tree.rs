@@ -27,7 +27,7 @@ pub(crate) struct Member {
 pub(crate) struct Direct {
     pub(crate) package: String,
     /// What code calls it.
-    pub(crate) library: String,
+    pub(crate) crate_name: String,
 }
 
 /// The packages that `package` with these features (as cargo takes them) reaches over normal dependencies, itself among
@@ -79,9 +79,9 @@ fn parse_reached(output: &str) -> BTreeMap<String, Package> {
 fn parse_direct(output: &str) -> Vec<Direct> {
     let lines = output.lines().filter_map(|line| line.strip_prefix('1')?.split_once('|'));
     lines
-        .map(|(identity, library)| Direct {
+        .map(|(identity, crate_name)| Direct {
             package: identity.split_whitespace().next().unwrap_or_default().to_owned(),
-            library: library.trim_end_matches("(*)").trim().to_owned(),
+            crate_name: crate_name.trim_end_matches("(*)").trim().to_owned(),
         })
         .collect()
 }
@@ -122,7 +122,8 @@ mod tests {
     fn direct_dependencies_are_those_at_depth_one() {
         let direct =
             parse_direct("0app v0.1.0 (/home/app)|\n1serde v1.0.0|serde\n1tonic-prost v0.14.0|tonic_prost (*)\n");
-        let named = |package: &str, library: &str| Direct { package: package.to_owned(), library: library.to_owned() };
+        let named =
+            |package: &str, crate_name: &str| Direct { package: package.to_owned(), crate_name: crate_name.to_owned() };
         assert_eq!(direct, [named("serde", "serde"), named("tonic-prost", "tonic_prost")]);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `scenarios/*.txt` hold them: a line at the margin is what is asked, the indented lines below it are what a real server
 //! (1.32.0) answered, with ids replaced by names. `## ` begins another scenario. The model must answer the same.
+//! `scenarios/record.py` writes down what a server answers, and compares another server with that.
 //!
 //! | line | meaning |
 //! |--|--|

@@ -28,10 +28,10 @@ pub(crate) fn violations(member: &Member) -> Result<Vec<String>> {
     for dependency in tree::direct(&member.name, "normal,build,dev")? {
         let allowed =
             UNUSED.iter().any(|(package, unused, _)| *package == member.name && *unused == dependency.package);
-        if !allowed && !words.contains(dependency.library.as_str()) {
+        if !allowed && !words.contains(dependency.crate_name.as_str()) {
             violations.push(format!(
                 "{} names {}, but no file of it says `{}`; take it out of the manifest",
-                member.name, dependency.package, dependency.library
+                member.name, dependency.package, dependency.crate_name
             ));
         }
     }

@@ -29,7 +29,7 @@ from temporalio.service import RPCError
 NAMESPACE = "default"
 # The server fires timers up to about this much late.
 LATENESS = 0.35
-AT_THE_SAME_TIME = 8
+AT_THE_SAME_TIME = 16
 
 
 def main():
