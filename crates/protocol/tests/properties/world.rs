@@ -43,6 +43,8 @@ pub enum Action {
     SignalMeanwhile(usize),
     /// Time passes meanwhile.
     AdvanceMeanwhile,
+    /// The worker gets a Query and, before it answers, a Workflow Task of the same Run.
+    QueryMeanwhile(usize),
     /// The worker polls, and does not get on with it.
     Hold,
     /// The worker gets on with the first of what it holds.
@@ -158,6 +160,13 @@ impl World {
                 let task = self.poll();
                 self.advance();
                 task.into_iter().for_each(|task| self.take(task));
+            }
+            Action::QueryMeanwhile(signal) => {
+                self.query();
+                let query = self.poll();
+                self.signal(signal);
+                let task = self.poll();
+                query.into_iter().chain(task).for_each(|task| self.take(task));
             }
             Action::Hold => self.hold(),
             Action::Resume => {
@@ -348,6 +357,7 @@ pub fn schedule() -> impl Strategy<Value = Vec<Action>> {
         10 => Just(Action::Work),
         4 => (0..SIGNALS).prop_map(Action::SignalMeanwhile),
         4 => Just(Action::AdvanceMeanwhile),
+        2 => (0..SIGNALS).prop_map(Action::QueryMeanwhile),
         3 => Just(Action::Hold),
         3 => Just(Action::Resume),
         1 => Just(Action::Stall),
