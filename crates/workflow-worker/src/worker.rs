@@ -24,7 +24,7 @@ use timewright_proto::{Bytes, CollectPayloads, Message};
 use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
 use timewright_protocol::workflow::WorkflowTask;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
@@ -154,6 +154,7 @@ impl WorkflowWorker {
             tasks: TaskPoller::start(source, self.poller),
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
+            answering: BTreeMap::new(),
             requests,
             shards,
             client: self.client,
@@ -253,6 +254,8 @@ struct Running {
     tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
+    /// The Runs that requests in flight are about.
+    answering: BTreeMap<Id, String>,
     requests: UnboundedReceiver<Request>,
     shards: Vec<Shard>,
     sticky_queue: Option<String>,
@@ -283,11 +286,14 @@ impl Running {
                     None => self.polling = false,
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
-                Some(done) = self.in_flight.join_next(), if !self.in_flight.is_empty() => match done {
-                    Ok(Done::Task { response, slot }) => self.hand_to_shard(*response, slot),
-                    Ok(Done::Answered(outcome)) => self.take_outcome(*outcome),
-                    Ok(Done::Nothing) => (),
-                    Err(error) => tracing::error!(%error, "a task of the Workflow Worker itself failed"),
+                Some(done) = self.in_flight.join_next_with_id(), if !self.in_flight.is_empty() => match done {
+                    Ok((_, Done::Task { response, slot })) => self.hand_to_shard(*response, slot),
+                    Ok((id, Done::Answered(outcome))) => {
+                        self.answering.remove(&id);
+                        self.take_outcome(*outcome);
+                    }
+                    Ok((_, Done::Nothing)) => (),
+                    Err(error) => self.take_panic(&error),
                 },
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.give_up();
@@ -375,7 +381,19 @@ impl Running {
         };
         let task = token.and_then(|token| self.open.remove(token));
         let answerer = Arc::clone(&self.answerer);
-        self.in_flight.spawn(async move { Done::Answered(Box::new(answerer.carry_out(request, task).await)) });
+        let run_id = request.run_id.clone();
+        let spawned =
+            self.in_flight.spawn(async move { Done::Answered(Box::new(answerer.carry_out(request, task).await)) });
+        self.answering.insert(spawned.id(), run_id);
+    }
+
+    /// Something under us panicked, on an answer that no server should give. The Run is built again with its next task.
+    fn take_panic(&mut self, error: &JoinError) {
+        let run_id = self.answering.remove(&error.id());
+        tracing::error!(run_id, %error, "a request of the Workflow Worker panicked, which is a defect of it");
+        if let Some(run_id) = run_id {
+            self.tell_shard(&run_id.clone(), Input::NotTaken { run_id });
+        }
     }
 
     fn take_outcome(&mut self, outcome: Outcome) {

@@ -1,19 +1,23 @@
 //! Panics in each kind of user code.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
-use timewright::client::WorkflowExecutionStatus;
+use timewright::client::{ClientOptions, HttpRequest, Stack, WorkflowExecutionStatus};
 use timewright::proto::common::RetryPolicy;
 use timewright::proto::enums::EventType;
 use timewright::workflow::{
     ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
 };
+use tower::ServiceExt;
+use tower::layer::layer_fn;
 
 use crate::support::background::{run_activities, run_workflows};
 use crate::support::definitions::{activity, query, signal, workflow, workflow_definition};
 use crate::support::history::{wait_for_event, wait_for_task_failure};
-use crate::support::{LIMIT, client, start_options, unique, within};
+use crate::support::{LIMIT, client, connect, server, start_options, unique, within};
 
 workflow_definition!(Panics: String => String);
 signal!(Shout of Panics: String);
@@ -132,4 +136,33 @@ async fn panics_of_activities_fail_the_attempt() {
         assert!(error.ends_with(&expected), "{error}");
     }
     activities.stop().await;
+}
+
+/// A `tower::Layer` of the user's, say. The task that it lost is handed out again when it times out, and its slot is free.
+#[tokio::test]
+async fn a_panic_below_the_worker_costs_one_task_and_nothing_else() {
+    let panicked = Arc::new(AtomicBool::new(false));
+    let once = Arc::clone(&panicked);
+    let layer = layer_fn(move |stack: Stack| {
+        let once = Arc::clone(&once);
+        stack.map_request(move |request: HttpRequest| {
+            let completes = request.uri().path().ends_with("/RespondWorkflowTaskCompleted");
+            assert!(!completes || once.swap(true, Ordering::Relaxed), "not this one");
+            request
+        })
+    });
+    let client = connect(ClientOptions::new(server()).layer(layer)).await;
+    let queue = unique("panics");
+    // Two slots are the fewest; if the panic kept one, the workflow could not end.
+    let workflows = WorkflowWorker::builder(client.clone(), &queue)
+        .workflow::<PanicsWorkflow>()
+        .maximum_concurrent_workflow_tasks(2)
+        .maximum_concurrent_polls(2);
+    let _workflows = run_workflows(workflows.build().unwrap());
+    let options = start_options(&queue).task_timeout(Duration::from_secs(1));
+    let panics = client.start_workflow(Panics, String::new(), options).await.unwrap();
+    wait_for_event(panics.untyped(), EventType::WorkflowTaskTimedOut).await;
+    assert!(panicked.load(Ordering::Relaxed));
+    panics.signal(Shout, "at last".to_owned()).await.unwrap();
+    assert_eq!(within("the end", panics.result()).await.unwrap(), "at last");
 }
