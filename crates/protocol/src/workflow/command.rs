@@ -58,7 +58,7 @@ pub enum Command {
 pub struct StartTimer {
     /// Its number.
     pub sequence: u32,
-    /// How long until it fires; less than a millisecond becomes a millisecond, which is the least that a server accepts.
+    /// How long until it fires; less than a millisecond becomes a millisecond.
     pub duration: Duration,
     /// A line for the Web UI, as one Payload.
     pub summary: Option<Payload>,

@@ -61,6 +61,7 @@ struct Task {
     run_id: String,
     /// `None` for a Query.
     started_event_id: Option<i64>,
+    attempt: u32,
     /// How often it was taken less how often it was answered.
     open: i64,
     /// What its first page says of completed tasks: their `WorkflowTaskStarted`.
@@ -110,7 +111,8 @@ impl Worker {
         if self.open_tasks(&run_id).next().is_none() {
             self.seen.entry(run_id.clone()).or_default().extend(&completed);
         }
-        let new = Task { run_id, started_event_id, open: 0, completed };
+        let attempt = task.attempt;
+        let new = Task { run_id, started_event_id, attempt, open: 0, completed };
         self.tasks.entry(task.task_token.clone()).or_insert(new).open += 1;
         self.runs.handle_task(task);
         self.drain();
@@ -157,6 +159,8 @@ impl Worker {
                 }
             }
             Output::FailTask(failure) => {
+                let attempt = self.tasks[&failure.task_token].attempt;
+                assert_eq!(attempt, 1, "a task that fails again and again is reported once");
                 self.failures.push(format!("{:?}: {}", failure.cause, failure.failure.message));
                 let request = RespondWorkflowTaskFailedRequest {
                     task_token: failure.task_token,
