@@ -1,6 +1,7 @@
 //! Child processes: their output, signals to them, and that none survives.
 
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -100,7 +101,7 @@ fn a_child_does_not_survive_a_holder_that_is_killed() {
     let mut holder = Command::new(std::env::current_exe().unwrap());
     holder.args(["--ignored", "--exact", "holds_a_child_until_it_is_killed", "--nocapture"]);
     let mut holder = ChildProcess::spawn("the holder", holder).unwrap();
-    holder.wait_for_line("child is ready", LIMIT).unwrap();
+    holder.wait_for_line("child is guarded", LIMIT).unwrap();
 
     holder.signal(Signal::Kill).unwrap();
     // The child writes to the holder's output, which therefore closes only when the child has ended too.
@@ -111,9 +112,11 @@ fn a_child_does_not_survive_a_holder_that_is_killed() {
 #[test]
 #[ignore = "the helper of a_child_does_not_survive_a_holder_that_is_killed; it never ends by itself"]
 fn holds_a_child_until_it_is_killed() {
-    let our_output = OpenOptions::new().write(true).open("/dev/stdout").unwrap();
-    let child = shell("echo child is ready; exec sleep 1000");
-    let _child = ChildProcess::spawn_with("the child", child, Output::File(our_output)).unwrap();
+    let mut our_output = OpenOptions::new().write(true).open("/dev/stdout").unwrap();
+    let its_output = our_output.try_clone().unwrap();
+    let _child = ChildProcess::spawn_with("the child", shell("exec sleep 1000"), Output::File(its_output)).unwrap();
+    // Not said by the child itself, which runs a moment before its guard does.
+    writeln!(our_output, "child is guarded").unwrap();
     loop {
         thread::park();
     }
