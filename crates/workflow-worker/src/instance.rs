@@ -82,22 +82,15 @@ pub(crate) fn start<W: Workflow>(
 ) -> Result<Box<dyn Instance>, TaskProblem> {
     let arguments = std::mem::take(&mut initialize.arguments);
     let info = WorkflowInfo::new(&environment.namespace, &environment.task_queue, &mut initialize);
-    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments.clone())
-        .and_then(|for_init| {
-            let for_run = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments)?;
-            Ok((for_init, for_run))
-        })
-        .map_err(|error| {
-            let message =
-                format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-            TaskProblem::new(task_failure("ConversionError", message))
-        })?;
-    let (for_init, for_run) = input;
+    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
+        let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+        TaskProblem::new(task_failure("ConversionError", message))
+    })?;
     let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
     let (context, run) = guard("init", || {
-        let state = W::init(&info, &for_init);
+        let state = W::init(&info, &input);
         let context = WorkflowContext::new(Rc::clone(&mailbox), state, info);
-        let run: RunFuture<W> = Box::pin(W::run(context.clone(), for_run));
+        let run: RunFuture<W> = Box::pin(W::run(context.clone(), input));
         (context, run)
     })?;
     let woken = Arc::new(Woken(AtomicBool::new(false)));

@@ -174,8 +174,11 @@ impl UserCode {
     }
 
     pub(crate) fn activate(&mut self, run_id: &str, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
-        if let Some(Job::Initialize(initialize)) = activation.jobs.first_mut() {
-            let instance = self.registry.start(&self.environment, initialize.clone())?;
+        // Always the first job of all, and the only one that is not for the instance itself.
+        if matches!(activation.jobs.first(), Some(Job::Initialize(_)))
+            && let Job::Initialize(initialize) = activation.jobs.remove(0)
+        {
+            let instance = self.registry.start(&self.environment, initialize)?;
             self.instances.insert(run_id.to_owned(), instance);
         }
         match self.instances.get_mut(run_id) {

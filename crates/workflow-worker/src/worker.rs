@@ -154,6 +154,7 @@ impl WorkflowWorker {
             tasks: TaskPoller::start(source, self.poller),
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
+            telling: JoinSet::new(),
             answering: BTreeMap::new(),
             requests,
             shards,
@@ -254,6 +255,8 @@ struct Running {
     tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
+    /// Tells the server about the shutdown. Nobody waits for that; what is left of it is dropped at the end.
+    telling: JoinSet<()>,
     /// The Runs that requests in flight are about.
     answering: BTreeMap<Id, String>,
     requests: UnboundedReceiver<Request>,
@@ -321,10 +324,7 @@ impl Running {
             ..ShutdownWorkerRequest::default()
         };
         let client = self.client.clone();
-        self.in_flight.spawn(async move {
-            client.tell_worker_shutdown(request).await;
-            Done::Nothing
-        });
+        self.telling.spawn(async move { client.tell_worker_shutdown(request).await });
         self.tasks.shutdown(self.poll_drain);
     }
 
