@@ -154,6 +154,17 @@ impl History {
         self.last_id = self.last_cut_id;
     }
 
+    /// What was cut last left nothing in the history, which goes on behind this Event.
+    pub fn roll_back(&mut self, event_id: i64) {
+        self.last_cut_id = event_id;
+        self.forget_uncut();
+    }
+
+    /// The completion of the task that was cut last, and the record of its Commands, if it was completed.
+    pub(crate) fn record(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().take(self.record_length())
+    }
+
     /// Cuts the next Workflow Task off.
     pub fn cut(&mut self) -> Cut {
         match self.find_end() {

@@ -20,19 +20,34 @@ mod flags;
 mod history;
 mod machines;
 mod nondeterminism;
+mod operations;
 mod output;
+mod retry;
 mod run;
 mod runs;
 mod task;
 
-pub use activation::{Activation, Initialize, Job, Query, Resolution};
-pub use command::{ActivityCancellationType, Command, ContinueAsNew, QueryAnswer, ScheduleActivity, StartTimer};
-pub use event::{ActivityClosed, Event, EventError, EventKind, Signaled, WorkflowTaskCompleted, WorkflowTaskStarted};
+pub use activation::{
+    Activation, Backoff, ChildWorkflowStart, Initialize, Job, LocalActivityResolution, NexusOperationStart, Query,
+    Resolution, SignalExternalWorkflowError, Update,
+};
+pub use command::{
+    ActivityCancellationType, ChildWorkflowCancellationType, Command, ContinueAsNew, ExternalWorkflow,
+    NexusOperationCancellationType, QueryAnswer, RequestCancelExternalWorkflow, ScheduleActivity,
+    ScheduleLocalActivity, ScheduleNexusOperation, SignalExternalWorkflow, StartChildWorkflow, StartTimer,
+};
+pub use event::{
+    ActivityClosed, Event, EventError, EventKind, LocalActivityMarker, Marker, Signaled, UpdateAccepted,
+    WorkflowTaskCompleted, WorkflowTaskStarted,
+};
 pub use flags::{SDK_NAME, SDK_VERSION, UnknownFlag};
 pub use history::{Cut, History, HistoryError, HistoryPage, TaskEvents};
-pub use machines::CommandError;
 pub use nondeterminism::{Issued, Nondeterminism, Recorded};
-pub use output::{AbandonReason, Completion, EvictionReason, Output, SdkMetadata, TaskFailure};
+pub use operations::CommandError;
+pub use output::{
+    AbandonReason, Completion, CompletionReceipt, EvictionReason, LocalActivityAttempt, LocalActivityOutcome, Output,
+    SdkMetadata, StartLocalActivity, TaskFailure, UpdateBody, UpdateMessage,
+};
 pub use run::Run;
-pub use runs::Runs;
-pub use task::{TaskError, TaskKind, WorkflowTask};
+pub use runs::{CacheLimits, RunKey, Runs};
+pub use task::{TaskError, TaskKind, UpdateRequest, WorkflowTask};

@@ -16,8 +16,8 @@ pub struct Nondeterminism {
     pub recorded: Recorded,
     /// What the code did instead.
     pub issued: Issued,
-    /// The last Event at which they agreed on a Command; `None` where there was none.
-    pub last_match: Option<i64>,
+    /// The last Event at which they agreed on a Command, and that Command; `None` where there was none.
+    pub last_match: Option<(i64, String)>,
 }
 
 /// What the history has.
@@ -56,8 +56,8 @@ impl fmt::Display for Nondeterminism {
             Issued::NoCommand => f.write_str("no further command in this Workflow Task")?,
             Issued::State(state) => write!(f, "nothing that this fits ({state})")?,
         }
-        match self.last_match {
-            Some(event_id) => write!(f, "; both agreed up to event {event_id}")?,
+        match &self.last_match {
+            Some((event_id, command)) => write!(f, "; both agreed up to event {event_id}, {command}")?,
             None => f.write_str("; both disagreed from the first command on")?,
         }
         f.write_str(

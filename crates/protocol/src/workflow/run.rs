@@ -1,22 +1,26 @@
 //! One Run of a workflow: Events in, Activations out; Commands in, the answer to the Workflow Task out.
 
 use std::collections::VecDeque;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
+use timewright_proto::common::Payload;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_proto::{Bytes, enums::SuggestContinueAsNewReason};
 
-use super::activation::{Activation, Initialize, Job, Query};
+use super::activation::{Activation, Initialize, Job, LocalActivityResolution, Query, Resolution};
 use super::command::{Command, QueryAnswer};
 use super::event::{Event, EventKind};
 use super::flags::Flags;
 use super::history::{Cut, History, HistoryError, HistoryPage, TaskEvents};
-use super::machines::{CommandError, Machines};
 use super::nondeterminism::Nondeterminism;
-use super::output::{AbandonReason, Completion, EvictionReason, Output, TaskFailure};
-use super::task::{TaskKind, WorkflowTask};
+use super::operations::{CommandError, LocalActivityNews, Operations, Place};
+use super::output::{
+    AbandonReason, Completion, CompletionReceipt, EvictionReason, LocalActivityAttempt, Output, TaskFailure,
+};
+use super::task::{TaskKind, UpdateRequest, WorkflowTask};
 
 /// A Run of a workflow, as a pure state machine: no clock, no randomness, no IO.
 ///
@@ -30,7 +34,9 @@ use super::task::{TaskKind, WorkflowTask};
 ///   [`handle_failure`](Self::handle_failure), each [`Output::FetchHistory`] by one
 ///   [`handle_history`](Self::handle_history) or [`handle_history_failure`](Self::handle_history_failure), each
 ///   [`Output::CompleteTask`] or [`Output::RespondQuery`] by one [`handle_completed`](Self::handle_completed), or by
-///   dropping the Run where the server did not take it. An answer that nobody waits for is ignored.
+///   dropping the Run where the server did not take it, each [`Output::StartLocalActivity`] by one
+///   [`handle_local_activity`](Self::handle_local_activity). An answer that nobody waits for is ignored.
+/// - After each of them [`poll_timeout`](Self::poll_timeout) says when to call [`handle_timeout`](Self::handle_timeout).
 /// - After [`Output::Evict`] the Run does nothing any more; drop it.
 ///
 /// The same Events give the same Activations whenever they are fed, however they are split into pages, and wherever the
@@ -39,6 +45,8 @@ use super::task::{TaskKind, WorkflowTask};
 /// # Example
 ///
 /// ```
+/// use std::time::Instant;
+///
 /// use timewright_protocol::workflow::{HistoryPage, Output, Run, TaskKind, WorkflowTask};
 ///
 /// let mut run = Run::new();
@@ -50,14 +58,15 @@ use super::task::{TaskKind, WorkflowTask};
 ///     attempt: 1,
 ///     previous_started_event_id: 0,
 ///     history: HistoryPage::default(), // nothing came with the task: the Run asks for it
-///     kind: TaskKind::Progress { started_event_id: 3, queries: Vec::new() },
+///     received_at: Instant::now(),
+///     kind: TaskKind::Progress { started_event_id: 3, updates: Vec::new(), queries: Vec::new() },
 /// });
 /// assert!(matches!(run.poll_output(), Some(Output::FetchHistory { .. })));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Run {
     history: History,
-    machines: Machines,
+    operations: Operations,
     flags: Flags,
     phase: Phase,
     /// The task that is being executed.
@@ -66,6 +75,14 @@ pub struct Run {
     moment: Moment,
     /// `WorkflowTaskStarted` of the last task that user code went through.
     last_started_event_id: i64,
+    /// `WorkflowTaskScheduled` of that task.
+    last_scheduled_event_id: i64,
+    /// Where user code was before the open task: where it is again if that leaves nothing.
+    before_task: Option<(i64, Moment)>,
+    /// How long a Workflow Task may take.
+    task_timeout: Option<Duration>,
+    /// Bytes of what user code was told, which it may hold.
+    told_bytes: u64,
     /// What user code must hear next, in the same Workflow Task: outcomes that its own Commands brought about.
     next_jobs: Vec<Job>,
     outputs: VecDeque<Output>,
@@ -82,6 +99,8 @@ enum Phase {
     Activating,
     /// User code answers a Query.
     Querying(Query),
+    /// Everything is done but Local Activities: for an outcome, or until the task must be answered.
+    AwaitingLocalActivities,
     /// The answer to the task is on its way to the server. When it has arrived the Run is dropped, if there is a reason.
     Completing(Option<EvictionReason>),
     /// Of no further use.
@@ -99,6 +118,10 @@ struct OpenTask {
     /// The Query of a task that is nothing else.
     only_query: bool,
     replay: bool,
+    received_at: Instant,
+    /// It must be answered now, whatever Local Activities do.
+    is_due: bool,
+    updates: Vec<UpdateRequest>,
     queries: VecDeque<Query>,
     answers: Vec<(String, QueryAnswer)>,
 }
@@ -112,6 +135,8 @@ struct Moment {
     history_bytes: u64,
     continue_as_new_suggested: bool,
     continue_as_new_reasons: Vec<SuggestContinueAsNewReason>,
+    target_worker_deployment_version_changed: bool,
+    deployment_version: Option<WorkerDeploymentVersion>,
 }
 
 impl Default for Moment {
@@ -123,6 +148,8 @@ impl Default for Moment {
             history_bytes: 0,
             continue_as_new_suggested: false,
             continue_as_new_reasons: Vec::new(),
+            target_worker_deployment_version_changed: false,
+            deployment_version: None,
         }
     }
 }
@@ -165,11 +192,15 @@ impl Run {
             self.abandon(task.task_token, AbandonReason::Superseded);
             return;
         }
-        let (started_event_id, only_query, queries) = match task.kind {
-            TaskKind::Progress { started_event_id, queries } => (Some(started_event_id), false, queries),
-            TaskKind::Query(query) => (None, true, vec![query]),
-            TaskKind::Replay => (None, false, Vec::new()),
+        let (started_event_id, only_query, mut updates, queries) = match task.kind {
+            TaskKind::Progress { started_event_id, updates, queries } => {
+                (Some(started_event_id), false, updates, queries)
+            }
+            TaskKind::Query(query) => (None, true, Vec::new(), vec![query]),
+            TaskKind::Replay => (None, false, Vec::new(), Vec::new()),
         };
+        updates.sort_by_key(|update| update.sequencing_event_id);
+        self.before_task = Some((self.last_started_event_id, self.moment.clone()));
         self.task = Some(OpenTask {
             token: task.task_token,
             attempt: task.attempt,
@@ -178,6 +209,9 @@ impl Run {
             started_event_id,
             only_query,
             replay: started_event_id.is_none() && !only_query,
+            received_at: task.received_at,
+            is_due: false,
+            updates,
             queries: queries.into(),
             answers: Vec::new(),
         });
@@ -242,11 +276,62 @@ impl Run {
         }
     }
 
+    /// Takes an attempt of a Local Activity that is over.
+    pub fn handle_local_activity(&mut self, attempt: LocalActivityAttempt) {
+        if self.phase == Phase::Evicted {
+            return;
+        }
+        self.operations.handle_attempt(attempt);
+        self.outputs.extend(self.operations.take_outputs());
+        if self.phase == Phase::AwaitingLocalActivities {
+            self.phase = Phase::Idle;
+            self.advance();
+        }
+    }
+
+    /// It is as late as [`poll_timeout`](Self::poll_timeout) said. Before that, nothing happens.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|due| now < due) {
+            return;
+        }
+        if let Some(task) = &mut self.task {
+            task.is_due = true;
+        }
+        self.phase = Phase::Idle;
+        self.advance();
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): the task must be answered then, though Local Activities go on.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
+        let timeout = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT);
+        Some(task.received_at + timeout.mul_f64(HEARTBEAT_AFTER))
+    }
+
+    /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
+    pub fn has_local_activities(&self) -> bool {
+        self.operations.has_local_activities()
+    }
+
+    /// How many bytes the Run holds, and user code may hold of what it was told. An estimate.
+    pub fn bytes(&self) -> u64 {
+        self.told_bytes + self.operations.bytes() + size_of::<Self>() as u64
+    }
+
     /// The server took the answer to the task.
-    pub fn handle_completed(&mut self) {
+    pub fn handle_completed(&mut self, receipt: CompletionReceipt) {
         let Phase::Completing(eviction) = self.phase else { return };
         self.phase = Phase::Idle;
         self.task = None;
+        let before = self.before_task.take();
+        if receipt.reset_history_event_id.is_some()
+            && let Some((started_event_id, moment)) = before
+        {
+            // What the task was started with is not in the history.
+            self.history.roll_back(self.last_scheduled_event_id - 1);
+            self.last_started_event_id = started_event_id;
+            self.moment = moment;
+        }
         if let Some(reason) = eviction {
             self.evict(reason);
         }
@@ -288,7 +373,19 @@ impl Run {
         loop {
             if !self.next_jobs.is_empty() {
                 let jobs = std::mem::take(&mut self.next_jobs);
-                self.activate(jobs, Phase::Activating);
+                let beside = self.operations.recall_local_activities(false);
+                self.tell(jobs, beside);
+                return Ok(());
+            }
+            let recalled = self.operations.recall_local_activities(true);
+            if !recalled.jobs.is_empty() {
+                self.tell(Vec::new(), recalled);
+                return Ok(());
+            }
+            if self.is_live()
+                && let Some(finished) = self.operations.next_finished_local_activity(self.place())
+            {
+                self.tell(Vec::new(), finished);
                 return Ok(());
             }
             match self.history.cut() {
@@ -322,22 +419,50 @@ impl Run {
         let mut jobs = Vec::new();
         // What a Query makes user code do on the way counts for nothing: another task will do it.
         let replaying = task.replaying || self.task.as_ref().is_some_and(|task| task.only_query);
+        self.operations.begin_task();
+        self.operations.look_ahead(self.history.record(), &mut jobs);
+        let mut updates = self.updates(task.replaying).into_iter().peekable();
         // Seen the completion of the task before, so that its record must be complete with the first Event of another kind.
         let mut record_is_open = false;
         for event in task.events {
+            while let Some(update) = updates.next_if(|update| update.sequencing_event_id < event.id) {
+                jobs.extend(self.operations.request_update(update, !replaying));
+            }
             if record_is_open && !event.kind.continues_record() {
-                self.machines.handle_end_of_record(event.id).map_err(Problem::Nondeterminism)?;
+                self.operations.handle_end_of_record(event.id).map_err(Problem::Nondeterminism)?;
                 record_is_open = false;
             }
             record_is_open |= matches!(event.kind, EventKind::WorkflowTaskCompleted(_));
             self.apply_event(event, replaying, &mut jobs)?;
         }
+        for update in updates {
+            jobs.extend(self.operations.request_update(update, !replaying));
+        }
         Ok(jobs)
+    }
+
+    /// The Updates of the task that was cut: those that it accepted when it was executed before, or those that came with it.
+    fn updates(&mut self, replaying: bool) -> Vec<UpdateRequest> {
+        if !replaying {
+            return self.task.as_mut().map(|task| std::mem::take(&mut task.updates)).unwrap_or_default();
+        }
+        let accepted = self.history.record().filter_map(|event| match &event.kind {
+            EventKind::WorkflowExecutionUpdateAccepted(accepted) => Some(UpdateRequest {
+                message_id: accepted.message_id.clone(),
+                protocol_instance_id: accepted.protocol_instance_id.clone(),
+                sequencing_event_id: accepted.sequencing_event_id,
+                request: accepted.request.clone(),
+            }),
+            _ => None,
+        });
+        let mut accepted: Vec<_> = accepted.collect();
+        accepted.sort_by_key(|update| update.sequencing_event_id);
+        accepted
     }
 
     fn apply_event(&mut self, event: Event, replaying: bool, jobs: &mut Vec<Job>) -> Result<(), Problem> {
         if event.kind.is_command() {
-            return self.machines.handle_record(&event).map_err(Problem::Nondeterminism);
+            return self.operations.handle_record(&event).map_err(Problem::Nondeterminism);
         }
         match event.kind {
             EventKind::WorkflowExecutionStarted(started) => {
@@ -354,6 +479,7 @@ impl Run {
                 jobs.push(Job::UpdateRandomSeed { seed: seed(&new_run_id) });
             }
             EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+            EventKind::WorkflowTaskScheduled => self.last_scheduled_event_id = event.id,
             EventKind::WorkflowTaskStarted(started) => {
                 self.last_started_event_id = event.id;
                 self.moment = Moment {
@@ -363,9 +489,11 @@ impl Run {
                     history_bytes: started.history_bytes,
                     continue_as_new_suggested: started.continue_as_new_suggested,
                     continue_as_new_reasons: started.continue_as_new_reasons,
+                    target_worker_deployment_version_changed: started.target_worker_deployment_version_changed,
+                    deployment_version: self.completing_deployment_version(),
                 };
             }
-            _ => self.machines.handle_outcome(event, jobs).map_err(Problem::Nondeterminism)?,
+            _ => self.operations.handle_outcome(event, jobs).map_err(Problem::Nondeterminism)?,
         }
         Ok(())
     }
@@ -376,11 +504,11 @@ impl Run {
             match event.kind {
                 EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
                 EventKind::Ignored(_) => (),
-                _ => self.machines.handle_record(&event).map_err(Problem::Nondeterminism)?,
+                _ => self.operations.handle_record(&event).map_err(Problem::Nondeterminism)?,
             }
         }
         // Completion and record are written at once, so all of the record is here.
-        self.machines.handle_end_of_record(self.history.last_id()).map_err(Problem::Nondeterminism)
+        self.operations.handle_end_of_record(self.history.last_id()).map_err(Problem::Nondeterminism)
     }
 
     /// All history is taken in. Answers Queries, then the task.
@@ -400,13 +528,30 @@ impl Run {
             }
             None => (),
         }
+        if task.started_event_id.is_some() {
+            self.operations.execute_local_activities();
+            self.outputs.extend(self.operations.take_outputs());
+            // Those that were cancelled before anyone executed them.
+            if let Some(finished) = self.operations.next_finished_local_activity(self.place()) {
+                self.tell(Vec::new(), finished);
+                return Ok(());
+            }
+        }
+        let Some(task) = &mut self.task else { return Ok(()) };
         if let Some(query) = task.queries.pop_front() {
+            // Whoever asks is not to wait for Local Activities.
+            task.is_due = true;
             self.activate(vec![Job::Query(query.clone())], Phase::Querying(query));
+            return Ok(());
+        }
+        let has_local_activities = task.started_event_id.is_some() && self.operations.has_local_activities();
+        if has_local_activities && !task.is_due {
+            self.phase = Phase::AwaitingLocalActivities;
             return Ok(());
         }
         self.history.forget_uncut();
         // No task makes progress any more once the workflow has ended, and a Query can have the Run built again.
-        self.phase = Phase::Completing(self.machines.ended().then_some(EvictionReason::Closed));
+        self.phase = Phase::Completing(self.operations.ended().then_some(EvictionReason::Closed));
         if task.replay {
             self.task = None;
             self.outputs.push_back(Output::FinishReplay);
@@ -420,10 +565,13 @@ impl Run {
             self.outputs.push_back(Output::RespondQuery { task_token, answer });
             return Ok(());
         }
+        let (commands, messages) = self.operations.take_commands();
         self.outputs.push_back(Output::CompleteTask(Completion {
             task_token,
-            commands: self.machines.take_commands(),
+            commands,
+            messages,
             query_answers: answers,
+            force_new_task: has_local_activities,
             sdk: self.flags.sdk_to_note(),
         }));
         Ok(())
@@ -431,14 +579,20 @@ impl Run {
 
     fn take_commands(&mut self, commands: Vec<Command>) -> Result<(), CommandError> {
         let mut jobs = Vec::new();
+        let place = self.place();
         for command in commands {
-            self.machines.handle_command(command, &mut jobs)?;
+            self.operations.handle_command(command, place, &mut jobs)?;
         }
+        self.outputs.extend(self.operations.take_outputs());
         // Nobody is there to hear it once the workflow has ended.
-        if !self.machines.ended() {
-            self.next_jobs = jobs;
+        if self.operations.ended() {
+            return Ok(());
         }
-        Ok(())
+        self.next_jobs = jobs;
+        match self.operations.unanswered_update() {
+            Some(id) => Err(CommandError::UpdateNotAnswered { protocol_instance_id: id.to_owned() }),
+            None => Ok(()),
+        }
     }
 
     fn take_query_answer(&mut self, query: Query, commands: Vec<Command>) -> Result<(), CommandError> {
@@ -462,6 +616,33 @@ impl Run {
         }
     }
 
+    /// Tells user code what is new.
+    fn tell(&mut self, mut jobs: Vec<Job>, local_activities: LocalActivityNews) {
+        jobs.extend(local_activities.jobs);
+        self.moment.time = self.moment.time.max(local_activities.time.unwrap_or(self.moment.time));
+        self.operations.count_activation();
+        self.told_bytes += jobs.iter().map(Job::bytes).sum::<u64>();
+        self.activate(jobs, Phase::Activating);
+    }
+
+    fn place(&self) -> Place {
+        Place { replaying: self.moment.replaying, time: self.moment.time }
+    }
+
+    /// Whether user code is at the task that is to be answered.
+    fn is_live(&self) -> bool {
+        let started = self.task.as_ref().and_then(|task| task.started_event_id);
+        started.is_some_and(|started| started == self.last_started_event_id) && !self.moment.replaying
+    }
+
+    /// The version of the worker that completed the task that was cut last.
+    fn completing_deployment_version(&self) -> Option<WorkerDeploymentVersion> {
+        self.history.record().find_map(|event| match &event.kind {
+            EventKind::WorkflowTaskCompleted(completed) => completed.deployment_version.clone(),
+            _ => None,
+        })
+    }
+
     fn activate(&mut self, jobs: Vec<Job>, phase: Phase) {
         // A Query looks at what was done before; nothing that it does is for the first time.
         let replaying = self.moment.replaying || matches!(phase, Phase::Querying(_));
@@ -474,16 +655,20 @@ impl Run {
             history_bytes: self.moment.history_bytes,
             continue_as_new_suggested: self.moment.continue_as_new_suggested,
             continue_as_new_reasons: self.moment.continue_as_new_reasons.clone(),
+            target_worker_deployment_version_changed: self.moment.target_worker_deployment_version_changed,
+            deployment_version: self.moment.deployment_version.clone(),
         }));
     }
 
     fn initialize(
-        &self,
+        &mut self,
         start_time: SystemTime,
         mut started: Box<timewright_proto::history::WorkflowExecutionStartedEventAttributes>,
     ) -> Initialize {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
+        self.operations.initialize(&started);
+        self.task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {
             "" => &run_id,
@@ -565,6 +750,8 @@ impl Run {
 
     fn evict(&mut self, reason: EvictionReason) {
         self.phase = Phase::Evicted;
+        self.operations.give_up_local_activities();
+        self.outputs.extend(self.operations.take_outputs());
         self.outputs.push_back(Output::Evict { reason });
     }
 }
@@ -574,11 +761,39 @@ impl Job {
     fn rank(&self) -> u8 {
         match self {
             Self::Initialize(_) => 0,
-            Self::UpdateRandomSeed { .. } => 1,
-            Self::Signal { .. } => 2,
-            Self::RequestCancellation { .. } | Self::FireTimer { .. } | Self::ResolveActivity { .. } => 3,
-            Self::Query(_) => 4,
+            Self::NotifyPatch { .. } | Self::NotifyVersion { .. } | Self::NotifySideEffect { .. } => 1,
+            Self::UpdateRandomSeed { .. } => 2,
+            Self::Signal { .. } | Self::Update(_) => 3,
+            Self::RequestCancellation { .. }
+            | Self::FireTimer { .. }
+            | Self::ResolveActivity { .. }
+            | Self::ResolveChildWorkflowStart { .. }
+            | Self::ResolveChildWorkflow { .. }
+            | Self::ResolveSignalExternalWorkflow { .. }
+            | Self::ResolveRequestCancelExternalWorkflow { .. }
+            | Self::ResolveNexusOperationStart { .. }
+            | Self::ResolveNexusOperation { .. } => 4,
+            Self::ResolveLocalActivity { .. } => 5,
+            Self::Query(_) => 6,
         }
+    }
+
+    /// The bytes of its Payloads.
+    fn bytes(&self) -> u64 {
+        let payloads: Vec<&Payload> = match self {
+            Self::Initialize(initialize) => initialize.arguments.iter().collect(),
+            Self::Signal { input, .. } => input.iter().collect(),
+            Self::Update(update) => update.input.iter().collect(),
+            Self::NotifySideEffect { value, .. } => vec![value],
+            Self::ResolveActivity { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveChildWorkflow { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveNexusOperation { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveLocalActivity { resolution: LocalActivityResolution::Completed(Some(result)), .. } => {
+                vec![result]
+            }
+            _ => Vec::new(),
+        };
+        payloads.into_iter().map(|payload| payload.data.len() as u64).sum()
     }
 }
 
@@ -586,6 +801,12 @@ impl Job {
 fn seed(run_id: &str) -> u64 {
     run_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
+
+/// As the server's.
+const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Part of the Workflow Task Timeout after which a task is answered though Local Activities go on, as in other SDKs.
+const HEARTBEAT_AFTER: f64 = 0.8;
 
 /// The `source` of failures that the SDK itself makes.
 const SOURCE: &str = "Timewright";

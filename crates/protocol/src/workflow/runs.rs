@@ -1,52 +1,99 @@
 //! Many Runs: the sticky cache, and tasks that come while their Run is busy.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
 
-use timewright_proto::Bytes;
-
-use super::command::Command;
-use super::history::HistoryPage;
-use super::output::{AbandonReason, EvictionReason, Output};
-use super::run::Run;
-use super::task::{TaskKind, WorkflowTask};
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::Failure;
 
-/// All Runs of a worker, or of one of its threads, by Run Id.
+use super::command::Command;
+use super::history::HistoryPage;
+use super::output::{AbandonReason, CompletionReceipt, EvictionReason, LocalActivityAttempt, Output};
+use super::run::Run;
+use super::task::{TaskKind, WorkflowTask};
+
+/// All Runs of a worker, or of one of its threads.
 ///
-/// The contract is that of [`Run`], with the Run Id beside each input and output. `Runs` adds:
+/// The contract is that of [`Run`], with a [`RunKey`] beside each input and output. `Runs` adds:
 ///
 /// - A task whose Run is busy waits. A newer task that makes progress replaces an older one that waits, and the Queries that
 ///   wait with it: the server does not expect their answers any more, and a Query must not see the future.
 /// - A task which does not continue the cached Run starts it anew.
-/// - At most `capacity` Runs stay when they are idle; the one that was used longest ago leaves first. A Run that has a task
-///   open never leaves, so there may be more for a while.
-///
-/// What is still on its way to a Run that [`handle_eviction`](Self::handle_eviction) drops must not be handed in any more: it
-/// would find the Run that takes its place.
+/// - No more Runs stay than [`CacheLimits`] allow; the one that was used longest ago leaves first. A Run that has a task open or
+///   Local Activities under way never leaves, so there may be more for a while.
+/// - What comes for a Run that has left, also if another has taken its place, is ignored.
 ///
 /// <https://docs.temporal.io/sticky-execution>
 #[derive(Debug)]
 pub struct Runs {
-    entries: BTreeMap<String, Entry>,
-    capacity: usize,
+    entries: BTreeMap<Arc<str>, Entry>,
+    limits: CacheLimits,
+    /// The Runs by their last use.
+    by_use: BTreeMap<u64, Arc<str>>,
+    /// When to wake which Run.
+    by_timeout: BTreeSet<(Instant, Arc<str>)>,
+    bytes: u64,
     /// Counts uses, so that they have an order.
     uses: u64,
-    outputs: VecDeque<(String, Output)>,
+    generations: u64,
+    outputs: VecDeque<(RunKey, Output)>,
+}
+
+/// How much may stay when there is nothing to do for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// How many Runs. With none, each task is executed from the beginning of its history.
+    pub runs: usize,
+    /// How many bytes, as [`Run::bytes`] estimates them.
+    pub bytes: u64,
+}
+
+impl CacheLimits {
+    /// So many Runs, whatever their size.
+    pub const fn runs(runs: usize) -> Self {
+        Self { runs, bytes: u64::MAX }
+    }
+}
+
+/// One Run while it is cached. When it has left and is built again, it has another key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunKey {
+    run_id: Arc<str>,
+    generation: u64,
+}
+
+impl RunKey {
+    /// The Run Id.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
 }
 
 #[derive(Debug)]
 struct Entry {
     run: Run,
+    generation: u64,
     last_use: u64,
+    bytes: u64,
+    timeout: Option<Instant>,
     /// Tasks that came while the Run was busy.
     waiting: VecDeque<WorkflowTask>,
 }
 
 impl Runs {
-    /// Room for `capacity` idle Runs. With none, each task is executed from the beginning of its history.
-    pub fn new(capacity: usize) -> Self {
-        Self { entries: BTreeMap::new(), capacity, uses: 0, outputs: VecDeque::new() }
+    /// Room for as much as `limits` say.
+    pub fn new(limits: CacheLimits) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            limits,
+            by_use: BTreeMap::new(),
+            by_timeout: BTreeSet::new(),
+            bytes: 0,
+            uses: 0,
+            generations: 0,
+            outputs: VecDeque::new(),
+        }
     }
 
     /// How many Runs there are.
@@ -59,140 +106,197 @@ impl Runs {
         self.entries.is_empty()
     }
 
-    /// Whether there is a Run of this id.
-    pub fn contains(&self, run_id: &str) -> bool {
-        self.entries.contains_key(run_id)
+    /// How many bytes all Runs together have, as [`Run::bytes`] estimates them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The key of the Run of this id, if there is one.
+    pub fn key(&self, run_id: &str) -> Option<RunKey> {
+        let (run_id, entry) = self.entries.get_key_value(run_id)?;
+        Some(RunKey { run_id: run_id.clone(), generation: entry.generation })
     }
 
     /// Takes a task to execute.
     pub fn handle_task(&mut self, task: WorkflowTask) {
-        let run_id = task.run_id.clone();
-        let Some(entry) = self.entries.get_mut(&run_id) else {
+        let Some(key) = self.key(&task.run_id) else {
             self.start(task);
             return;
         };
+        let Some(entry) = self.entries.get_mut(&key.run_id) else { return };
         if !entry.run.is_idle() {
             if matches!(task.kind, TaskKind::Progress { .. }) {
-                let superseded: Vec<_> = entry.waiting.drain(..).map(|task| task.task_token).collect();
-                for task_token in superseded {
-                    self.abandon(&run_id, task_token, AbandonReason::Superseded);
-                }
+                let superseded = entry.waiting.drain(..).map(|task| abandon(&key, task, AbandonReason::Superseded));
+                self.outputs.extend(superseded);
             }
-            if let Some(entry) = self.entries.get_mut(&run_id) {
-                entry.waiting.push_back(task);
-            }
+            entry.waiting.push_back(task);
             return;
         }
         if entry.run.continues(&task) {
-            self.with_run(&run_id, |run| run.handle_task(task));
+            self.with_run(&key, |run| run.handle_task(task));
         } else {
-            self.handle_eviction(&run_id, EvictionReason::HistoryMismatch);
+            self.handle_eviction(&key, EvictionReason::HistoryMismatch);
             self.start(task);
         }
     }
 
     /// See [`Run::handle_history`].
-    pub fn handle_history(&mut self, run_id: &str, page: HistoryPage) {
-        self.with_run(run_id, |run| run.handle_history(page));
+    pub fn handle_history(&mut self, key: &RunKey, page: HistoryPage) {
+        self.with_run(key, |run| run.handle_history(page));
     }
 
     /// See [`Run::handle_history_failure`].
-    pub fn handle_history_failure(&mut self, run_id: &str, reason: &str) {
-        self.with_run(run_id, |run| run.handle_history_failure(reason));
+    pub fn handle_history_failure(&mut self, key: &RunKey, reason: &str) {
+        self.with_run(key, |run| run.handle_history_failure(reason));
     }
 
     /// See [`Run::handle_commands`].
-    pub fn handle_commands(&mut self, run_id: &str, commands: Vec<Command>) {
-        self.with_run(run_id, |run| run.handle_commands(commands));
+    pub fn handle_commands(&mut self, key: &RunKey, commands: Vec<Command>) {
+        self.with_run(key, |run| run.handle_commands(commands));
     }
 
     /// See [`Run::handle_failure`].
-    pub fn handle_failure(&mut self, run_id: &str, cause: WorkflowTaskFailedCause, failure: Failure) {
-        self.with_run(run_id, |run| run.handle_failure(cause, failure));
+    pub fn handle_failure(&mut self, key: &RunKey, cause: WorkflowTaskFailedCause, failure: Failure) {
+        self.with_run(key, |run| run.handle_failure(cause, failure));
+    }
+
+    /// See [`Run::handle_local_activity`].
+    pub fn handle_local_activity(&mut self, key: &RunKey, attempt: LocalActivityAttempt) {
+        self.with_run(key, |run| run.handle_local_activity(attempt));
     }
 
     /// See [`Run::handle_completed`].
-    pub fn handle_completed(&mut self, run_id: &str) {
-        self.with_run(run_id, Run::handle_completed);
+    pub fn handle_completed(&mut self, key: &RunKey, receipt: CompletionReceipt) {
+        self.with_run(key, |run| run.handle_completed(receipt));
     }
 
-    /// Drops a Run. A Run that is not there is no error: it may have left in the meantime.
-    pub fn handle_eviction(&mut self, run_id: &str, reason: EvictionReason) {
-        self.with_run(run_id, |run| run.handle_eviction(reason));
+    /// See [`Run::handle_timeout`]: for each Run whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((due, run_id)) = self.by_timeout.first().cloned()
+            && due <= now
+            && let Some(key) = self.key(&run_id)
+        {
+            self.with_run(&key, |run| run.handle_timeout(now));
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.by_timeout.first().map(|(due, _)| *due)
+    }
+
+    /// Drops a Run. One that is not there is no error: it may have left in the meantime.
+    pub fn handle_eviction(&mut self, key: &RunKey, reason: EvictionReason) {
+        self.with_run(key, |run| run.handle_eviction(reason));
     }
 
     /// Drops all Runs.
     pub fn handle_shutdown(&mut self) {
-        let run_ids: Vec<String> = self.entries.keys().cloned().collect();
-        for run_id in run_ids {
-            if let Some(entry) = self.entries.get_mut(&run_id) {
-                let waiting: Vec<_> = entry.waiting.drain(..).map(|task| task.task_token).collect();
-                for task_token in waiting {
-                    self.abandon(&run_id, task_token, AbandonReason::Evicted);
-                }
+        let run_ids: Vec<Arc<str>> = self.entries.keys().cloned().collect();
+        for key in run_ids.iter().filter_map(|run_id| self.key(run_id)).collect::<Vec<_>>() {
+            if let Some(entry) = self.entries.get_mut(&key.run_id) {
+                let waiting = entry.waiting.drain(..).map(|task| abandon(&key, task, AbandonReason::Evicted));
+                self.outputs.extend(waiting);
             }
-            self.handle_eviction(&run_id, EvictionReason::Requested);
+            self.handle_eviction(&key, EvictionReason::Requested);
         }
     }
 
     /// What to do next, and for which Run.
     #[must_use]
-    pub fn poll_output(&mut self) -> Option<(String, Output)> {
+    pub fn poll_output(&mut self) -> Option<(RunKey, Output)> {
         self.outputs.pop_front()
     }
 
     fn start(&mut self, task: WorkflowTask) {
-        let run_id = task.run_id.clone();
-        let mut run = Run::new();
-        run.handle_task(task);
-        self.entries.insert(run_id.clone(), Entry { run, last_use: 0, waiting: VecDeque::new() });
-        self.with_run(&run_id, |_| ());
+        self.generations += 1;
+        let key = RunKey { run_id: task.run_id.as_str().into(), generation: self.generations };
+        let entry = Entry {
+            run: Run::new(),
+            generation: key.generation,
+            last_use: 0,
+            bytes: 0,
+            timeout: None,
+            waiting: VecDeque::new(),
+        };
+        self.entries.insert(key.run_id.clone(), entry);
+        self.with_run(&key, |run| run.handle_task(task));
     }
 
     /// Does something with a Run, and what follows from it.
-    fn with_run(&mut self, run_id: &str, act: impl FnOnce(&mut Run)) {
-        let Some(entry) = self.entries.get_mut(run_id) else { return };
-        self.uses += 1;
-        entry.last_use = self.uses;
+    fn with_run(&mut self, key: &RunKey, act: impl FnOnce(&mut Run)) {
+        let Some(entry) = self.entries.get_mut(&key.run_id).filter(|entry| entry.generation == key.generation) else {
+            return;
+        };
         act(&mut entry.run);
         let mut evicted = false;
         while let Some(output) = entry.run.poll_output() {
             evicted |= matches!(output, Output::Evict { .. });
-            self.outputs.push_back((run_id.to_owned(), output));
+            self.outputs.push_back((key.clone(), output));
         }
+        let next = if evicted { None } else { entry.waiting.pop_front_if(|_| entry.run.is_idle()) };
+        self.note(&key.run_id);
         if evicted {
-            let waiting = self.entries.remove(run_id).map(|entry| entry.waiting).unwrap_or_default();
-            for task in waiting {
+            for task in self.remove(&key.run_id).map(|entry| entry.waiting).unwrap_or_default() {
                 self.handle_task(task);
             }
-        } else if entry.run.is_idle()
-            && let Some(task) = entry.waiting.pop_front()
-        {
-            let rest = std::mem::take(&mut entry.waiting);
+        } else if let Some(task) = next {
+            let waiting = self.entries.get_mut(&key.run_id).map(|entry| std::mem::take(&mut entry.waiting));
             self.handle_task(task);
-            for task in rest {
+            for task in waiting.unwrap_or_default() {
                 self.handle_task(task);
             }
         }
         self.evict_surplus();
     }
 
-    fn evict_surplus(&mut self) {
-        while self.entries.len() > self.capacity {
-            let idle = self.entries.iter().filter(|(_, entry)| entry.run.is_idle());
-            let Some(run_id) = idle.min_by_key(|(_, entry)| entry.last_use).map(|(run_id, _)| run_id.clone()) else {
-                return;
-            };
-            if let Some(mut entry) = self.entries.remove(&run_id) {
-                entry.run.handle_eviction(EvictionReason::CacheFull);
-                while let Some(output) = entry.run.poll_output() {
-                    self.outputs.push_back((run_id.clone(), output));
-                }
+    /// Notes that a Run was used, how large it is, and when it wants to be woken.
+    fn note(&mut self, run_id: &Arc<str>) {
+        let Some(entry) = self.entries.get_mut(run_id) else { return };
+        self.uses += 1;
+        self.by_use.remove(&entry.last_use);
+        self.by_use.insert(self.uses, run_id.clone());
+        entry.last_use = self.uses;
+
+        let bytes = entry.run.bytes();
+        self.bytes = self.bytes - entry.bytes + bytes;
+        entry.bytes = bytes;
+
+        let timeout = entry.run.poll_timeout();
+        if timeout != entry.timeout {
+            self.by_timeout.extend(timeout.map(|due| (due, run_id.clone())));
+            if let Some(due) = std::mem::replace(&mut entry.timeout, timeout) {
+                self.by_timeout.remove(&(due, run_id.clone()));
             }
         }
     }
 
-    fn abandon(&mut self, run_id: &str, task_token: Bytes, reason: AbandonReason) {
-        self.outputs.push_back((run_id.to_owned(), Output::AbandonTask { task_token, reason }));
+    fn remove(&mut self, run_id: &Arc<str>) -> Option<Entry> {
+        let entry = self.entries.remove(run_id)?;
+        self.by_use.remove(&entry.last_use);
+        self.bytes -= entry.bytes;
+        if let Some(due) = entry.timeout {
+            self.by_timeout.remove(&(due, run_id.clone()));
+        }
+        Some(entry)
     }
+
+    fn evict_surplus(&mut self) {
+        while self.entries.len() > self.limits.runs || self.bytes > self.limits.bytes {
+            let idle = self.by_use.values().find(|run_id| {
+                self.entries.get(*run_id).is_some_and(|entry| entry.run.is_idle() && !entry.run.has_local_activities())
+            });
+            let Some(run_id) = idle.cloned() else { return };
+            let Some(mut entry) = self.remove(&run_id) else { return };
+            let key = RunKey { run_id, generation: entry.generation };
+            entry.run.handle_eviction(EvictionReason::CacheFull);
+            while let Some(output) = entry.run.poll_output() {
+                self.outputs.push_back((key.clone(), output));
+            }
+        }
+    }
+}
+
+fn abandon(key: &RunKey, task: WorkflowTask, reason: AbandonReason) -> (RunKey, Output) {
+    (key.clone(), Output::AbandonTask { task_token: task.task_token, reason })
 }

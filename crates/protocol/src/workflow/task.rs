@@ -1,8 +1,13 @@
 //! A Workflow Task, checked once at the edge.
 
-use timewright_proto::Bytes;
+use std::time::Instant;
+
 use timewright_proto::query::WorkflowQuery;
+use timewright_proto::temporal::api::protocol::v1::Message as ProtocolMessage;
+use timewright_proto::temporal::api::protocol::v1::message::SequencingId;
+use timewright_proto::temporal::api::update::v1::Request;
 use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
+use timewright_proto::{Bytes, Message};
 
 use super::activation::Query;
 use super::history::HistoryPage;
@@ -26,6 +31,8 @@ pub struct WorkflowTask {
     pub previous_started_event_id: i64,
     /// The first page of history: all of it, or what is new where the worker holds the run in its cache.
     pub history: HistoryPage,
+    /// When it came: it must be answered within the workflow's Workflow Task Timeout.
+    pub received_at: Instant,
     /// What is to be done.
     pub kind: TaskKind,
 }
@@ -37,6 +44,8 @@ pub enum TaskKind {
     Progress {
         /// The `WorkflowTaskStarted` Event of this task: the last of its history.
         started_event_id: i64,
+        /// Updates that user code is to hear of.
+        updates: Vec<UpdateRequest>,
         /// Questions to answer once progress is made.
         queries: Vec<Query>,
     },
@@ -44,6 +53,19 @@ pub enum TaskKind {
     Query(Query),
     /// Go through a history that has been recorded, answer to nobody.
     Replay,
+}
+
+/// An Update, as the server delivers it, or as the history has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateRequest {
+    /// The message that brought it.
+    pub message_id: String,
+    /// What names it between server and worker.
+    pub protocol_instance_id: String,
+    /// It came behind this Event.
+    pub sequencing_event_id: i64,
+    /// What is asked. `None` where an Event `WorkflowExecutionUpdateAdmitted` says it.
+    pub request: Option<Request>,
 }
 
 /// A poll response that is no task. The server's fault, or that of something between it and us.
@@ -65,15 +87,17 @@ impl WorkflowTask {
     /// Checks a poll response. An empty one is `None`: the poll timed out, which is not an error.
     ///
     /// ```
+    /// use std::time::Instant;
+    ///
     /// use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
     /// use timewright_protocol::workflow::WorkflowTask;
     ///
-    /// assert_eq!(WorkflowTask::from_poll(PollWorkflowTaskQueueResponse::default()), Ok(None));
+    /// assert_eq!(WorkflowTask::from_poll(PollWorkflowTaskQueueResponse::default(), Instant::now()), Ok(None));
     ///
     /// let damaged = PollWorkflowTaskQueueResponse { task_token: "token".into(), ..Default::default() };
-    /// assert_eq!(WorkflowTask::from_poll(damaged).unwrap_err().missing, "workflow_execution");
+    /// assert_eq!(WorkflowTask::from_poll(damaged, Instant::now()).unwrap_err().missing, "workflow_execution");
     /// ```
-    pub fn from_poll(response: PollWorkflowTaskQueueResponse) -> Result<Option<Self>, TaskError> {
+    pub fn from_poll(response: PollWorkflowTaskQueueResponse, received_at: Instant) -> Result<Option<Self>, TaskError> {
         if response.task_token.is_empty() {
             return Ok(None);
         }
@@ -92,6 +116,12 @@ impl WorkflowTask {
             Some(query) => TaskKind::Query(to_query(String::new(), query)),
             None => TaskKind::Progress {
                 started_event_id: response.started_event_id,
+                updates: response
+                    .messages
+                    .into_iter()
+                    .map(to_update)
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| missing("messages that can be read", &execution.workflow_id))?,
                 queries: response.queries.into_iter().map(|(id, query)| to_query(id, query)).collect(),
             },
         };
@@ -105,10 +135,26 @@ impl WorkflowTask {
                 events: response.history.map(|history| history.events).unwrap_or_default(),
                 next_page_token: response.next_page_token,
             },
+            received_at,
             kind,
             task_token,
         }))
     }
+}
+
+/// `None` for what is no request of an Update.
+fn to_update(message: ProtocolMessage) -> Option<UpdateRequest> {
+    let body = message.body?;
+    let is_request = body.type_url.ends_with("/temporal.api.update.v1.Request");
+    Some(UpdateRequest {
+        message_id: message.id,
+        protocol_instance_id: message.protocol_instance_id,
+        sequencing_event_id: match message.sequencing_id {
+            Some(SequencingId::EventId(event_id)) => event_id,
+            Some(SequencingId::CommandIndex(_)) | None => 0,
+        },
+        request: Some(Request::decode(body.value.as_slice()).ok().filter(|_| is_request)?),
+    })
 }
 
 fn to_query(id: String, query: WorkflowQuery) -> Query {

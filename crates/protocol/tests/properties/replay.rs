@@ -39,6 +39,7 @@ pub fn replay(
         attempt: 1,
         previous_started_event_id: 0,
         history: next_page(),
+        received_at: crate::worker::now(),
         kind: TaskKind::Replay,
     });
     for _ in 0..OUTPUTS_AT_MOST {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::time::Instant;
 
 use timewright_model_server::{Server, ServerError};
 use timewright_proto::Bytes;
@@ -19,8 +20,8 @@ use timewright_proto::workflow_service::{
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
 };
 use timewright_protocol::workflow::{
-    Activation, Command, Completion, EvictionReason, HistoryPage, Job, Output, QueryAnswer, Runs, TaskKind,
-    WorkflowTask,
+    Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output,
+    QueryAnswer, RunKey, Runs, TaskKind, WorkflowTask,
 };
 
 use crate::interpreter::Interpreter;
@@ -37,10 +38,8 @@ pub struct Worker {
     runs: Runs,
     code: BTreeMap<String, Interpreter>,
     program: Rc<Program>,
-    /// What is to go over the network, and for which life of which Run.
-    requests: VecDeque<(String, u64, Output)>,
-    /// How often each Run was dropped. An answer from the network is for the life that asked.
-    lives: BTreeMap<String, u64>,
+    /// What is to go over the network, and for which Run.
+    requests: VecDeque<(RunKey, Output)>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
@@ -53,6 +52,8 @@ pub struct Worker {
     pub failing: BTreeSet<Bytes>,
     /// Ask for the next task in the answer.
     pub wants_next: bool,
+    /// When everything began.
+    origin: Instant,
     /// How many tasks were failed.
     pub failures: Vec<String>,
 }
@@ -84,24 +85,25 @@ pub struct Heard {
 impl Worker {
     pub fn new(program: Rc<Program>, cache: usize) -> Self {
         Self {
-            runs: Runs::new(cache),
+            runs: Runs::new(CacheLimits::runs(cache)),
             code: BTreeMap::new(),
             program,
             requests: VecDeque::new(),
-            lives: BTreeMap::new(),
             tasks: BTreeMap::new(),
             seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
             heard: BTreeMap::new(),
             failing: BTreeSet::new(),
             wants_next: false,
+            origin: now(),
             failures: Vec::new(),
         }
     }
 
     /// Takes a task.
     pub fn take(&mut self, response: PollWorkflowTaskQueueResponse) {
-        let task = WorkflowTask::from_poll(response).expect("the model sends whole tasks").expect("a task");
+        let task =
+            WorkflowTask::from_poll(response, self.origin).expect("the model sends whole tasks").expect("a task");
         let started_event_id = match task.kind {
             TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
             TaskKind::Query(_) | TaskKind::Replay => None,
@@ -120,7 +122,9 @@ impl Worker {
 
     /// Drops a Run from the cache.
     pub fn evict(&mut self, run_id: &str) {
-        self.runs.handle_eviction(run_id, EvictionReason::Requested);
+        if let Some(key) = self.runs.key(run_id) {
+            self.runs.handle_eviction(&key, EvictionReason::Requested);
+        }
         self.drain();
     }
 
@@ -141,18 +145,20 @@ impl Worker {
 
     /// Sends the next request, and takes its answer; `false` where there is none.
     pub fn work(&mut self, server: &mut Server) -> bool {
-        let Some((run_id, life, request)) = self.requests.pop_front() else { return false };
-        let is_alive = self.life(&run_id) == life;
+        let Some((key, request)) = self.requests.pop_front() else { return false };
+        let run_id = key.run_id().to_owned();
+        // What comes for a Run that has left is ignored by it; here nothing is to be noted of it either.
+        let is_alive = self.runs.key(&run_id).as_ref() == Some(&key);
         match request {
             Output::FetchHistory { next_page_token } => {
                 let page = fetch(server, &run_id, next_page_token);
                 if is_alive {
-                    self.seen.entry(run_id.clone()).or_default().extend(completed_tasks(&page.events));
-                    self.runs.handle_history(&run_id, page);
+                    self.seen.entry(run_id).or_default().extend(completed_tasks(&page.events));
                 }
+                self.runs.handle_history(&key, page);
             }
             Output::CompleteTask(completion) => {
-                let next = self.complete(&run_id, is_alive, completion, server);
+                let next = self.complete(&key, is_alive, completion, server);
                 self.drain();
                 if let Some(task) = next {
                     self.take(task);
@@ -181,9 +187,7 @@ impl Worker {
                     ..RespondQueryTaskCompletedRequest::default()
                 };
                 allow_not_found(server.handle_query_task_completed(request));
-                if is_alive {
-                    self.runs.handle_completed(&run_id);
-                }
+                self.runs.handle_completed(&key, CompletionReceipt::default());
             }
             other => panic!("this does not go over the network: {other:?}"),
         }
@@ -200,16 +204,16 @@ impl Worker {
 
     /// Does what the Runs say, as far as it needs no network.
     fn drain(&mut self) {
-        while let Some((run_id, output)) = self.runs.poll_output() {
+        while let Some((key, output)) = self.runs.poll_output() {
+            let run_id = key.run_id().to_owned();
             match output {
-                Output::Activate(activation) => self.activate(&run_id, activation),
+                Output::Activate(activation) => self.activate(&key, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
                 Output::Evict { .. } => {
                     drop(self.code.remove(&run_id));
                     self.hearing.remove(&run_id);
                     self.seen.remove(&run_id);
                     self.see_open_tasks(&run_id);
-                    *self.lives.entry(run_id).or_default() += 1;
                 }
                 request => {
                     match &request {
@@ -221,8 +225,7 @@ impl Worker {
                     if matches!(request, Output::CompleteTask(_) | Output::RespondQuery { .. }) {
                         self.see_open_tasks(&run_id);
                     }
-                    let life = self.life(&run_id);
-                    self.requests.push_back((run_id, life, request));
+                    self.requests.push_back((key, request));
                 }
             }
         }
@@ -238,11 +241,8 @@ impl Worker {
         self.seen.entry(run_id.to_owned()).or_default().extend(seen);
     }
 
-    fn life(&self, run_id: &str) -> u64 {
-        self.lives.get(run_id).copied().unwrap_or(0)
-    }
-
-    fn activate(&mut self, run_id: &str, activation: Activation) {
+    fn activate(&mut self, key: &RunKey, activation: Activation) {
+        let run_id = key.run_id();
         if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
             let is_new = self.code.insert(run_id.to_owned(), Interpreter::new(self.program.clone())).is_none();
             assert!(is_new, "run {run_id} was initialized although it was there");
@@ -266,7 +266,7 @@ impl Worker {
         if fails && !activation.replaying && !is_query_job {
             let failure = Failure { message: "user code panicked".into(), ..Failure::default() };
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-            self.runs.handle_failure(run_id, cause, failure);
+            self.runs.handle_failure(key, cause, failure);
             return;
         }
         let commands = code.activate(&activation);
@@ -274,17 +274,18 @@ impl Worker {
             let heard = Heard { activation, commands: commands.clone() };
             self.hearing.entry(run_id.to_owned()).or_default().push(heard);
         }
-        self.runs.handle_commands(run_id, commands);
+        self.runs.handle_commands(key, commands);
     }
 
     /// Returns the next task, if it came with the server's answer.
     fn complete(
         &mut self,
-        run_id: &str,
+        key: &RunKey,
         is_alive: bool,
         completion: Completion,
         server: &mut Server,
     ) -> Option<PollWorkflowTaskQueueResponse> {
+        let run_id = key.run_id();
         let results = completion.query_answers.into_iter().map(|(id, answer)| {
             let (result_type, answer, error_message) = query_result(answer);
             let result =
@@ -313,8 +314,8 @@ impl Worker {
                 if is_alive {
                     let heard = self.hearing.remove(run_id).unwrap_or_default();
                     self.heard.entry(run_id.to_owned()).or_default().extend(heard);
-                    self.runs.handle_completed(run_id);
                 }
+                self.runs.handle_completed(key, CompletionReceipt::from(&response));
                 return response.workflow_task;
             }
             Err(ServerError::NotFound(_)) => (),
@@ -322,9 +323,7 @@ impl Worker {
             Err(ServerError::InvalidArgument(message)) if message == "UnhandledCommand" => (),
             Err(error) => panic!("the server refused an answer: {error}"),
         }
-        if is_alive {
-            self.runs.handle_eviction(run_id, EvictionReason::CompletionNotTaken);
-        }
+        self.runs.handle_eviction(key, EvictionReason::CompletionNotTaken);
         None
     }
 
@@ -400,3 +399,9 @@ pub fn queue(name: &str) -> TaskQueue {
 
 const IDENTITY: &str = "worker";
 const STEPS_AT_MOST: usize = 100_000;
+
+/// Any moment will do: it is only compared with others.
+#[allow(clippy::disallowed_methods, reason = "whoever drives the protocol brings the time")]
+pub fn now() -> Instant {
+    Instant::now()
+}

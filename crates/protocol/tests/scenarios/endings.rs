@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use timewright_proto::command::command::Attributes;
 use timewright_proto::common::{Header, Memo, Payload, RetryPolicy, SearchAttributes};
+use timewright_proto::enums::ContinueAsNewVersioningBehavior;
 use timewright_proto::failure::Failure;
 use timewright_protocol::workflow::{Command, ContinueAsNew};
 
@@ -193,11 +194,14 @@ fn w22_the_next_run_starts_with_all_that_was_asked_for() {
         header: Some(Header { fields: [("trace".to_owned(), payload())].into() }),
         memo: Some(Memo { fields: [("note".to_owned(), payload())].into() }),
         search_attributes: Some(SearchAttributes { indexed_fields: [("Customer".to_owned(), payload())].into() }),
+        backoff_start_interval: Some(Duration::from_secs(7)),
+        initial_versioning_behavior: ContinueAsNewVersioningBehavior::AutoUpgrade,
     };
     let [command] = wire(vec![Command::ContinueAsNew(Box::new(next.clone()))]).try_into().expect("one Command");
     let Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(sent)) = command.attributes else {
         panic!("another Command");
     };
+    assert_eq!(sent.initial_versioning_behavior(), ContinueAsNewVersioningBehavior::AutoUpgrade);
     assert_eq!(sent.workflow_type.map(|name| name.name).as_deref(), Some("order"));
     assert_eq!(sent.task_queue.map(|queue| queue.name).as_deref(), Some("orders"));
     assert_eq!(sent.input.map(|input| input.payloads), Some(vec![payload()]));
@@ -207,4 +211,5 @@ fn w22_the_next_run_starts_with_all_that_was_asked_for() {
     assert_eq!(sent.header, next.header);
     assert_eq!(sent.memo, next.memo);
     assert_eq!(sent.search_attributes, next.search_attributes);
+    assert_eq!(sent.backoff_start_interval.map(|interval| interval.seconds), Some(7));
 }

@@ -325,7 +325,7 @@ fn h14_one_history_holds_several_tasks() {
 fn h15_events_that_may_be_ignored() {
     check(
         "start: timer 1",
-        "> task WES OPT WFT UNKNOWN(ignorable) TS OPT TF MRK(ignorable) WTS WTSt OPT
+        "> task WES OPT WFT UNKNOWN(ignorable) TS OPT TF UNKNOWN(ignorable) WTS WTSt OPT
          4 replaying: Initialize
          12 live: FireTimer 1
          complete task 1: nothing",
@@ -351,8 +351,8 @@ fn h15_events_that_may_not_be_ignored() {
          > task WES UNKNOWN WFT*
          fail task 1: WORKFLOW_WORKER_UNHANDLED_FAILURE: event 2 is of type number 9999, which this version of Timewright does not support; workflows that use it need a newer version [HistoryError]
          evict: task failed
-         > task WES WFT MRK WFT*
-         fail task 2: WORKFLOW_WORKER_UNHANDLED_FAILURE: event 5 is of type EVENT_TYPE_MARKER_RECORDED, which this version of Timewright does not support; workflows that use it need a newer version [HistoryError]
+         > task WES WFT UNKNOWN WFT*
+         fail task 2: WORKFLOW_WORKER_UNHANDLED_FAILURE: event 5 is of type number 9999, which this version of Timewright does not support; workflows that use it need a newer version [HistoryError]
          evict: task failed",
     );
 }

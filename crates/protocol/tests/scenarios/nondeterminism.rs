@@ -49,7 +49,7 @@ fn a6_another_id_of_an_activity() {
         "start: timer 1, activity 1 id=invoice-8",
         "TS ATS(invoice-7)",
         "6: the history recorded ActivityTaskScheduled (type \"charge\", id \"invoice-7\"), the workflow code issued \
-         ScheduleActivityTask (type \"charge\", id \"invoice-8\"); both agreed up to event 5",
+         ScheduleActivityTask (type \"charge\", id \"invoice-8\"); both agreed up to event 5, StartTimer (id \"1\")",
     );
 }
 
@@ -69,7 +69,7 @@ fn another_order_of_commands() {
         "start: timer 1, timer 2, activity 1",
         "TS ATS TS(2)",
         "6: the history recorded ActivityTaskScheduled (type \"charge\", id \"1\"), the workflow code issued StartTimer (id \"2\"); \
-         both agreed up to event 5",
+         both agreed up to event 5, StartTimer (id \"1\")",
     );
 }
 
@@ -79,7 +79,7 @@ fn a_command_is_missing() {
         "start: timer 1",
         "TS ATS",
         "6: the history recorded ActivityTaskScheduled (type \"charge\", id \"1\"), the workflow code issued no further command \
-         in this Workflow Task; both agreed up to event 5",
+         in this Workflow Task; both agreed up to event 5, StartTimer (id \"1\")",
     );
 }
 
@@ -90,13 +90,13 @@ fn a_command_too_many() {
         "start: timer 1, activity 1, timer 2",
         "TS TF WFT*",
         "6: the history recorded no further command in this Workflow Task, the workflow code issued \
-         ScheduleActivityTask (type \"charge\", id \"1\"); both agreed up to event 5",
+         ScheduleActivityTask (type \"charge\", id \"1\"); both agreed up to event 5, StartTimer (id \"1\")",
     );
     disagree(
         "start: timer 1, activity 1",
         "TS",
         "5: the history recorded no further command in this Workflow Task, the workflow code issued \
-         ScheduleActivityTask (type \"charge\", id \"1\"); both agreed up to event 5",
+         ScheduleActivityTask (type \"charge\", id \"1\"); both agreed up to event 5, StartTimer (id \"1\")",
     );
     disagree(
         "start: complete",
@@ -161,21 +161,21 @@ fn another_cancellation() {
          signal go: cancel timer 2",
         "TS TS(2) SIG WFT TCd",
         "11: the history recorded TimerCanceled (of event 5), the workflow code issued CancelTimer (of event 6); \
-         both agreed up to event 6",
+         both agreed up to event 6, StartTimer (id \"2\")",
     );
     disagree_later(
         "start: activity 1, activity 2 wait
          signal go: cancel activity 2",
         "ATS ATS(2) SIG WFT ATCR",
         "11: the history recorded ActivityTaskCancelRequested (of event 5), the workflow code issued \
-         RequestCancelActivityTask (of event 6); both agreed up to event 6",
+         RequestCancelActivityTask (of event 6); both agreed up to event 6, ScheduleActivityTask (type \"charge\", id \"2\")",
     );
     disagree_later(
         "start: timer 1, activity 1
          signal go: cancel timer 1",
         "TS ATS SIG WFT WFT*",
         "11: the history recorded no further command in this Workflow Task, the workflow code issued CancelTimer (of event 5); \
-         both agreed up to event 6",
+         both agreed up to event 6, ScheduleActivityTask (type \"charge\", id \"1\")",
     );
 }
 
@@ -194,7 +194,7 @@ fn w15_an_outcome_of_something_that_was_never_asked_for() {
             &format!("TS {event} WFT*"),
             &format!(
                 "6: the history recorded {named} (of event 99), the workflow code issued nothing that this fits \
-                 (it has no such operation under way); both agreed up to event 5"
+                 (it has no such operation under way); both agreed up to event 5, StartTimer (id \"1\")"
             ),
         );
     }
@@ -212,13 +212,13 @@ fn an_outcome_of_an_operation_of_another_kind() {
         "start: timer 1",
         "TS AST(@5) WFT*",
         "6: the history recorded ActivityTaskStarted (of event 5), the workflow code issued nothing that this fits \
-         (event 5 is timer 1); both agreed up to event 5",
+         (event 5 is timer 1); both agreed up to event 5, StartTimer (id \"1\")",
     );
     disagree(
         "start: activity 1",
         "ATS TF(@5) WFT*",
         "6: the history recorded TimerFired (of event 5), the workflow code issued nothing that this fits \
-         (event 5 is activity 1); both agreed up to event 5",
+         (event 5 is activity 1); both agreed up to event 5, ScheduleActivityTask (type \"charge\", id \"1\")",
     );
 }
 
@@ -230,12 +230,16 @@ fn an_outcome_for_the_second_time() {
         ("activity 1", "ATS ATC ATTO", "ActivityTaskTimedOut"),
         ("activity 1", "ATS ATC AST", "ActivityTaskStarted"),
     ] {
+        let command = match code {
+            "timer 1" => "StartTimer (id \"1\")",
+            _ => "ScheduleActivityTask (type \"charge\", id \"1\")",
+        };
         disagree(
             &format!("start: {code}"),
             &format!("{events} WFT*"),
             &format!(
                 "7: the history recorded {named} (of event 5), the workflow code issued nothing that this fits \
-                 (it has no such operation under way); both agreed up to event 5"
+                 (it has no such operation under way); both agreed up to event 5, {command}"
             ),
         );
     }
@@ -248,7 +252,7 @@ fn a_timer_that_fires_after_its_cancellation() {
          signal go: cancel timer 1",
         "TS ATS SIG WFT TCd TF WFT*",
         "12: the history recorded TimerFired (of event 5), the workflow code issued nothing that this fits \
-         (it has no such operation under way); both agreed up to event 11",
+         (it has no such operation under way); both agreed up to event 11, CancelTimer (of event 5)",
     );
 }
 
@@ -259,6 +263,6 @@ fn a_record_where_none_can_be() {
         "start: timer 1",
         "TS TF TS(2) WFT*",
         "7: the history recorded TimerStarted (id \"2\"), the workflow code issued no further command in this Workflow Task; \
-         both agreed up to event 5",
+         both agreed up to event 5, StartTimer (id \"1\")",
     );
 }

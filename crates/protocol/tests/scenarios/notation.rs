@@ -16,7 +16,7 @@
 //! | `TS` `TF` `TCd` | Timer Started, Fired, Canceled |
 //! | `SIG` `WECR` | WorkflowExecution Signaled, CancelRequested |
 //! | `WEC` `WEF` `WECd` `WETm` `WETO` `CAN` | WorkflowExecution Completed, Failed, Canceled, Terminated, TimedOut, ContinuedAsNew |
-//! | `OPT` `MRK` `UNKNOWN` | WorkflowExecutionOptionsUpdated, MarkerRecorded, a type that nobody knows |
+//! | `OPT` `UNKNOWN` | WorkflowExecutionOptionsUpdated, a type that nobody knows |
 //!
 //! In parentheses: which activity or timer (`ATC(2)`; 1 where nothing is said; `TF(@5)` of Event 5), an activity's type
 //! (`ATS(1,charge)`), a Signal's name (`SIG(stop)`; `go` where nothing is said), `WTF(reset)`, `WTSt(suggest)` (continue as
@@ -52,6 +52,7 @@ use timewright_protocol::workflow::{Command, Cut, Event, History, Output, Run, T
 
 use code::Code;
 use history::Recorded;
+pub(crate) use world::now;
 use world::{TaskOptions, World};
 
 /// Runs `code` against what comes in, and compares all of the transcript.
@@ -138,7 +139,8 @@ pub(crate) fn wire(commands: Vec<Command>) -> Vec<WireCommand> {
         attempt: 1,
         previous_started_event_id: 0,
         history: recorded.with_task(),
-        kind: TaskKind::Progress { started_event_id: 3, queries: Vec::new() },
+        received_at: now(),
+        kind: TaskKind::Progress { started_event_id: 3, updates: Vec::new(), queries: Vec::new() },
     });
     assert!(matches!(run.poll_output(), Some(Output::Activate(_))));
     run.handle_commands(commands);

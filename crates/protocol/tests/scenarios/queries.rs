@@ -56,7 +56,7 @@ fn q4_nondeterminism_on_the_way_to_a_query_is_its_answer() {
     check(
         "",
         "> show texts
-         > query status WES WFT MRK(ignorable) TS
+         > query status WES WFT UNKNOWN(ignorable) TS
          3 replaying: Initialize order of workflow order-7 run A, seed af63fc4c860222ec, started at 1 with [\"order 7\"]
          respond task 1: refused: nondeterminism at event 6: the history recorded TimerStarted (id \"1\"), the workflow code issued no further command in this Workflow Task; both disagreed from the first command on. The code has changed since this history was recorded, or it is not deterministic. Run the code that recorded it: the workflow has not failed, and goes on when that code is back [Nondeterminism]
          evict: task failed",

@@ -7,7 +7,7 @@ use timewright_proto::query::WorkflowQuery;
 use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
 use timewright_protocol::workflow::{TaskKind, WorkflowTask};
 
-use crate::notation::check;
+use crate::notation::{check, now};
 
 #[test]
 fn w1_a_task_times_out_while_user_code_runs_and_comes_again() {
@@ -85,7 +85,7 @@ fn w3_a_history_that_cannot_be_applied_fails_its_task_and_nothing_else() {
          A: 3 replaying: Initialize
          A: fail task 1: NON_DETERMINISTIC_ERROR
          A: evict: task failed
-         > task B WES MRK WFT*
+         > task B WES UNKNOWN WFT*
          B: fail task 2: WORKFLOW_WORKER_UNHANDLED_FAILURE
          B: evict: task failed
          > task C WES WFT*
@@ -378,7 +378,7 @@ fn a_poll_response_that_lacks_something_names_it() {
         (PollWorkflowTaskQueueResponse { workflow_execution: Some(without_run_id), ..complete() }, "order-7", "run_id"),
         (PollWorkflowTaskQueueResponse { workflow_type: None, ..complete() }, "order-7", "workflow_type"),
     ] {
-        let error = WorkflowTask::from_poll(response).expect_err("something is missing");
+        let error = WorkflowTask::from_poll(response, now()).expect_err("something is missing");
         assert_eq!(
             error.to_string(),
             format!(
@@ -405,7 +405,7 @@ fn a_poll_response_becomes_a_task() {
         queries: [("b".to_owned(), query("owner")), ("a".to_owned(), query("status"))].into(),
         ..Default::default()
     };
-    let task = WorkflowTask::from_poll(response.clone()).expect("a task").expect("not empty");
+    let task = WorkflowTask::from_poll(response.clone(), now()).expect("a task").expect("not empty");
     assert_eq!(
         (task.workflow_id.as_str(), task.run_id.as_str(), task.workflow_type.as_str()),
         ("order-7", "A", "order")
@@ -413,11 +413,11 @@ fn a_poll_response_becomes_a_task() {
     assert_eq!((task.attempt, task.previous_started_event_id), (1, 3), "attempts count from 1");
     assert_eq!(task.history.events.len(), 1);
     assert_eq!(task.history.next_page_token, "page 2");
-    let TaskKind::Progress { started_event_id: 7, queries } = task.kind else { panic!("not to make progress") };
+    let TaskKind::Progress { started_event_id: 7, queries, .. } = task.kind else { panic!("not to make progress") };
     let queries: Vec<_> = queries.iter().map(|query| (query.id.as_str(), query.name.as_str())).collect();
     assert_eq!(queries, [("a", "status"), ("b", "owner")], "in the order of their ids");
 
     let response = PollWorkflowTaskQueueResponse { query: Some(query("status")), ..response };
-    let task = WorkflowTask::from_poll(response).expect("a task").expect("not empty");
+    let task = WorkflowTask::from_poll(response, now()).expect("a task").expect("not empty");
     assert!(matches!(task.kind, TaskKind::Query(query) if query.name == "status" && query.id.is_empty()));
 }

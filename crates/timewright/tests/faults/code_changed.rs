@@ -133,7 +133,7 @@ async fn whatever_was_changed_both_sides_are_shown() {
         disagreement::<StartsATimer, StartsTwoTimers>(&client, &unique("ship")).await.2,
         format!(
             "Nondeterminism: nondeterminism at event 6: the history recorded no further command in this Workflow Task, \
-             the workflow code issued StartTimer (id \"2\"); both agreed up to event 5. {ADVICE}"
+             the workflow code issued StartTimer (id \"2\"); both agreed up to event 5, StartTimer (id \"1\"). {ADVICE}"
         )
     );
 }

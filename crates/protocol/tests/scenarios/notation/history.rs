@@ -283,7 +283,6 @@ impl Scribe {
                 E::WorkflowExecutionOptionsUpdated,
                 A::WorkflowExecutionOptionsUpdatedEventAttributes(Default::default()),
             ),
-            "MRK" => (E::MarkerRecorded, A::MarkerRecordedEventAttributes(Default::default())),
             "UNKNOWN" => return (9999, None),
             other => panic!("{other:?} is no Event of this notation; see notation.rs"),
         };

@@ -1,11 +1,13 @@
 //! Everything around [`Runs`]: the server, its histories, user code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{
-    Activation, Completion, EvictionReason, HistoryPage, Job, Output, Query, Runs, TaskKind, WorkflowTask,
+    Activation, CacheLimits, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output, Query, RunKey,
+    Runs, TaskKind, WorkflowTask,
 };
 
 use super::code::{Code, failure};
@@ -32,6 +34,10 @@ pub(super) struct World {
     replays: BTreeMap<String, Vec<Bytes>>,
     /// Runs whose user code has begun.
     begun: BTreeSet<String>,
+    /// Of each Run that ever was there, what names it while it is, or named it last.
+    keys: BTreeMap<String, RunKey>,
+    /// When everything began.
+    origin: Instant,
     /// Whether to say which Run it is.
     names_runs: bool,
     pub(super) transcript: Vec<String>,
@@ -39,9 +45,9 @@ pub(super) struct World {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    activations: Vec<(String, Activation)>,
-    fetches: Vec<(String, Bytes)>,
-    completions: Vec<String>,
+    activations: Vec<(RunKey, Activation)>,
+    fetches: Vec<(RunKey, Bytes)>,
+    completions: Vec<RunKey>,
 }
 
 impl Waiting {
@@ -70,7 +76,7 @@ pub(super) struct TaskOptions {
 impl World {
     pub(super) fn new(code: Code) -> Self {
         Self {
-            runs: Runs::new(100),
+            runs: Runs::new(CacheLimits::runs(100)),
             capacity: 100,
             code,
             show: Show::default(),
@@ -82,6 +88,8 @@ impl World {
             answers: BTreeMap::new(),
             replays: BTreeMap::new(),
             begun: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            origin: now(),
             names_runs: false,
             transcript: Vec::new(),
         }
@@ -95,7 +103,7 @@ impl World {
             ["cache", capacity] => {
                 assert!(self.answers.is_empty(), "the cache comes before all else");
                 self.capacity = capacity.parse().expect("a number of Runs");
-                self.runs = Runs::new(self.capacity);
+                self.runs = Runs::new(CacheLimits::runs(self.capacity));
             }
             ["show", "texts"] => self.show.texts = true,
             ["show", "sdk"] => self.show.sdk = true,
@@ -117,7 +125,7 @@ impl World {
             ["server", "takes"] => {
                 self.server_waits = false;
                 for run in std::mem::take(&mut self.waiting.completions) {
-                    self.runs.handle_completed(&run);
+                    self.runs.handle_completed(&run, CompletionReceipt::default());
                 }
             }
             ["server", "refuses"] => {
@@ -133,7 +141,11 @@ impl World {
                 }
             }
             ["late", what @ .., run] => self.late(&what.join(" "), run),
-            ["evict", run] => self.runs.handle_eviction(run, EvictionReason::Requested),
+            ["evict", run] => {
+                if let Some(key) = self.runs.key(run) {
+                    self.runs.handle_eviction(&key, EvictionReason::Requested);
+                }
+            }
             ["shutdown"] => self.runs.handle_shutdown(),
             _ => panic!("{step:?} does not come in in this notation; see notation.rs"),
         }
@@ -177,6 +189,7 @@ impl World {
             }
             None => TaskKind::Progress {
                 started_event_id: options.started.unwrap_or(started),
+                updates: Vec::new(),
                 queries: options.queries.iter().map(query).collect(),
             },
         };
@@ -188,6 +201,7 @@ impl World {
             attempt: options.attempt.unwrap_or(1),
             previous_started_event_id: options.previous.unwrap_or(previous),
             history: recorded.with_task(),
+            received_at: self.origin,
             kind,
         };
         self.histories.insert(run.to_owned(), recorded);
@@ -196,10 +210,11 @@ impl World {
     }
 
     fn late(&mut self, what: &str, run: &str) {
+        let run = &self.keys.get(run).expect("a run that was there").clone();
         match what {
             "commands" => self.runs.handle_commands(run, Vec::new()),
             "failure" => self.runs.handle_failure(run, WorkflowTaskFailedCause::Unspecified, failure("too late")),
-            "completed" => self.runs.handle_completed(run),
+            "completed" => self.runs.handle_completed(run, CompletionReceipt::default()),
             "history" => self.runs.handle_history(run, HistoryPage::default()),
             "history failure" => self.runs.handle_history_failure(run, "too late"),
             other => panic!("{other:?} cannot be late in this notation"),
@@ -211,7 +226,7 @@ impl World {
         while let Some((run, output)) = self.runs.poll_output() {
             self.handle(run, output);
         }
-        assert!(self.begun.iter().all(|run| self.runs.contains(run)), "user code of a run that has left");
+        assert!(self.begun.iter().all(|run| self.runs.key(run).is_some()), "user code of a run that has left");
         if self.waiting.is_empty() {
             assert_eq!(self.runs.len(), self.begun.len(), "a run without user code");
             assert_eq!(self.runs.is_empty(), self.begun.is_empty());
@@ -219,28 +234,30 @@ impl World {
         }
     }
 
-    fn handle(&mut self, run: String, output: Output) {
+    fn handle(&mut self, key: RunKey, output: Output) {
+        let run = key.run_id().to_owned();
+        self.keys.insert(run.clone(), key.clone());
         match output {
             Output::Activate(activation) => {
                 self.say(&run, self.show.activation(&activation));
                 let initializes = matches!(activation.jobs.first(), Some(Job::Initialize(_)));
                 assert_eq!(initializes, self.begun.insert(run.clone()), "user code begins once, with Initialize");
                 match self.code_waits {
-                    true => self.waiting.activations.push((run, activation)),
-                    false => self.run_code(&run, &activation),
+                    true => self.waiting.activations.push((key, activation)),
+                    false => self.run_code(&key, &activation),
                 }
             }
             Output::FetchHistory { next_page_token } => {
                 if !self.show.no_fetches {
                     self.say(&run, format!("fetch {}", name(&next_page_token)));
                 }
-                self.fetch(run, next_page_token);
+                self.fetch(key, next_page_token);
             }
             Output::CompleteTask(completion) => {
                 let Completion { task_token, .. } = &completion;
                 self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
                 self.answered(task_token);
-                self.confirm(run);
+                self.confirm(key);
             }
             Output::FailTask(failed) => {
                 self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
@@ -249,7 +266,7 @@ impl World {
             Output::RespondQuery { task_token, answer } => {
                 self.say(&run, format!("respond {}: {}", name(&task_token), self.show.answer(&answer)));
                 self.answered(&task_token);
-                self.confirm(run);
+                self.confirm(key);
             }
             Output::FinishReplay => {
                 let task_token = self.replays.get(&run).and_then(|tasks| tasks.first()).expect("a replay").clone();
@@ -263,15 +280,15 @@ impl World {
             Output::Evict { reason } => {
                 self.say(&run, format!("evict: {}", self.show.eviction(reason)));
                 self.begun.remove(&run);
-                self.waiting.activations.retain(|(waiting, _)| *waiting != run);
-                self.waiting.fetches.retain(|(waiting, _)| *waiting != run);
-                self.waiting.completions.retain(|waiting| *waiting != run);
+                self.waiting.activations.retain(|(waiting, _)| *waiting != key);
+                self.waiting.fetches.retain(|(waiting, _)| *waiting != key);
+                self.waiting.completions.retain(|waiting| *waiting != key);
             }
             other => panic!("an output that this notation does not know: {other:?}"),
         }
     }
 
-    fn run_code(&mut self, run: &str, activation: &Activation) {
+    fn run_code(&mut self, run: &RunKey, activation: &Activation) {
         match self.code.run(activation) {
             Ok(commands) => self.runs.handle_commands(run, commands),
             Err(failure) => {
@@ -280,10 +297,10 @@ impl World {
         }
     }
 
-    fn fetch(&mut self, run: String, token: Bytes) {
+    fn fetch(&mut self, run: RunKey, token: Bytes) {
         match self.history {
             Fetching::Comes => {
-                let page = self.histories.get(&run).expect("a history").fetched(&token);
+                let page = self.histories.get(run.run_id()).expect("a history").fetched(&token);
                 self.runs.handle_history(&run, page);
             }
             Fetching::Fails => self.runs.handle_history_failure(&run, "the server is away"),
@@ -291,10 +308,10 @@ impl World {
         }
     }
 
-    fn confirm(&mut self, run: String) {
+    fn confirm(&mut self, run: RunKey) {
         match self.server_waits {
             true => self.waiting.completions.push(run),
-            false => self.runs.handle_completed(&run),
+            false => self.runs.handle_completed(&run, CompletionReceipt::default()),
         }
     }
 
@@ -319,4 +336,10 @@ impl World {
         assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
         self.code.assert_all_used();
     }
+}
+
+/// Any moment will do: it is only compared with others.
+#[allow(clippy::disallowed_methods, reason = "whoever drives the protocol brings the time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
 }
