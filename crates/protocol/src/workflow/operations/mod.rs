@@ -275,10 +275,6 @@ impl Operations {
             | E::NexusOperationCancelRequestFailed { scheduled_event_id, .. } => {
                 self.nexus_operation_news(*scheduled_event_id, &event.kind, jobs)
             }
-            E::WorkflowExecutionUpdateAdmitted(request) => {
-                self.updates.admit(request.as_ref().clone());
-                Ok(())
-            }
             _ => Ok(()),
         };
         handled.map_err(|error| self.unexpected(&event, error))

@@ -35,12 +35,15 @@ impl Code {
     /// What the code does at these news; `Err` where it panics.
     pub(crate) fn run(&self, activation: &Activation) -> Result<Vec<Command>, Box<Failure>> {
         let mut commands = Vec::new();
+        // All jobs are taken in before anything is done.
         for job in &activation.jobs {
             match job {
                 Job::Initialize(_) => self.patches.borrow_mut().clear(),
                 Job::NotifyPatch { patch_id } => drop(self.patches.borrow_mut().insert(patch_id.clone(), true)),
                 _ => (),
             }
+        }
+        for job in &activation.jobs {
             let news = news(job);
             let deeds = match (self.lines.get(&news), job) {
                 (Some(deeds), _) => deeds.as_str(),
