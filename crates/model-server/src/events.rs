@@ -173,6 +173,8 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::TimerStartedEventAttributes(_) => EventType::TimerStarted,
         Attributes::TimerFiredEventAttributes(_) => EventType::TimerFired,
         Attributes::TimerCanceledEventAttributes(_) => EventType::TimerCanceled,
+        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(_) => EventType::WorkflowExecutionUpdateAccepted,
+        Attributes::WorkflowExecutionUpdateCompletedEventAttributes(_) => EventType::WorkflowExecutionUpdateCompleted,
         Attributes::MarkerRecordedEventAttributes(_) => EventType::MarkerRecorded,
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(_) => EventType::UpsertWorkflowSearchAttributes,
         Attributes::WorkflowPropertiesModifiedEventAttributes(_) => EventType::WorkflowPropertiesModified,

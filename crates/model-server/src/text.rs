@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use timewright_proto::common::{Memo, Payloads, RetryPolicy, SearchAttributes};
-use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind};
+use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind, VersioningBehavior};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
-use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{HistoryEvent, WorkflowTaskCompletedEventAttributes};
 use timewright_proto::prost_types;
+use timewright_proto::temporal::api::update::v1::outcome;
 
 use crate::time::checked_duration;
 
@@ -74,6 +75,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("scheduled", a.scheduled_event_id);
             line.number("started", a.started_event_id);
             line.text("identity", &a.identity);
+            line.worker(a);
         }
         Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -201,6 +203,24 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
         }
+        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
+            line.text("update", &a.protocol_instance_id);
+            line.text("message", &a.accepted_request_message_id);
+            line.number("sequencing", a.accepted_request_sequencing_event_id);
+            let input = a.accepted_request.as_ref().and_then(|request| request.input.as_ref());
+            line.text("name", name(input.map(|input| &input.name)));
+        }
+        Attributes::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+            line.text("update", name(a.meta.as_ref().map(|meta| &meta.update_id)));
+            line.number("accepted", a.accepted_event_id);
+            match a.outcome.as_ref().and_then(|outcome| outcome.value.as_ref()) {
+                Some(outcome::Value::Success(result)) => line.payloads("outcome", Some(result)),
+                Some(outcome::Value::Failure(failure)) => {
+                    line.text("outcome", &format!("failed {}", failure_text(failure)));
+                }
+                None => (),
+            }
+        }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);
             line.text("name", &a.marker_name);
@@ -264,6 +284,23 @@ impl Line {
     fn failure(&mut self, key: &str, failure: Option<&Failure>) {
         if let Some(failure) = failure {
             self.text(key, &failure_text(failure));
+        }
+    }
+
+    /// What a worker says of itself when it completes a task.
+    fn worker(&mut self, completed: &WorkflowTaskCompletedEventAttributes) {
+        if let Some(sdk) = &completed.sdk_metadata {
+            self.text("sdk", &sdk.sdk_name);
+            self.text("sdk-version", &sdk.sdk_version);
+            self.text("flags", &joined(sdk.lang_used_flags.iter().map(u32::to_string)));
+        }
+        let metering = completed.metering_metadata.as_ref();
+        let more_attempts = metering.map_or(0, |metering| metering.nonfirst_local_activity_execution_attempts);
+        self.number("more-attempts", more_attempts);
+        self.text("deployment", &completed.worker_deployment_name);
+        self.text("build", name(completed.deployment_version.as_ref().map(|version| &version.build_id)));
+        if completed.versioning_behavior() != VersioningBehavior::Unspecified {
+            self.text("behavior", &format!("{:?}", completed.versioning_behavior()));
         }
     }
 
