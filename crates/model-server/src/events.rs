@@ -173,6 +173,7 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::TimerStartedEventAttributes(_) => EventType::TimerStarted,
         Attributes::TimerFiredEventAttributes(_) => EventType::TimerFired,
         Attributes::TimerCanceledEventAttributes(_) => EventType::TimerCanceled,
+        Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(_) => EventType::WorkflowExecutionUpdateAdmitted,
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(_) => EventType::WorkflowExecutionUpdateAccepted,
         Attributes::WorkflowExecutionUpdateCompletedEventAttributes(_) => EventType::WorkflowExecutionUpdateCompleted,
         Attributes::MarkerRecordedEventAttributes(_) => EventType::MarkerRecorded,

@@ -48,6 +48,7 @@ mod time;
 mod timer;
 mod token;
 mod update;
+mod update_text;
 mod workflow_task;
 
 pub use activity_worker::ActivityWorker;

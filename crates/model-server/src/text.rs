@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use timewright_proto::common::{Memo, Payloads, RetryPolicy, SearchAttributes};
-use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind, VersioningBehavior};
+use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
-use timewright_proto::history::{HistoryEvent, WorkflowTaskCompletedEventAttributes};
 use timewright_proto::prost_types;
-use timewright_proto::temporal::api::update::v1::outcome;
 
 use crate::time::checked_duration;
+use crate::update_text;
 
 /// The history, one line an Event: its id, its type, and those of its attributes that say something. Times, ids of
 /// requests and sizes are left out.
@@ -75,7 +75,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("scheduled", a.scheduled_event_id);
             line.number("started", a.started_event_id);
             line.text("identity", &a.identity);
-            line.worker(a);
+            update_text::describe_worker(line, a);
         }
         Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -203,24 +203,6 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
         }
-        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(a) => {
-            line.text("update", &a.protocol_instance_id);
-            line.text("message", &a.accepted_request_message_id);
-            line.number("sequencing", a.accepted_request_sequencing_event_id);
-            let input = a.accepted_request.as_ref().and_then(|request| request.input.as_ref());
-            line.text("name", name(input.map(|input| &input.name)));
-        }
-        Attributes::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
-            line.text("update", name(a.meta.as_ref().map(|meta| &meta.update_id)));
-            line.number("accepted", a.accepted_event_id);
-            match a.outcome.as_ref().and_then(|outcome| outcome.value.as_ref()) {
-                Some(outcome::Value::Success(result)) => line.payloads("outcome", Some(result)),
-                Some(outcome::Value::Failure(failure)) => {
-                    line.text("outcome", &format!("failed {}", failure_text(failure)));
-                }
-                None => (),
-            }
-        }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);
             line.text("name", &a.marker_name);
@@ -235,21 +217,21 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.number("completed", a.workflow_task_completed_event_id);
             line.memo(a.upserted_memo.as_ref());
         }
-        _ => line.text("attributes", "not shown"),
+        _ => update_text::describe(line, attributes),
     }
 }
 
 /// A line that grows by ` key=value`; what is empty or zero is left out.
-struct Line(String);
+pub(crate) struct Line(String);
 
 impl Line {
-    fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         if !value.is_empty() {
             self.0.push_str(&format!(" {key}={value}"));
         }
     }
 
-    fn number(&mut self, key: &str, value: impl Into<i64>) {
+    pub(crate) fn number(&mut self, key: &str, value: impl Into<i64>) {
         let value = value.into();
         if value != 0 {
             self.text(key, &value.to_string());
@@ -276,7 +258,7 @@ impl Line {
         }
     }
 
-    fn payloads(&mut self, key: &str, payloads: Option<&Payloads>) {
+    pub(crate) fn payloads(&mut self, key: &str, payloads: Option<&Payloads>) {
         let texts = payloads.iter().flat_map(|payloads| &payloads.payloads);
         self.text(key, &joined(texts.map(|payload| payload_text(&payload.data))));
     }
@@ -284,23 +266,6 @@ impl Line {
     fn failure(&mut self, key: &str, failure: Option<&Failure>) {
         if let Some(failure) = failure {
             self.text(key, &failure_text(failure));
-        }
-    }
-
-    /// What a worker says of itself when it completes a task.
-    fn worker(&mut self, completed: &WorkflowTaskCompletedEventAttributes) {
-        if let Some(sdk) = &completed.sdk_metadata {
-            self.text("sdk", &sdk.sdk_name);
-            self.text("sdk-version", &sdk.sdk_version);
-            self.text("flags", &joined(sdk.lang_used_flags.iter().map(u32::to_string)));
-        }
-        let metering = completed.metering_metadata.as_ref();
-        let more_attempts = metering.map_or(0, |metering| metering.nonfirst_local_activity_execution_attempts);
-        self.number("more-attempts", more_attempts);
-        self.text("deployment", &completed.worker_deployment_name);
-        self.text("build", name(completed.deployment_version.as_ref().map(|version| &version.build_id)));
-        if completed.versioning_behavior() != VersioningBehavior::Unspecified {
-            self.text("behavior", &format!("{:?}", completed.versioning_behavior()));
         }
     }
 
@@ -325,11 +290,11 @@ impl Line {
     }
 }
 
-fn name(name: Option<&String>) -> &str {
+pub(crate) fn name(name: Option<&String>) -> &str {
     name.map_or("", String::as_str)
 }
 
-fn joined(texts: impl Iterator<Item = String>) -> String {
+pub(crate) fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.collect::<Vec<_>>().join(",")
 }
 
@@ -338,7 +303,7 @@ fn payload_text(data: &[u8]) -> String {
     String::from_utf8_lossy(data).trim_matches('"').to_owned()
 }
 
-fn failure_text(failure: &Failure) -> String {
+pub(crate) fn failure_text(failure: &Failure) -> String {
     let message = &failure.message;
     let mut text = match &failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(application)) if application.non_retryable => {

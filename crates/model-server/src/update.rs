@@ -19,8 +19,11 @@
 //! - The end of the run fails what is accepted (as an outcome) and refuses what is not (as an error); if another run
 //!   follows, with an error that tells the client to try again.
 
+use timewright_proto::enums::UpdateAdmittedEventOrigin;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
+use timewright_proto::history::WorkflowExecutionUpdateAdmittedEventAttributes;
+use timewright_proto::history::history_event::Attributes;
 use timewright_proto::prost_types::Any;
 use timewright_proto::temporal::api::protocol::v1::Message;
 use timewright_proto::temporal::api::protocol::v1::message::SequencingId;
@@ -42,10 +45,10 @@ pub(crate) struct Update {
 
 #[derive(Debug, Clone)]
 pub(crate) enum State {
-    /// It waits for a Workflow Task.
-    Admitted(Request),
+    /// It waits for a Workflow Task. Without a request if the history holds that.
+    Admitted(Option<Request>),
     /// A worker has it.
-    Sent(Request),
+    Sent(Option<Request>),
     /// The Event that says so.
     Accepted { event_id: i64 },
     /// The completion that is being done has rejected it.
@@ -76,7 +79,7 @@ impl Updates {
         self.0.iter_mut().find(|update| update.id == id)
     }
 
-    pub(crate) fn admit(&mut self, id: &str, request: Request) {
+    pub(crate) fn admit(&mut self, id: &str, request: Option<Request>) {
         self.0.push(Update { id: id.to_owned(), state: State::Admitted(request) });
     }
 
@@ -95,7 +98,9 @@ impl Updates {
                 State::Accepted { .. } | State::Rejected(_) | State::Completed { .. } => continue,
             };
             if is_new || again {
-                messages.push(request_message(&update.id, pack(&request), started_event_id));
+                messages.extend(
+                    request.as_ref().map(|request| request_message(&update.id, pack(request), started_event_id)),
+                );
                 update.state = State::Sent(request);
             }
         }
@@ -131,11 +136,26 @@ impl Execution {
         if self.updates.find(id).is_some() {
             return Ok(());
         }
-        self.updates.admit(id, request);
+        self.updates.admit(id, Some(request));
         if self.task.is_none() {
             self.schedule_speculative_task(context);
         }
         Ok(())
+    }
+
+    /// Takes over an Update of the run before, when this run comes of a reset.
+    ///
+    /// Facts (server 1.32): the Update becomes an Admitted Event with its request, and no message is sent for it; else it
+    /// is answered like any other, with the first task that brings the Event. Its Accepted Event has no request.
+    pub(crate) fn reapply_update(&mut self, request: Request, context: &mut Context<'_>) {
+        let id = request.meta.as_ref().map_or_else(String::new, |meta| meta.update_id.clone());
+        self.updates.admit(&id, None);
+        let admitted = WorkflowExecutionUpdateAdmittedEventAttributes {
+            request: Some(request),
+            origin: UpdateAdmittedEventOrigin::Reapply.into(),
+        };
+        self.events.buffer(context.now, Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted));
+        self.wake_worker(context);
     }
 
     /// Rejects what was delivered and is not answered.
@@ -205,8 +225,12 @@ impl Execution {
     }
 
     fn forget_updates(&mut self, progress: impl Fn(&State) -> Progress) {
-        for update in std::mem::take(&mut self.updates.0) {
+        for mut update in std::mem::take(&mut self.updates.0) {
             match &update.state {
+                State::Admitted(None) | State::Sent(None) => {
+                    update.state = State::Admitted(None);
+                    self.updates.0.push(update);
+                }
                 State::Admitted(_) | State::Sent(_) | State::Rejected(_) => {
                     let progress = progress(&update.state);
                     self.report_update(update.id, progress);

@@ -21,16 +21,14 @@
 
 use std::time::Duration;
 
-use timewright_proto::enums::{TaskQueueKind, TimeoutType, WorkerVersioningMode, WorkflowTaskFailedCause};
+use timewright_proto::enums::{TaskQueueKind, TimeoutType, WorkflowTaskFailedCause};
 use timewright_proto::failure::Failure;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::{
-    HistoryEvent, WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes,
-    WorkflowTaskScheduledEventAttributes, WorkflowTaskStartedEventAttributes, WorkflowTaskTimedOutEventAttributes,
+    HistoryEvent, WorkflowTaskFailedEventAttributes, WorkflowTaskScheduledEventAttributes,
+    WorkflowTaskStartedEventAttributes, WorkflowTaskTimedOutEventAttributes,
 };
 use timewright_proto::task_queue::TaskQueue;
-use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
-use timewright_proto::workflow_service::RespondWorkflowTaskCompletedRequest;
 
 use crate::events::new_event;
 use crate::execution::{Context, Effect, Execution, after};
@@ -210,42 +208,6 @@ impl Execution {
         std::iter::once(scheduled).chain(started).collect()
     }
 
-    /// Ends the started task with success, and returns the id of its `WorkflowTaskCompleted` Event. Commands and the
-    /// question whether another task is needed are the caller's.
-    pub(crate) fn complete_task(
-        &mut self,
-        request: &RespondWorkflowTaskCompletedRequest,
-        context: &mut Context<'_>,
-    ) -> i64 {
-        let Some((mut task, mut started)) = self.take_started_task() else { return 0 };
-        self.next_attempt = 1;
-        if !task.is_recorded() {
-            task.scheduled_event_id = self.record_scheduled(&task, task.scheduled_at);
-            started.attributes.identity.clone_from(&request.identity);
-            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes);
-            started.event_id = self.events.record(started.at, attributes);
-        }
-        self.first_task_at = None;
-        self.previous_started_event_id = started.event_id;
-        let completed = WorkflowTaskCompletedEventAttributes {
-            scheduled_event_id: task.scheduled_event_id,
-            started_event_id: started.event_id,
-            ..completed_by(request)
-        };
-        self.set_sticky(request);
-        self.events.record(context.now, Attributes::WorkflowTaskCompletedEventAttributes(completed))
-    }
-
-    /// The queue of the worker that answers, if it keeps the run.
-    pub(crate) fn set_sticky(&mut self, request: &RespondWorkflowTaskCompletedRequest) {
-        self.sticky = request.sticky_attributes.as_ref().and_then(|sticky| {
-            Some(Sticky {
-                queue: sticky.worker_task_queue.as_ref()?.name.clone(),
-                schedule_to_start: checked_duration(sticky.schedule_to_start_timeout.as_ref()),
-            })
-        });
-    }
-
     /// Ends the started task with a failure. Whether it is tried again is the caller's.
     pub(crate) fn fail_task(
         &mut self,
@@ -345,27 +307,6 @@ impl Execution {
             Ok(slower) => timeout + (FIRST_SLOWING * 2_u32.saturating_pow(slower.min(16))).min(LONGEST_SLOWING),
             Err(_) => timeout,
         }
-    }
-}
-
-/// What the worker says of itself.
-///
-/// Facts (server 1.32): the name of a deployment is recorded as it is; its version and a behavior only if the worker says
-/// that it is versioned.
-fn completed_by(request: &RespondWorkflowTaskCompletedRequest) -> WorkflowTaskCompletedEventAttributes {
-    let options = request.deployment_options.as_ref();
-    let versioned = options.filter(|options| options.worker_versioning_mode() == WorkerVersioningMode::Versioned);
-    WorkflowTaskCompletedEventAttributes {
-        identity: request.identity.clone(),
-        sdk_metadata: request.sdk_metadata.clone(),
-        metering_metadata: request.metering_metadata,
-        worker_deployment_name: options.map_or_else(String::new, |options| options.deployment_name.clone()),
-        deployment_version: versioned.map(|options| WorkerDeploymentVersion {
-            deployment_name: options.deployment_name.clone(),
-            build_id: options.build_id.clone(),
-        }),
-        versioning_behavior: if versioned.is_some() { request.versioning_behavior } else { 0 },
-        ..WorkflowTaskCompletedEventAttributes::default()
     }
 }
 

@@ -20,7 +20,7 @@ use timewright_proto::temporal::api::update::v1::{Acceptance, Rejection, Respons
 
 use super::{Completion, Refusal, WireAttributes, expect};
 use crate::protocol_message::{UpdateMessage, unpack};
-use crate::update::{Progress, State, Update};
+use crate::update::{Progress, State, Update, request_message_id};
 
 impl Completion<'_, '_> {
     pub(super) fn protocol_message(&mut self, attributes: WireAttributes) -> Result<(), Refusal> {
@@ -62,7 +62,7 @@ impl Completion<'_, '_> {
                      resolved automatically by retries"
                 )));
             };
-            self.run.updates.admit(&update_id, request);
+            self.run.updates.admit(&update_id, Some(request));
         }
         match message {
             UpdateMessage::Rejection(rejection) => self.reject_update(&update_id, rejection),
@@ -87,9 +87,9 @@ impl Completion<'_, '_> {
         }
         let accepted = WorkflowExecutionUpdateAcceptedEventAttributes {
             protocol_instance_id: update_id.to_owned(),
-            accepted_request_message_id: crate::update::request_message_id(update_id),
+            accepted_request_message_id: request_message_id(update_id),
             accepted_request_sequencing_event_id: acceptance.accepted_request_sequencing_event_id,
-            accepted_request: Some(request.clone()),
+            accepted_request: request.clone(),
         };
         let event = Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted);
         let event_id = self.run.events.record(self.context.now, event);

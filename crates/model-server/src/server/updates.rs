@@ -78,6 +78,15 @@ impl Server {
         self.update_calls.0.get(&call)?.answer.as_ref()
     }
 
+    /// Takes an Update over into a workflow's latest run, as a reset does with those that the run before had accepted behind
+    /// the point of the reset. The reset itself is not modelled. `false` if there is no such run or it has ended.
+    pub fn reapply_update(&mut self, workflow_id: &str, request: Request) -> bool {
+        let Some(run_id) = self.current.get(workflow_id).cloned() else { return false };
+        let reapplied =
+            self.change(&run_id, |run, context| run.check_running().map(|()| run.reapply_update(request, context)));
+        matches!(reapplied, Some(Ok(())))
+    }
+
     /// The server forgets what it has not recorded of a workflow's latest run, as when it goes on elsewhere or needs its
     /// memory: a speculative Workflow Task is gone, and Updates that nobody has accepted come again as if they were new,
     /// because the server itself asks for them again.
@@ -89,11 +98,9 @@ impl Server {
 
     /// Tells those who wait for an Update.
     pub(super) fn report_update(&mut self, run_id: &str, update_id: &str, progress: &Progress) {
-        let open = |call: &&UpdateCallId| {
-            let call = &self.update_calls.0[*call];
-            call.answer.is_none() && call.run_id == run_id && call.update_id == update_id
-        };
-        let calls: Vec<UpdateCallId> = self.update_calls.0.keys().filter(open).copied().collect();
+        let waits = |call: &UpdateCall| call.answer.is_none() && call.run_id == run_id && call.update_id == update_id;
+        let calls = self.update_calls.0.iter().filter(|(_, call)| waits(call));
+        let calls: Vec<UpdateCallId> = calls.map(|(id, _)| *id).collect();
         for id in calls {
             match progress {
                 Progress::Changed => self.answer_update(id, false),

@@ -32,7 +32,7 @@ pub(crate) fn id(words: &Words<'_>) -> String {
 pub(crate) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Option<Message> {
     let words = Words::of(text);
     let update_id = words.first().to_owned();
-    let meta = Some(Meta { update_id: update_id.clone(), ..Default::default() });
+    let meta = Meta { update_id: update_id.clone(), ..Default::default() };
     let sent = task.messages.iter().find(|message| message.protocol_instance_id == update_id);
     let request = || Some(sent.map(request_of).unwrap_or_default()).filter(|_| !words.has("no-request"));
     let request_message_id = format!("{update_id}/request");
@@ -55,9 +55,9 @@ pub(crate) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Optio
             let success = outcome::Value::Success(payloads(words.plain.get(1).unwrap_or(&"ok")).unwrap());
             let value = if words.has("failed") { outcome::Value::Failure(failure("bad")) } else { success };
             let outcome = (!words.has("no-outcome")).then_some(Outcome { value: Some(value) });
-            Any::from_msg(&Response { meta, outcome })
+            Any::from_msg(&Response { meta: Some(meta), outcome })
         }
-        "nonsense" => Any::from_msg(&meta.unwrap_or_default()),
+        "nonsense" => Any::from_msg(&meta),
         _ => return None,
     };
     let body = (!words.has("no-body")).then(|| body.unwrap());
