@@ -19,8 +19,7 @@ use crate::update::{Progress, Updates};
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `update.rs`,
-/// `start.rs`, `close.rs`, `command/`.
+/// `update.rs`, `start.rs`, `close.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,

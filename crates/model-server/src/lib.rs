@@ -20,9 +20,10 @@
 //! # What it does not
 //!
 //! Child workflows, signals and cancellations to other workflows, Nexus, Updates with callbacks or together with a start,
-//! schedules and cron, resets, versioning (what a completion says of it is recorded only), limits on sizes and numbers, eager execution. What a request asks for beyond the model is
-//! answered with [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of
-//! pending operation another map in `execution.rs`.
+//! schedules and cron, resets (but for the Updates that they take over), versioning (what a completion says of it is
+//! recorded only), limits on sizes and numbers, eager execution. What a request asks for beyond the model is answered with
+//! [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of pending
+//! operation another map in `execution.rs`.
 #![forbid(unsafe_code)]
 
 mod activity;

@@ -88,7 +88,7 @@ pub struct ServerOptions {
     pub search_attributes: BTreeMap<String, String>,
     /// From how many Events on the server suggests to continue as new.
     pub suggest_continue_as_new_events: i64,
-    /// How long a worker can prolong a Workflow Task without progress.
+    /// How long a worker can prolong a Workflow Task without progress, as it does for Local Activities.
     pub workflow_task_heartbeat_timeout: Duration,
     /// Whether completions of Workflow Tasks may come in pages, which a real server does not allow by default.
     pub workflow_task_completion_pages: bool,

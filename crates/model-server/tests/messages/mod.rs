@@ -34,7 +34,11 @@ pub(crate) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Optio
     let update_id = words.first().to_owned();
     let meta = Meta { update_id: update_id.clone(), ..Default::default() };
     let sent = task.messages.iter().find(|message| message.protocol_instance_id == update_id);
-    let request = || Some(sent.map(request_of).unwrap_or_default()).filter(|_| !words.has("no-request"));
+    let own_request = || words.has("own-request").then(|| update_request(&update_id, "n"));
+    let request = || {
+        let request = own_request().or_else(|| sent.map(request_of)).unwrap_or_default();
+        (!words.has("no-request")).then_some(request)
+    };
     let request_message_id = format!("{update_id}/request");
     let body = match words.verb {
         "accept" => Any::from_msg(&Acceptance {

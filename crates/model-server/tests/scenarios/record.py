@@ -451,6 +451,8 @@ class Conversation:
         # A worker that has accepted before does not hear of it again.
         request = update.Request()
         sent.body.Unpack(request)
+        if "own-request" in words.plain:
+            request = update_request(update_id, "n")
         meta = update.Meta(update_id=update_id)
         if words.verb == "accept":
             body = update.Acceptance(
