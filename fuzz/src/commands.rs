@@ -174,8 +174,9 @@ impl Record {
 
 fn cancellation_type(script: &mut Script<'_>) -> ActivityCancellationType {
     match script.below(3) {
-        0 => ActivityCancellationType::TryCancel,
-        1 => ActivityCancellationType::WaitCancellationCompleted,
+        // User code that is woken once more than it was does no harm; one that is not woken would.
+        0 => ActivityCancellationType::WaitCancellationCompleted,
+        1 => ActivityCancellationType::TryCancel,
         _ => ActivityCancellationType::Abandon,
     }
 }

@@ -97,7 +97,7 @@ fn events_of(cut: &Cut) -> Vec<i64> {
 }
 
 /// What a Run says while it goes through a recorded history, with user code that agrees with that.
-fn replay(pages: &[HistoryPage], recorded: &BTreeMap<u64, Vec<Command>>) -> Vec<Output> {
+pub(crate) fn replay(pages: &[HistoryPage], recorded: &BTreeMap<u64, Vec<Command>>) -> Vec<Output> {
     let mut run = Run::new();
     run.handle_task(WorkflowTask {
         task_token: "task".into(),

@@ -4,7 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use timewright_proto::Message;
+use timewright_proto::history::History;
+use timewright_protocol::workflow::{HistoryPage, Output};
+
+use crate::commands::recorded;
 use crate::input::{join, noise, split};
+use crate::pages::replay;
+use crate::script::Script;
 use crate::{history_json, history_pages, mutate, polls, runs, seeds};
 
 fn target(name: &str) -> fn(&[u8]) {
@@ -26,6 +33,17 @@ fn seeds_are_as_they_should_be() {
     }
 }
 
+/// Else the scripts would damage what goes wrong anyway.
+#[test]
+fn user_code_agrees_with_a_history_as_it_was_recorded() {
+    for (_, name, input) in seeds().unwrap().into_iter().filter(|(target, ..)| *target == "history_pages") {
+        let History { events } = History::decode(split(&input).1).unwrap();
+        let recorded = recorded(&events, &mut Script::new(&[]));
+        let outputs = replay(&[HistoryPage { events, ..HistoryPage::default() }], &recorded);
+        assert!(matches!(outputs[..], [.., Output::FinishReplay, Output::Evict { .. }]), "{name}: {outputs:#?}");
+    }
+}
+
 #[test]
 fn scripts_from_nowhere_find_nothing() {
     for (number, (name, _, input)) in (0..).zip(seeds().unwrap()) {
@@ -34,9 +52,7 @@ fn scripts_from_nowhere_find_nothing() {
         }
         for round in 0..20 {
             let (_, message) = split(&input);
-            let input = join(&noise(1_000 * number + round), message);
-            std::fs::write("/tmp/last_input", &input).unwrap();
-            target(name)(&input);
+            target(name)(&join(&noise(1_000 * number + round), message));
         }
     }
 }
