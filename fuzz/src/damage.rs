@@ -72,7 +72,7 @@ const DAMAGES: &[Damage] = &[
     },
     |events, index, script| events[index].event_id = script.event_id(),
     repeat,
-    do_not_complete,
+    |events, index, script| do_not_complete(events, index, script),
 ];
 
 /// Some Events happen again, somewhere else.
@@ -84,7 +84,7 @@ fn repeat(events: &mut Vec<HistoryEvent>, index: usize, script: &mut Script<'_>)
 }
 
 /// The next Workflow Task that was completed, failed or timed out instead.
-fn do_not_complete(events: &mut Vec<HistoryEvent>, index: usize, script: &mut Script<'_>) {
+fn do_not_complete(events: &mut [HistoryEvent], index: usize, script: &mut Script<'_>) {
     let completed = EventType::WorkflowTaskCompleted;
     let Some(event) = events.iter_mut().skip(index).find(|event| event.event_type() == completed) else { return };
     if script.rarely(2) {

@@ -36,19 +36,3 @@ pub use pages::history_pages;
 pub use polls::polls;
 pub use runs::runs;
 pub use seeds::seeds;
-/// tmp
-pub fn show(input: &[u8]) {
-    use timewright_proto::Message;
-    let (s, m) = input::split(input);
-    let h = timewright_proto::history::History::decode(m).unwrap();
-    let mut events = h.events;
-    let mut script = script::Script::new(s);
-    damage::damage(&mut events, &mut script);
-    for e in &events {
-        eprintln!("{} {:?} {:?}", e.event_id, e.event_type(), {
-            let mut e = e.clone();
-            e.attributes.as_mut().map(|a| references::references(a).into_iter().map(|r| *r).collect::<Vec<_>>())
-        });
-    }
-    eprintln!("{:?}", commands::recorded(&events, &mut script));
-}

@@ -102,7 +102,8 @@ impl World<'_, '_> {
             true => &mut self.servers[1 - index],
             false => &mut self.servers[index],
         };
-        let token = format!("task {}", self.tasks);
+        // In their order as texts, too.
+        let token = format!("task {:06}", self.tasks);
         let sticky = self.runs.contains(server.run_id());
         let task = server.poll(&token, sticky, &mut self.script);
         self.tasks += 1;

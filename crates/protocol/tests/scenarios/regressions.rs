@@ -9,7 +9,7 @@ use page::Page;
 const NOTHING: [String; 0] = [];
 
 fn read() -> Page {
-    Page::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).unwrap()
+    Page::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")).expect("the page can be read")
 }
 
 #[test]
