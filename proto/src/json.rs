@@ -134,6 +134,7 @@ fn screaming(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::RetryPolicy;
     use crate::enums::{EventType, TaskQueueKind};
     use crate::history::history_event::Attributes;
 
@@ -164,6 +165,19 @@ mod tests {
         assert!(text.contains("\"eventType\": \"EVENT_TYPE_WORKFLOW_EXECUTION_STARTED\""), "{text}");
         assert!(text.contains("\"eventId\": \"1\""), "{text}");
         assert_eq!(history_from_json(&text).unwrap(), history);
+    }
+
+    /// The fast way to read numbers is wrong about the last digit of some, this one among them.
+    #[test]
+    fn numbers_are_read_to_the_last_digit() {
+        let mut history = history_from_json(SHORT).unwrap();
+        let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &mut history.events[0].attributes
+        else {
+            panic!()
+        };
+        started.retry_policy =
+            Some(RetryPolicy { backoff_coefficient: f64::from_bits(0x4000_0000_001b_0000), ..RetryPolicy::default() });
+        assert_eq!(history_from_json(&history_to_json(&history).unwrap()).unwrap(), history);
     }
 
     #[test]

@@ -26,7 +26,20 @@ pub(crate) enum Command {
     },
     /// Which crate may reach which, and the other rules that every package keeps.
     Deps,
+    /// Inputs that break what must hold for every input.
+    Fuzz(Fuzz),
+    /// The sequences on which other implementations failed, each with its test.
+    Regressions,
     Help,
+}
+
+/// What the fuzz targets try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fuzz {
+    /// What they come upon in this time, all together.
+    Seconds(u64),
+    /// This file, which a target found.
+    Input(String),
 }
 
 /// Where wire facts come from.
@@ -54,6 +67,11 @@ cargo xtask COMMAND
                      server's reflection, a dev server's where no ADDRESS is given. --check writes nothing and fails on
                      a difference.
   deps               Checks which crate reaches which, that no dependency is unused, licences, and file headers.
+  fuzz [--seconds S | INPUT]
+                     Looks for S seconds (60) for inputs that break what must hold for every input, or tries INPUT,
+                     which was found so. Needs Rust's nightly toolchain and a C++ compiler; installs cargo-fuzz into
+                     target/.
+  regressions        Prints each sequence on which other implementations failed with its test, or with why it has none.
   help               Prints this.
 
 Environment: TEMPORAL_BINARY names Temporal's CLI for all commands that start a server.
@@ -75,6 +93,8 @@ impl Command {
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
             "deps" => nothing_more(&name, &rest, Self::Deps),
+            "fuzz" => parse_fuzz(&rest),
+            "regressions" => nothing_more(&name, &rest, Self::Regressions),
             "help" | "--help" | "-h" => Ok(Self::Help),
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
@@ -97,6 +117,18 @@ fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
         }
     }
     Ok(Command::Codegen { check, source })
+}
+
+fn parse_fuzz(arguments: &[String]) -> Result<Command> {
+    let wrong = || format!("fuzz takes --seconds S or an input that failed, not `{}`", arguments.join(" "));
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(Command::Fuzz(Fuzz::Seconds(60))),
+        ["--seconds", seconds] => {
+            seconds.parse().map(|seconds| Command::Fuzz(Fuzz::Seconds(seconds))).map_err(|_| wrong())
+        }
+        [input] if !input.starts_with('-') => Ok(Command::Fuzz(Fuzz::Input(input.to_owned()))),
+        _ => Err(wrong()),
+    }
 }
 
 fn nothing_more(name: &str, rest: &[String], command: Command) -> Result<Command> {
@@ -133,6 +165,10 @@ mod tests {
         );
         check("ci", Command::Ci);
         check("deps", Command::Deps);
+        check("fuzz", Command::Fuzz(Fuzz::Seconds(60)));
+        check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
+        check("fuzz fuzz/artifacts/runs/crash-1", Command::Fuzz(Fuzz::Input("fuzz/artifacts/runs/crash-1".to_owned())));
+        check("regressions", Command::Regressions);
         check("codegen", codegen(false, CodegenSource::Definitions));
         check("codegen --check", codegen(true, CodegenSource::Definitions));
         check("codegen --from-server", codegen(false, CodegenSource::DevServer));
@@ -146,6 +182,7 @@ mod tests {
         check_error("dmeo", "there is no command `dmeo`");
         check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
         check_error("ci fast", "ci takes no arguments, not `fast`");
+        check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");
         check_error("codegen --form-server", "codegen takes --check and --from-server [ADDRESS], not `--form-server`");
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::Result;
 use crate::arguments::CodegenSource;
 use crate::steps::Steps;
-use crate::workspace::{cargo, has_cargo_command};
+use crate::workspace::{cargo, has_cargo_command, target};
 use crate::{codegen, deps, test};
 
 /// Runs every check, stops at the first that fails, and says how long each took.
@@ -34,6 +34,11 @@ fn run_steps(steps: &mut Steps) -> Result<()> {
             clippy(["--package"].into_iter().chain(alone.iter().copied())),
         )?;
     }
+    for command in FUZZ {
+        let mut fuzz = cargo(command.iter().copied());
+        fuzz.env("CARGO_TARGET_DIR", target()); // what is built already for the workspace is built for it, too
+        steps.command(&format!("{} fuzz", command[0]), fuzz)?;
+    }
     let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.command("rustdoc", doc)?;
@@ -53,6 +58,21 @@ fn clippy<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     command.args(["--", "-D", "warnings"]);
     command
 }
+
+/// What is checked of the fuzz targets, which are outside the workspace: their form, and that they find nothing at once.
+const FUZZ: &[&[&str]] = &[
+    &["fmt", "--manifest-path=fuzz/Cargo.toml", "--check"],
+    &[
+        "clippy",
+        "--manifest-path=fuzz/Cargo.toml",
+        "--locked",
+        "--no-default-features",
+        "--all-targets",
+        "--",
+        "-Dwarnings",
+    ],
+    &["test", "--manifest-path=fuzz/Cargo.toml", "--locked", "--no-default-features"],
+];
 
 /// Packages, with their features, that are checked outside the workspace's build.
 const BUILT_ALONE: &[&[&str]] = &[

@@ -10,6 +10,8 @@ mod ci;
 mod codegen;
 mod demo;
 mod deps;
+mod fuzz;
+mod regressions;
 mod setup;
 mod steps;
 mod test;
@@ -45,5 +47,7 @@ fn run() -> Result<()> {
         Command::Ci => ci::run(),
         Command::Codegen { check, source } => codegen::run(check, source),
         Command::Deps => deps::run(),
+        Command::Fuzz(what) => fuzz::run(&what),
+        Command::Regressions => regressions::run(),
     }
 }

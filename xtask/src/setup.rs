@@ -1,4 +1,5 @@
-//! Installs what demo and tests need, into the target directory: Temporal's CLI, and Python with Temporal's SDK.
+//! Installs what demo, tests and fuzzing need, into the target directory: Temporal's CLI, Python with Temporal's SDK, and
+//! cargo-fuzz.
 //!
 //! Each tool is installed once and then found. An installation that was interrupted is not taken for a finished one,
 //! and two that run at the same time wait for each other.
@@ -12,7 +13,8 @@ use std::time::Duration;
 use timewright_testing::{ChildProcess, TEMPORAL_CLI_VERSION};
 
 use crate::Result;
-use crate::workspace::{root, tools, typed};
+use crate::steps::run_to_end;
+use crate::workspace::{cargo, root, tools, typed};
 
 /// Temporal's CLI for tests: the one that `TEMPORAL_BINARY` names, else the pinned one.
 ///
@@ -85,6 +87,32 @@ pub(crate) fn python_peer() -> Result<PathBuf> {
     Ok(python_of_it)
 }
 
+/// cargo-fuzz, which cargo installs where it is not there yet, and only where it can be used.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    let nightly = Command::new("rustup").args(["run", NIGHTLY, "rustc", "--version"]).output();
+    if !nightly.is_ok_and(|output| output.status.success()) {
+        return Err(format!("fuzzing needs Rust's nightly toolchain: rustup toolchain install {NIGHTLY}"));
+    }
+    let folder = tools().join(format!("cargo-fuzz-{CARGO_FUZZ_VERSION}"));
+    let program = folder.join("bin/cargo-fuzz");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let _lock = lock()?;
+    if program.is_file() {
+        return Ok(program); // another xtask has installed it while we waited
+    }
+    let package = format!("cargo-fuzz {CARGO_FUZZ_VERSION}");
+    println!("xtask: installing {package} into {}", folder.display());
+
+    // Cargo puts the program there when it is whole.
+    let mut install = cargo(["install", "cargo-fuzz", "--locked", "--version", CARGO_FUZZ_VERSION, "--root"]);
+    install.arg(&folder).arg("--target-dir").arg(tools().join("build"));
+    run_to_end(&package, install).map_err(|error| format!("{package} cannot be installed: {error}"))?;
+    remove(&tools().join("build"))?;
+    Ok(program)
+}
+
 fn python(arguments: &[&str]) -> Command {
     let mut command = Command::new("python3");
     command.args(arguments);
@@ -147,6 +175,9 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
+/// The toolchain that can instrument code for a fuzzer.
+pub(crate) const NIGHTLY: &str = "nightly";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const INSTALL_PYTHON: &str = "install Python 3 with pip and venv (Debian: apt-get install python3-pip python3-venv)";
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 

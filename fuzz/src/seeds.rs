@@ -1,0 +1,111 @@
+//! Inputs to begin with: the histories that are recorded in the repository.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use timewright_proto::Message;
+use timewright_proto::common::{ActivityType, Payloads, WorkflowExecution, WorkflowType};
+use timewright_proto::history::History;
+use timewright_proto::json::{history_from_json, history_to_json};
+use timewright_proto::prost_types::{Duration, Timestamp};
+use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
+
+use crate::input::{join, noise};
+
+/// An input: its target, a name, its bytes.
+pub(crate) type Seed = (&'static str, String, Vec<u8>);
+
+/// Inputs for all targets.
+///
+/// # Errors
+/// If a recorded history cannot be read.
+pub fn seeds() -> io::Result<Vec<Seed>> {
+    let mut seeds = vec![("polls", "activity".to_owned(), join(&noise(1), &activity().encode_to_vec()))];
+    for (name, history) in recorded_histories()? {
+        let message = history.encode_to_vec();
+        let json = history_to_json(&history).map_err(io::Error::other)?;
+        seeds.push(("history_json", format!("{name}.json"), json.into_bytes()));
+        seeds.push(("history_json", name.clone(), message.clone()));
+        seeds.push(("polls", name.clone(), join(&[], &workflow_task(&history).encode_to_vec())));
+        for (target, script) in [("runs", 0), ("history_pages", 0), ("runs", 64), ("history_pages", 64)] {
+            let seed = u32::try_from(seeds.len()).unwrap_or_default();
+            seeds.push((target, format!("{name}-{script}"), join(&noise(seed)[..script], &message)));
+        }
+    }
+    Ok(seeds)
+}
+
+/// Every history under [`RECORDED`], with its file's name.
+fn recorded_histories() -> io::Result<Vec<(String, History)>> {
+    let mut files = Vec::new();
+    for folder in RECORDED {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+        if folder.is_dir() {
+            files.extend(files_below(&folder)?);
+        }
+    }
+    files.sort();
+    let mut histories = Vec::new();
+    for file in files {
+        let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let content = fs::read(&file).map_err(|error| wrong(&error))?;
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("binpb") => {
+                histories.push((name, History::decode(content.as_slice()).map_err(|error| wrong(&error))?))
+            }
+            Some("json") => {
+                let text = String::from_utf8(content).map_err(|error| wrong(&error))?;
+                histories.push((name, history_from_json(&text).map_err(|error| wrong(&error))?));
+            }
+            _ => (),
+        }
+    }
+    Ok(histories)
+}
+
+fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { files.extend(files_below(&path)?) } else { files.push(path) }
+    }
+    Ok(files)
+}
+
+fn workflow_task(history: &History) -> PollWorkflowTaskQueueResponse {
+    PollWorkflowTaskQueueResponse {
+        task_token: "token".into(),
+        workflow_execution: Some(WorkflowExecution { workflow_id: "workflow".into(), run_id: "run".into() }),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        attempt: 1,
+        started_event_id: history.events.last().map_or(0, |event| event.event_id),
+        history: Some(history.clone()),
+        ..PollWorkflowTaskQueueResponse::default()
+    }
+}
+
+fn activity() -> PollActivityTaskQueueResponse {
+    let time = Some(Timestamp { seconds: 1_700_000_000, nanos: 5 });
+    let timeout = Some(Duration { seconds: 10, nanos: 0 });
+    PollActivityTaskQueueResponse {
+        task_token: "token".into(),
+        workflow_namespace: "namespace".into(),
+        workflow_type: Some(WorkflowType { name: "type".into() }),
+        workflow_execution: Some(WorkflowExecution { workflow_id: "workflow".into(), run_id: "run".into() }),
+        activity_type: Some(ActivityType { name: "activity".into() }),
+        activity_id: "1".into(),
+        input: Some(Payloads::default()),
+        scheduled_time: time,
+        current_attempt_scheduled_time: time,
+        started_time: time,
+        attempt: 1,
+        start_to_close_timeout: timeout,
+        heartbeat_timeout: timeout,
+        ..PollActivityTaskQueueResponse::default()
+    }
+}
+
+/// Where histories are recorded, from the repository's root.
+const RECORDED: &[&str] = &["crates/timewright/tests/histories", "crates/protocol/tests/histories"];
