@@ -483,7 +483,7 @@ fn every_split_into_pages_gives_the_same_activations() {
 #[test]
 fn a_run_starts_once() {
     check(
-        "start: timer 1",
+        "",
         "> show texts
          > task WES WFT TS WES WFT*
          fail task 1: WORKFLOW_WORKER_UNHANDLED_FAILURE: event 6 starts the workflow once more: the history is damaged, or not from a Temporal Server [HistoryError]
