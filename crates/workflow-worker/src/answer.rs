@@ -12,20 +12,23 @@ use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
-    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest,
 };
 use timewright_proto::{Bytes, to_duration};
 use timewright_protocol::task_queue::ErrorClass;
-use timewright_protocol::workflow::{AbandonReason, Completion, HistoryPage, QueryAnswer, TaskFailure};
+use timewright_protocol::workflow::{
+    AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, RunKey, TaskFailure, TaskKind, WorkflowTask,
+};
 
 use crate::error::task_failure;
 use crate::options::Options;
+use crate::payloads::{Body, Outgoing, payload_bytes};
 use crate::shard::{Action, Input, Request};
-use crate::worker::{OpenTask, payload_bytes};
+use crate::worker::OpenTask;
 
 /// What came of a request.
 pub(crate) struct Outcome {
-    pub(crate) run_id: String,
+    pub(crate) key: RunKey,
     /// What the shard is to be told.
     pub(crate) input: Option<Input>,
     /// A task that came with the server's answer; it keeps the slot of the one that was answered.
@@ -65,55 +68,58 @@ impl Answerer {
 
     /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
     pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
-        let Request { workflow_id, run_id, action } = request;
+        let Request { workflow_id, key, action } = request;
+        let run_id = key.run_id();
         let mut next_task = None;
         let input = match action {
             Action::FetchHistory { next_page_token } => {
-                let page = self.fetch_history(&workflow_id, &run_id, next_page_token).await;
-                Some(Input::History { run_id: run_id.clone(), page })
+                let page = self.fetch_history(&workflow_id, run_id, next_page_token).await;
+                Some(Input::History { key: key.clone(), page })
             }
             Action::Complete(completion) => {
                 let attempt = task.as_ref().map_or(1, |task| task.attempt);
-                match self.complete(&workflow_id, &run_id, completion, attempt).await {
+                match self.complete(&workflow_id, run_id, completion, attempt).await {
                     Ok(response) => {
+                        let receipt = CompletionReceipt::from(&response);
+                        let response = response.workflow_task.filter(|task| !task.task_token.is_empty());
                         next_task = response.zip(task.map(|task| task.slot));
-                        Some(Input::Completed { run_id: run_id.clone() })
+                        Some(Input::Completed { key: key.clone(), receipt })
                     }
-                    Err(NotTaken) => Some(Input::NotTaken { run_id: run_id.clone() }),
+                    Err(NotTaken) => Some(Input::NotTaken { key: key.clone() }),
                 }
             }
             Action::Fail(failure) => {
-                self.fail(&workflow_id, &run_id, *failure).await;
+                self.fail(&workflow_id, run_id, *failure).await;
                 None
             }
             Action::RespondQuery { task_token, answer } => {
-                self.respond_query(&workflow_id, &run_id, task_token, answer).await;
-                Some(Input::Completed { run_id: run_id.clone() })
+                self.respond_query(&workflow_id, run_id, task_token, answer).await;
+                Some(Input::Completed { key: key.clone(), receipt: CompletionReceipt::default() })
             }
             Action::Abandon { reason, .. } => {
-                log_abandoned(&self.task_queue, &workflow_id, &run_id, &reason);
+                log_abandoned(&self.task_queue, &workflow_id, run_id, &reason);
                 None
             }
         };
-        Outcome { run_id, input, next_task }
+        Outcome { key, input, next_task }
     }
 
     /// A codec could not read a task: that task fails, and is tried again.
-    pub(crate) async fn fail_undecodable(&self, response: PollWorkflowTaskQueueResponse, error: &CodecError) {
-        let execution = response.workflow_execution.unwrap_or_default();
+    pub(crate) async fn fail_undecodable(&self, task: WorkflowTask, error: &CodecError) {
+        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         let message = format!("the Payloads of this Workflow Task could not be decoded: {error}");
-        if response.query.is_some() {
+        if matches!(task.kind, TaskKind::Query(_)) {
             let answer = QueryAnswer::Failed(Box::new(self.write(&task_failure("CodecError", message))));
-            self.respond_query(&execution.workflow_id, &execution.run_id, response.task_token, answer).await;
-        } else if response.attempt <= 1 {
+            self.respond_query(&workflow_id, &run_id, task_token, answer).await;
+        } else if attempt <= 1 {
             let failure = self.task_failure(
-                response.task_token,
+                task_token,
                 WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
                 &task_failure("CodecError", message),
             );
-            self.fail(&execution.workflow_id, &execution.run_id, failure).await;
+            self.fail(&workflow_id, &run_id, failure).await;
         } else {
-            tracing::warn!(workflow_id = execution.workflow_id, attempt = response.attempt, message, "failed again");
+            tracing::warn!(workflow_id, run_id, attempt, message, "failed again");
         }
     }
 
@@ -151,7 +157,7 @@ impl Answerer {
         run_id: &str,
         completion: Completion,
         attempt: u32,
-    ) -> Result<Option<PollWorkflowTaskQueueResponse>, NotTaken> {
+    ) -> Result<RespondWorkflowTaskCompletedResponse, NotTaken> {
         let task_token = completion.task_token.clone();
         let fail = |cause, failure: Failure| async move {
             if attempt <= 1 {
@@ -162,17 +168,17 @@ impl Answerer {
             }
             Err(NotTaken)
         };
-        let mut request = self.completion_request(completion);
-        if let Err(error) = self.client.data_converter().encode(&mut request).await {
+        let mut answer = self.completion_request(completion);
+        if let Err(error) = self.client.data_converter().encode(&mut answer).await {
             let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
             let failure = task_failure("CodecError", message);
             return fail(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure).await;
         }
-        if let Some(failure) = self.too_large(&mut request) {
+        if let Some(failure) = self.too_large(&mut answer) {
             return fail(WorkflowTaskFailedCause::PayloadsTooLarge, failure).await;
         }
-        match self.client.workflow_service().respond_workflow_task_completed(request).await {
-            Ok(response) => Ok(response.into_inner().workflow_task.filter(|task| !task.task_token.is_empty())),
+        match self.client.workflow_service().respond_workflow_task_completed(answer.into_request()).await {
+            Ok(response) => Ok(response.into_inner()),
             Err(status) => {
                 let error = RpcError::from(status);
                 if error.class() == ErrorClass::MessageTooLarge {
@@ -188,9 +194,9 @@ impl Answerer {
         }
     }
 
-    fn completion_request(&self, completion: Completion) -> RespondWorkflowTaskCompletedRequest {
+    fn completion_request(&self, completion: Completion) -> Outgoing {
         let sticky = self.sticky_queue.as_ref().filter(|_| !self.sticky_stopped.load(Ordering::Relaxed));
-        RespondWorkflowTaskCompletedRequest {
+        let request = RespondWorkflowTaskCompletedRequest {
             task_token: completion.task_token,
             commands: completion.commands,
             identity: self.client.identity().to_owned(),
@@ -202,7 +208,9 @@ impl Answerer {
                 }),
                 schedule_to_start_timeout: Some(to_duration(self.sticky_schedule_to_start_timeout)),
             }),
-            return_new_workflow_task: sticky.is_some(),
+            // The next task of a workflow whose Local Activities go on here is of use nowhere else.
+            return_new_workflow_task: sticky.is_some() || completion.force_new_task,
+            force_create_new_workflow_task: completion.force_new_task,
             query_results: completion
                 .query_answers
                 .into_iter()
@@ -215,14 +223,15 @@ impl Answerer {
                 ..WorkflowTaskCompletedMetadata::default()
             }),
             ..RespondWorkflowTaskCompletedRequest::default()
-        }
+        };
+        Outgoing { request, messages: completion.messages }
     }
 
-    /// The first Command whose Payloads the server would refuse, as a failure of the task; Query answers that are too large
-    /// become failed answers.
-    fn too_large(&self, request: &mut RespondWorkflowTaskCompletedRequest) -> Option<Failure> {
+    /// The first Command, or message, whose Payloads the server would refuse, as a failure of the task; Query answers that are
+    /// too large become failed answers.
+    fn too_large(&self, answer: &mut Outgoing) -> Option<Failure> {
         let limit = self.payload_size_limit?;
-        for result in request.query_results.values_mut() {
+        for result in answer.request.query_results.values_mut() {
             let bytes = payload_bytes(result);
             if bytes > limit {
                 let failure =
@@ -230,18 +239,19 @@ impl Answerer {
                 *result = query_result(QueryAnswer::Failed(Box::new(self.write(&failure))));
             }
         }
-        request.commands.iter_mut().find_map(|command| {
+        let commands = answer.request.commands.iter_mut().map(|command| {
             let bytes = payload_bytes(command);
-            (bytes > limit).then(|| {
-                task_failure(
-                    "PayloadsTooLarge",
-                    format!(
-                        "the Payloads of {} have {bytes} bytes; the server allows {limit}. Pass less data, or a reference to it",
-                        command.command_type().as_str_name(),
-                    ),
-                )
-            })
-        })
+            (command.command_type().as_str_name().to_owned(), bytes)
+        });
+        let messages = answer.messages.iter_mut().map(|message| {
+            let bytes = payload_bytes(&mut Body(&mut message.body));
+            (format!("an answer to update {:?}", message.protocol_instance_id), bytes)
+        });
+        let (what, bytes) = commands.chain(messages).find(|(_, bytes)| *bytes > limit)?;
+        let message = format!(
+            "the Payloads of {what} have {bytes} bytes; the server allows {limit}. Pass less data, or a reference to it"
+        );
+        Some(task_failure("PayloadsTooLarge", message))
     }
 
     async fn fail(&self, workflow_id: &str, run_id: &str, failed: TaskFailure) {

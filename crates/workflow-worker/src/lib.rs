@@ -15,6 +15,7 @@ mod info;
 mod instance;
 mod mailbox;
 mod options;
+mod payloads;
 mod registry;
 mod replayer;
 mod shard;

@@ -25,6 +25,7 @@ pub(crate) struct Options {
     pub(crate) maximum_concurrent_workflow_tasks: usize,
     pub(crate) maximum_concurrent_polls: usize,
     pub(crate) maximum_cached_workflows: usize,
+    pub(crate) maximum_cached_bytes: u64,
     pub(crate) threads: usize,
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
@@ -90,6 +91,7 @@ impl WorkflowWorkerBuilder {
                 maximum_concurrent_workflow_tasks: 100,
                 maximum_concurrent_polls: 5,
                 maximum_cached_workflows: 1000,
+                maximum_cached_bytes: 512 * 1024 * 1024,
                 threads,
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
@@ -121,6 +123,13 @@ impl WorkflowWorkerBuilder {
     /// <https://docs.temporal.io/sticky-execution>
     pub fn maximum_cached_workflows(mut self, count: usize) -> Self {
         self.options.maximum_cached_workflows = count;
+        self
+    }
+
+    /// How many bytes the cached workflows may take together. It is an estimate: the Payloads that they were given, and the
+    /// SDK's own state; not what workflow code makes of them. Default: 512 MiB.
+    pub fn maximum_cached_bytes(mut self, bytes: u64) -> Self {
+        self.options.maximum_cached_bytes = bytes;
         self
     }
 

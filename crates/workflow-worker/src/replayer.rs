@@ -1,13 +1,14 @@
 //! Goes through recorded histories with today's code.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use timewright_client::Client;
 use timewright_converter::{CodecError, DataConverter};
 use timewright_proto::Bytes;
 use timewright_proto::history::History;
 
-use timewright_protocol::workflow::{HistoryPage, Nondeterminism, Output, Runs, TaskKind, WorkflowTask};
+use timewright_protocol::workflow::{CacheLimits, HistoryPage, Nondeterminism, Output, Runs, TaskKind, WorkflowTask};
 
 use crate::instance::Environment;
 use crate::registry::Registry;
@@ -140,7 +141,7 @@ impl Replayer {
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment);
-        let mut runs = Runs::new(0);
+        let mut runs = Runs::new(CacheLimits::runs(0));
         runs.handle_task(WorkflowTask {
             task_token: "replay".into(),
             workflow_id: workflow_id.to_owned(),
@@ -149,13 +150,14 @@ impl Replayer {
             attempt: 1,
             previous_started_event_id: 0,
             history: HistoryPage { events: history.events, next_page_token: Bytes::new() },
+            received_at: Instant::now(),
             kind: TaskKind::Replay,
         });
         let failed = |message| ReplayError::TaskFailed { workflow_id: workflow_id.to_owned(), message };
-        while let Some((run_id, output)) = runs.poll_output() {
+        while let Some((key, output)) = runs.poll_output() {
             match output {
-                Output::Activate(activation) => match code.activate(&run_id, activation) {
-                    Ok(commands) => runs.handle_commands(&run_id, commands),
+                Output::Activate(activation) => match code.activate(&key, activation) {
+                    Ok(commands) => runs.handle_commands(&key, commands),
                     Err(problem) => return Err(failed(problem.failure.to_string())),
                 },
                 Output::FailTask(failure) => {

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use timewright_proto::Bytes;
 use timewright_protocol::workflow::{
-    AbandonReason, Activation, Command, Completion, EvictionReason, HistoryPage, Job, Output, QueryAnswer, Runs,
-    TaskFailure, WorkflowTask,
+    AbandonReason, Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job,
+    Output, QueryAnswer, RunKey, Runs, TaskFailure, WorkflowTask,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -23,16 +24,17 @@ use crate::registry::Registry;
 pub(crate) enum Input {
     Task(Box<WorkflowTask>),
     History {
-        run_id: String,
+        key: RunKey,
         page: Result<HistoryPage, String>,
     },
     /// The server took an answer.
     Completed {
-        run_id: String,
+        key: RunKey,
+        receipt: CompletionReceipt,
     },
     /// The server did not take an answer.
     NotTaken {
-        run_id: String,
+        key: RunKey,
     },
 }
 
@@ -40,7 +42,7 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) workflow_id: String,
-    pub(crate) run_id: String,
+    pub(crate) key: RunKey,
     pub(crate) action: Action,
 }
 
@@ -65,18 +67,13 @@ impl Shard {
         name: String,
         registry: Arc<Registry>,
         environment: Environment,
-        cached_runs: usize,
+        cache: CacheLimits,
         outbox: UnboundedSender<Request>,
     ) -> std::io::Result<Self> {
         let (inbox, messages) = channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            State {
-                code: UserCode::new(registry, environment),
-                runs: Runs::new(cached_runs),
-                outbox,
-                ids: BTreeMap::new(),
-            }
-            .run(&messages);
+            State { code: UserCode::new(registry, environment), runs: Runs::new(cache), outbox, ids: BTreeMap::new() }
+                .run(&messages);
         })?;
         Ok(Self { inbox, thread })
     }
@@ -105,42 +102,54 @@ struct State {
 
 impl State {
     fn run(mut self, messages: &Receiver<Input>) {
-        while let Ok(input) = messages.recv() {
+        loop {
+            let input = match self.runs.poll_timeout() {
+                Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
             match input {
-                Input::Task(task) => {
-                    self.ids.insert(task.run_id.clone(), task.workflow_id.clone());
-                    self.runs.handle_task(*task);
-                }
-                Input::History { run_id, page: Ok(page) } => self.runs.handle_history(&run_id, page),
-                Input::History { run_id, page: Err(reason) } => self.runs.handle_history_failure(&run_id, &reason),
-                Input::Completed { run_id } => self.runs.handle_completed(&run_id),
-                Input::NotTaken { run_id } => {
-                    self.runs.handle_eviction(&run_id, EvictionReason::CompletionNotTaken);
-                }
+                Ok(input) => self.take(input),
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
+            // Also behind a message: many of them must not keep a Run waiting whose time has come.
+            self.runs.handle_timeout(Instant::now());
             self.drain();
         }
         self.runs.handle_shutdown();
         self.drain();
     }
 
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Task(task) => {
+                self.ids.insert(task.run_id.clone(), task.workflow_id.clone());
+                self.runs.handle_task(*task);
+            }
+            Input::History { key, page: Ok(page) } => self.runs.handle_history(&key, page),
+            Input::History { key, page: Err(reason) } => self.runs.handle_history_failure(&key, &reason),
+            Input::Completed { key, receipt } => self.runs.handle_completed(&key, receipt),
+            Input::NotTaken { key } => self.runs.handle_eviction(&key, EvictionReason::CompletionNotTaken),
+        }
+    }
+
     fn drain(&mut self) {
-        while let Some((run_id, output)) = self.runs.poll_output() {
+        while let Some((key, output)) = self.runs.poll_output() {
             let action = match output {
                 Output::Activate(activation) => {
-                    match self.code.activate(&run_id, activation) {
-                        Ok(commands) => self.runs.handle_commands(&run_id, commands),
+                    match self.code.activate(&key, activation) {
+                        Ok(commands) => self.runs.handle_commands(&key, commands),
                         Err(problem) => {
                             let failure = self.code.environment.converter.failure_to_proto(&problem.failure);
-                            self.runs.handle_failure(&run_id, problem.cause, failure);
+                            self.runs.handle_failure(&key, problem.cause, failure);
                         }
                     }
                     continue;
                 }
                 Output::Evict { .. } => {
-                    self.code.evict(&run_id);
-                    if !self.runs.contains(&run_id) {
-                        self.ids.remove(&run_id);
+                    self.code.evict(&key);
+                    if self.runs.key(key.run_id()).is_none() {
+                        self.ids.remove(key.run_id());
                     }
                     continue;
                 }
@@ -150,13 +159,14 @@ impl State {
                 Output::RespondQuery { task_token, answer } => Action::RespondQuery { task_token, answer },
                 Output::AbandonTask { task_token, reason } => Action::Abandon { task_token, reason },
                 other => {
+                    let run_id = key.run_id();
                     tracing::error!(run_id, output = ?other, "the Workflow Worker cannot do this; this is a defect of it");
                     continue;
                 }
             };
-            let workflow_id = self.ids.get(&run_id).cloned().unwrap_or_default();
+            let workflow_id = self.ids.get(key.run_id()).cloned().unwrap_or_default();
             // Nobody listens any more once the worker has been dropped.
-            let _ = self.outbox.send(Request { workflow_id, run_id, action });
+            let _ = self.outbox.send(Request { workflow_id, key, action });
         }
     }
 }
@@ -165,7 +175,7 @@ impl State {
 pub(crate) struct UserCode {
     registry: Arc<Registry>,
     pub(crate) environment: Environment,
-    instances: BTreeMap<String, Box<dyn Instance>>,
+    instances: BTreeMap<RunKey, Box<dyn Instance>>,
 }
 
 impl UserCode {
@@ -173,15 +183,15 @@ impl UserCode {
         Self { registry, environment, instances: BTreeMap::new() }
     }
 
-    pub(crate) fn activate(&mut self, run_id: &str, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
+    pub(crate) fn activate(&mut self, key: &RunKey, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
         // Always the first job of all, and the only one that is not for the instance itself.
         if matches!(activation.jobs.first(), Some(Job::Initialize(_)))
             && let Job::Initialize(initialize) = activation.jobs.remove(0)
         {
             let instance = self.registry.start(&self.environment, initialize)?;
-            self.instances.insert(run_id.to_owned(), instance);
+            self.instances.insert(key.clone(), instance);
         }
-        match self.instances.get_mut(run_id) {
+        match self.instances.get_mut(key) {
             Some(instance) => instance.activate(activation),
             None => Err(TaskProblem::new(crate::error::task_failure(
                 "NotStarted",
@@ -190,7 +200,7 @@ impl UserCode {
         }
     }
 
-    pub(crate) fn evict(&mut self, run_id: &str) {
-        self.instances.remove(run_id);
+    pub(crate) fn evict(&mut self, key: &RunKey) {
+        self.instances.remove(key);
     }
 }

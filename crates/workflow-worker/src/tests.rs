@@ -98,6 +98,8 @@ fn activation(jobs: Vec<Job>) -> Activation {
         history_bytes: 100,
         continue_as_new_suggested: false,
         continue_as_new_reasons: Vec::new(),
+        target_worker_deployment_version_changed: false,
+        deployment_version: None,
     }
 }
 

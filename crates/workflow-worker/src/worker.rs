@@ -12,17 +12,17 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_proto::{Bytes, CollectPayloads, Message};
 use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
-use timewright_protocol::workflow::WorkflowTask;
+use timewright_protocol::workflow::{CacheLimits, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::answer::{Answerer, Outcome};
 use crate::instance::Environment;
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
+use crate::payloads::Incoming;
 use crate::registry::Registry;
 use crate::shard::{Action, Input, Request, Shard};
 
@@ -180,9 +181,12 @@ impl WorkflowWorker {
         (0..threads)
             .map(|index| {
                 // Room for all, shared out; at least one each where there is a cache at all.
-                let cached_runs = self.options.maximum_cached_workflows.div_ceil(threads);
+                let cache = CacheLimits {
+                    runs: self.options.maximum_cached_workflows.div_ceil(threads),
+                    bytes: self.options.maximum_cached_bytes.div_ceil(threads as u64),
+                };
                 let name = format!("workflow-{index}");
-                Shard::spawn(name, Arc::clone(&self.registry), environment.clone(), cached_runs, outbox.clone())
+                Shard::spawn(name, Arc::clone(&self.registry), environment.clone(), cache, outbox.clone())
             })
             .collect()
     }
@@ -241,7 +245,7 @@ pub(crate) struct OpenTask {
 /// What a tokio task that carried something out found.
 enum Done {
     /// A task, decoded.
-    Task { response: Box<PollWorkflowTaskQueueResponse>, slot: Slot },
+    Task { task: Box<WorkflowTask>, slot: Slot },
     /// A request of a shard.
     Answered(Box<Outcome>),
     /// Nothing to do about it.
@@ -258,7 +262,7 @@ struct Running {
     /// Tells the server about the shutdown. Nobody waits for that; what is left of it is dropped at the end.
     telling: JoinSet<()>,
     /// The Runs that requests in flight are about.
-    answering: BTreeMap<Id, String>,
+    answering: BTreeMap<Id, RunKey>,
     requests: UnboundedReceiver<Request>,
     shards: Vec<Shard>,
     sticky_queue: Option<String>,
@@ -278,7 +282,7 @@ impl Running {
             tokio::select! {
                 () = &mut shutdown, if self.deadline.is_none() => self.start_shutdown(),
                 next = self.tasks.next(), if self.polling => match next {
-                    Some(Ok((response, slot))) => self.decode(response, slot),
+                    Some(Ok((response, slot))) => self.take_task(response, slot),
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
                         self.failure = Some(error);
@@ -290,7 +294,7 @@ impl Running {
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
                 Some(done) = self.in_flight.join_next_with_id(), if !self.in_flight.is_empty() => match done {
-                    Ok((_, Done::Task { response, slot })) => self.hand_to_shard(*response, slot),
+                    Ok((_, Done::Task { task, slot })) => self.hand_to_shard(task, slot),
                     Ok((id, Done::Answered(outcome))) => {
                         self.answering.remove(&id);
                         self.take_outcome(*outcome);
@@ -328,36 +332,38 @@ impl Running {
         self.tasks.shutdown(self.poll_drain);
     }
 
-    /// Decodes the task's Payloads, beside everything else.
-    fn decode(&mut self, mut response: PollWorkflowTaskQueueResponse, slot: Slot) {
+    /// Checks a task, and decodes its Payloads beside everything else.
+    fn take_task(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+        let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
+            Ok(Some(task)) => Box::new(task),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(task_queue = self.options.task_queue, %error, "a damaged Workflow Task");
+                return;
+            }
+        };
         let converter = self.client.data_converter();
         if !converter.has_codecs() {
-            self.hand_to_shard(response, slot);
+            self.hand_to_shard(task, slot);
             return;
         }
         let converter = converter.clone();
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            match converter.decode(&mut response).await {
-                Ok(()) => Done::Task { response: Box::new(response), slot },
+            match converter.decode(&mut Incoming(&mut task)).await {
+                Ok(()) => Done::Task { task, slot },
                 Err(error) => {
-                    answerer.fail_undecodable(response, &error).await;
+                    answerer.fail_undecodable(*task, &error).await;
                     Done::Nothing
                 }
             }
         });
     }
 
-    fn hand_to_shard(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
-        match WorkflowTask::from_poll(response) {
-            Ok(Some(task)) => {
-                self.open.insert(task.task_token.clone(), OpenTask { slot, attempt: task.attempt });
-                let run_id = task.run_id.clone();
-                self.tell_shard(&run_id, Input::Task(Box::new(task)));
-            }
-            Ok(None) => (),
-            Err(error) => tracing::error!(task_queue = self.options.task_queue, %error, "a damaged Workflow Task"),
-        }
+    fn hand_to_shard(&mut self, task: Box<WorkflowTask>, slot: Slot) {
+        self.open.insert(task.task_token.clone(), OpenTask { slot, attempt: task.attempt });
+        let run_id = task.run_id.clone();
+        self.tell_shard(&run_id, Input::Task(task));
     }
 
     /// The same Run always lives on the same shard.
@@ -381,27 +387,28 @@ impl Running {
         };
         let task = token.and_then(|token| self.open.remove(token));
         let answerer = Arc::clone(&self.answerer);
-        let run_id = request.run_id.clone();
+        let key = request.key.clone();
         let spawned =
             self.in_flight.spawn(async move { Done::Answered(Box::new(answerer.carry_out(request, task).await)) });
-        self.answering.insert(spawned.id(), run_id);
+        self.answering.insert(spawned.id(), key);
     }
 
     /// Something under us panicked, on an answer that no server should give. The Run is built again with its next task.
     fn take_panic(&mut self, error: &JoinError) {
-        let run_id = self.answering.remove(&error.id());
+        let key = self.answering.remove(&error.id());
+        let run_id = key.as_ref().map(RunKey::run_id);
         tracing::error!(run_id, %error, "a request of the Workflow Worker panicked, which is a defect of it");
-        if let Some(run_id) = run_id {
-            self.tell_shard(&run_id.clone(), Input::NotTaken { run_id });
+        if let Some(key) = key {
+            self.tell_shard(key.clone().run_id(), Input::NotTaken { key });
         }
     }
 
     fn take_outcome(&mut self, outcome: Outcome) {
         if let Some(input) = outcome.input {
-            self.tell_shard(&outcome.run_id, input);
+            self.tell_shard(outcome.key.run_id(), input);
         }
         if let Some((response, slot)) = outcome.next_task {
-            self.decode(response, slot);
+            self.take_task(response, slot);
         }
     }
 
@@ -425,18 +432,4 @@ impl Running {
             None => Ok(()),
         }
     }
-}
-
-/// The bytes of all Payloads in a message.
-pub(crate) fn payload_bytes(message: &mut impl CollectPayloads) -> usize {
-    use timewright_proto::PayloadSlot;
-    let mut slots = Vec::new();
-    message.collect_payloads(&mut slots);
-    slots
-        .iter()
-        .map(|slot| match slot {
-            PayloadSlot::One(payload) => payload.encoded_len(),
-            PayloadSlot::Many(payloads) => payloads.iter().map(Message::encoded_len).sum(),
-        })
-        .sum()
 }

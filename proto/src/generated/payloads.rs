@@ -189,9 +189,11 @@ for crate::temporal::api::command::v1::ModifyWorkflowPropertiesCommandAttributes
 impl CollectPayloads
 for crate::temporal::api::command::v1::RecordMarkerCommandAttributes {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
-        for value in self.details.values_mut() {
-            value.collect_payloads(slots);
-        }
+        crate::payloads::collect_marker_details(
+            &self.marker_name,
+            &mut self.details,
+            slots,
+        );
         if let Some(value) = &mut self.header {
             value.collect_payloads(slots);
         }
@@ -648,9 +650,11 @@ impl CollectPayloads for crate::temporal::api::history::v1::HistoryEvent {
 impl CollectPayloads
 for crate::temporal::api::history::v1::MarkerRecordedEventAttributes {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
-        for value in self.details.values_mut() {
-            value.collect_payloads(slots);
-        }
+        crate::payloads::collect_marker_details(
+            &self.marker_name,
+            &mut self.details,
+            slots,
+        );
         if let Some(value) = &mut self.header {
             value.collect_payloads(slots);
         }

@@ -12,6 +12,11 @@ const PAYLOAD: &str = ".temporal.api.common.v1.Payload";
 const PAYLOADS: &str = ".temporal.api.common.v1.Payloads";
 /// The server must read search attributes, so no codec may touch them.
 const SEARCH_ATTRIBUTES: &str = ".temporal.api.common.v1.SearchAttributes";
+/// Markers: what an SDK notes in their details for itself stays in the clear.
+const MARKERS: [&str; 2] = [
+    ".temporal.api.command.v1.RecordMarkerCommandAttributes",
+    ".temporal.api.history.v1.MarkerRecordedEventAttributes",
+];
 
 struct Message<'a> {
     descriptor: &'a DescriptorProto,
@@ -32,7 +37,7 @@ pub(crate) fn generate(descriptors: &FileDescriptorSet) -> Result<String> {
     let holders = holders(&messages);
     let mut text = String::from("use crate::payloads::{CollectPayloads, PayloadSlot};\n");
     for name in &holders {
-        text.push_str(&implementation(&messages[name], &messages, &holders)?);
+        text.push_str(&implementation(name, &messages, &holders)?);
     }
     Ok(text)
 }
@@ -69,10 +74,11 @@ fn holders(messages: &BTreeMap<String, Message<'_>>) -> BTreeSet<String> {
 }
 
 fn implementation(
-    message: &Message<'_>,
+    message_name: &str,
     messages: &BTreeMap<String, Message<'_>>,
     holders: &BTreeSet<String>,
 ) -> Result<String> {
+    let message = &messages[message_name];
     let mut body = String::new();
     let mut oneofs: BTreeMap<i32, String> = BTreeMap::new();
     for field in &message.descriptor.field {
@@ -81,7 +87,9 @@ fn implementation(
         let entry = messages.get(kind).filter(|target| is_map_entry(target.descriptor));
         if let Some(entry) = entry {
             let value = entry.descriptor.field[1].type_name();
-            if value == PAYLOAD {
+            if name == "details" && MARKERS.contains(&message_name) {
+                body.push_str("crate::payloads::collect_marker_details(&self.marker_name, &mut self.details, slots);\n");
+            } else if value == PAYLOAD {
                 body.push_str(&format!("slots.extend(self.{name}.values_mut().map(PayloadSlot::One));\n"));
             } else if holders.contains(value) {
                 body.push_str(&format!("for value in self.{name}.values_mut() {{ value.collect_payloads(slots); }}\n"));
