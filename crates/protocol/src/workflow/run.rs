@@ -12,7 +12,7 @@ use timewright_proto::{Bytes, enums::SuggestContinueAsNewReason};
 
 use super::activation::{Activation, Initialize, Job, LocalActivityResolution, Query, Resolution};
 use super::command::{Command, QueryAnswer};
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, WorkflowTaskCompleted};
 use super::flags::Flags;
 use super::history::{Cut, History, HistoryError, HistoryPage, TaskEvents};
 use super::nondeterminism::Nondeterminism;
@@ -483,12 +483,13 @@ impl Run {
                     jobs.extend(self.operations.request_update(update, true));
                 }
             }
-            EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+            EventKind::WorkflowTaskCompleted(completed) => self.apply_completion(&completed)?,
             EventKind::WorkflowTaskScheduled => self.last_scheduled_event_id = event.id,
             EventKind::WorkflowTaskStarted(started) => {
                 let started_before = std::mem::replace(&mut self.last_started_event_id, event.id);
                 let moment = Moment {
-                    time: event.time,
+                    // A Local Activity may have ended later than that, by the worker's clock.
+                    time: event.time.max(self.moment.time),
                     replaying,
                     history_length: u64::try_from(event.id).unwrap_or(0),
                     history_bytes: started.history_bytes,
@@ -504,11 +505,17 @@ impl Run {
         Ok(())
     }
 
+    fn apply_completion(&mut self, completed: &WorkflowTaskCompleted) -> Result<(), Problem> {
+        self.flags.handle(completed).map_err(Problem::Flags)?;
+        self.operations.handle_author(self.flags.is_by_another_sdk());
+        Ok(())
+    }
+
     /// Takes the record of the last completion in, which no later task has delivered yet.
     fn apply_record(&mut self, events: Vec<Event>) -> Result<(), Problem> {
         for event in events {
             match event.kind {
-                EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+                EventKind::WorkflowTaskCompleted(completed) => self.apply_completion(&completed)?,
                 EventKind::Ignored(_) => (),
                 _ => self.operations.handle_record(&event).map_err(Problem::Nondeterminism)?,
             }

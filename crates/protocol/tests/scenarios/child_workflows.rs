@@ -513,3 +513,26 @@ fn news_of_children_that_were_never_started() {
          D: evict: task failed",
     );
 }
+
+/// Those on Temporal's shared core wait for the end of a child although user code wants to go on as soon as it was asked.
+#[test]
+fn a_child_that_another_sdk_did_not_leave_when_it_was_asked() {
+    check(
+        "start: child 1 requested
+         child 1 started: nothing
+         cancel: cancel child 1
+         child 1: timer 1",
+        "> replay WES WTS WTSt WTC(temporal-python,1.35.0) CWI CWS WECR WFT RCEI(child-1) ECR(child-1) WFT CWCd WFT TS
+         3 replaying: Initialize
+         9 replaying: ResolveChildWorkflowStart 1 started; RequestCancellation
+         18 replaying: ResolveChildWorkflow 1 cancelled
+         finish task 1
+         evict: closed
+         > replay B WES WTS WTSt WTC(timewright,0.1.0) CWI CWS WECR WFT RCEI(child-1) ECR(child-1) WFT TS CWCd WFT
+         B: 3 replaying: Initialize
+         B: 9 replaying: ResolveChildWorkflowStart 1 started; RequestCancellation
+         B: 14 replaying: ResolveChildWorkflow 1 cancelled
+         B: finish task 2
+         B: evict: closed",
+    );
+}
