@@ -26,6 +26,11 @@ pub(crate) enum Command {
     },
     /// Which crate may reach which, and the other rules that every package keeps.
     Deps,
+    /// Histories of workflows under Temporal's own SDKs, for our tests to replay.
+    RecordHistories {
+        /// SDKs and scenarios by their names; all where none is named.
+        selected: Vec<String>,
+    },
     Help,
 }
 
@@ -54,6 +59,10 @@ cargo xtask COMMAND
                      server's reflection, a dev server's where no ADDRESS is given. --check writes nothing and fails on
                      a difference.
   deps               Checks which crate reaches which, that no dependency is unused, licences, and file headers.
+  record-histories [SDK…] [SCENARIO…]
+                     Runs small workflows under Temporal's SDKs (python, rust, typescript) on dev servers, and stores
+                     their histories in crates/protocol/tests/histories. It installs those SDKs into target/ first,
+                     which takes minutes; only whoever changes what is recorded needs it.
   help               Prints this.
 
 Environment: TEMPORAL_BINARY names Temporal's CLI for all commands that start a server.
@@ -75,6 +84,7 @@ impl Command {
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
             "deps" => nothing_more(&name, &rest, Self::Deps),
+            "record-histories" => Ok(Self::RecordHistories { selected: rest }),
             "help" | "--help" | "-h" => Ok(Self::Help),
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
@@ -133,6 +143,11 @@ mod tests {
         );
         check("ci", Command::Ci);
         check("deps", Command::Deps);
+        check("record-histories", Command::RecordHistories { selected: vec![] });
+        check(
+            "record-histories rust timer",
+            Command::RecordHistories { selected: ["rust", "timer"].map(str::to_owned).to_vec() },
+        );
         check("codegen", codegen(false, CodegenSource::Definitions));
         check("codegen --check", codegen(true, CodegenSource::Definitions));
         check("codegen --from-server", codegen(false, CodegenSource::DevServer));

@@ -10,6 +10,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod deps;
+mod record_histories;
 mod setup;
 mod steps;
 mod test;
@@ -45,5 +46,6 @@ fn run() -> Result<()> {
         Command::Ci => ci::run(),
         Command::Codegen { check, source } => codegen::run(check, source),
         Command::Deps => deps::run(),
+        Command::RecordHistories { selected } => record_histories::run(&selected),
     }
 }
