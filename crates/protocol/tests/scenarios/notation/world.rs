@@ -1,19 +1,20 @@
 //! Everything around [`Runs`]: the server, its histories, user code.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{
-    Activation, CacheLimits, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output, Query, RunKey,
-    Runs, TaskKind, WorkflowTask,
+    Activation, CacheLimits, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, LocalActivityAttempt,
+    Output, Query, RunKey, Runs, TaskKind, WorkflowTask,
 };
 
 use super::code::{Code, failure};
 use super::history::Recorded;
-use super::name;
 use super::render::Show;
+use super::replay::Lives;
+use super::{local, name};
 
 /// Everything around [`Runs`]: the server, its histories, user code.
 pub(super) struct World {
@@ -38,6 +39,18 @@ pub(super) struct World {
     keys: BTreeMap<String, RunKey>,
     /// When everything began.
     origin: Instant,
+    /// What the worker's clock says, in seconds since 1970 as in the histories. It stands still but for `> time …`.
+    clock: Duration,
+    /// How long ago everything began.
+    elapsed: Duration,
+    /// The history that came with each task.
+    tasks: BTreeMap<Bytes, Recorded>,
+    /// The history of each Run behind the last completion that the server took, and how much of it came with that task.
+    completed: BTreeMap<String, (i64, Recorded)>,
+    /// `None` where whoever runs the scenario compares replays by themselves.
+    pub(super) lives: Option<Lives>,
+    /// The Local Activities that are executed: of which Run, which number, and which attempt.
+    local: BTreeMap<(RunKey, u32), LocalActivity>,
     /// Whether to say which Run it is.
     names_runs: bool,
     pub(super) transcript: Vec<String>,
@@ -48,6 +61,12 @@ struct Waiting {
     activations: Vec<(RunKey, Activation)>,
     fetches: Vec<(RunKey, Bytes)>,
     completions: Vec<RunKey>,
+}
+
+#[derive(Debug)]
+struct LocalActivity {
+    attempt: u32,
+    cancelled: bool,
 }
 
 impl Waiting {
@@ -90,6 +109,12 @@ impl World {
             begun: BTreeSet::new(),
             keys: BTreeMap::new(),
             origin: now(),
+            clock: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            tasks: BTreeMap::new(),
+            completed: BTreeMap::new(),
+            lives: Some(Lives::default()),
+            local: BTreeMap::new(),
             names_runs: false,
             transcript: Vec::new(),
         }
@@ -113,6 +138,13 @@ impl World {
                 self.task_in_words(words, TaskOptions { only_query: Some((*name).to_owned()), ..Default::default() });
             }
             ["replay", words @ ..] => self.task_in_words(words, TaskOptions { replay: true, ..Default::default() }),
+            ["next", words @ ..] => self.next(words),
+            ["local", words @ ..] => self.local(words),
+            ["time", span] => {
+                self.clock += local::seconds(span);
+                self.elapsed += local::seconds(span);
+                self.runs.handle_timeout(self.origin + self.elapsed);
+            }
             ["code", "waits"] => self.code_waits = true,
             ["server", "waits"] => self.server_waits = true,
             ["history", "waits"] => self.history = Fetching::Waits,
@@ -131,6 +163,7 @@ impl World {
             ["server", "refuses"] => {
                 self.server_waits = false;
                 for run in std::mem::take(&mut self.waiting.completions) {
+                    self.completed.remove(run.run_id());
                     self.runs.handle_eviction(&run, EvictionReason::CompletionNotTaken);
                 }
             }
@@ -160,7 +193,7 @@ impl World {
             match word.split_once('=') {
                 Some(("started", id)) => options.started = Some(number(id)),
                 Some(("previous", id)) => options.previous = Some(number(id)),
-                _ if word.len() == 1 && word.chars().all(char::is_uppercase) => {
+                _ if is_run(word) => {
                     run = word;
                     self.names_runs = true;
                 }
@@ -193,6 +226,7 @@ impl World {
                 queries: options.queries.iter().map(query).collect(),
             },
         };
+        self.clock = self.clock.max(Duration::from_secs(started.unsigned_abs()));
         let task = WorkflowTask {
             task_token,
             workflow_id: "order-7".to_owned(),
@@ -201,12 +235,67 @@ impl World {
             attempt: options.attempt.unwrap_or(1),
             previous_started_event_id: options.previous.unwrap_or(previous),
             history: recorded.with_task(),
-            received_at: self.origin,
+            received_at: self.origin + self.elapsed,
             kind,
         };
+        self.tasks.insert(task.task_token.clone(), recorded.clone());
         self.histories.insert(run.to_owned(), recorded);
         self.runs.handle_task(task);
         self.drain();
+    }
+
+    /// The server writes the last answer down, and these Events; then comes the next task. With the answer to a forced task
+    /// nothing else has happened. A cached Run gets what it does not know.
+    fn next(&mut self, words: &[&str]) {
+        let (run, words) = match words {
+            [run, words @ ..] if is_run(run) => (*run, words),
+            words => ("A", words),
+        };
+        let (queries, words): (Vec<&str>, Vec<&str>) = words.iter().partition(|word| word.starts_with('?'));
+        let (known, mut history) = self.completed.remove(run).expect("the server took the last answer");
+        for word in words.into_iter().chain(["WFT*"]) {
+            history.go_on(word);
+        }
+        history.deliver_behind(if self.runs.key(run).is_some() { known } else { 0 });
+        let queries = queries.into_iter().filter_map(|query| query.strip_prefix('?')).map(str::to_owned).collect();
+        self.task(run, TaskOptions { queries, ..TaskOptions::default() }, history);
+    }
+
+    /// `[A] 1 OUTCOME [x2] [at 3.5s] [stale]`: an attempt ends.
+    fn local(&mut self, words: &[&str]) {
+        let (run, words) = match words {
+            [run, words @ ..] if is_run(run) => (*run, words),
+            words => ("A", words),
+        };
+        let [sequence, words @ ..] = words else { panic!("which Local Activity?") };
+        let sequence = sequence.parse().expect("the number of a Local Activity");
+        let (stale, words) = match words {
+            [words @ .., "stale"] => (true, words),
+            words => (false, words),
+        };
+        let (finished_at, words) = match words {
+            [words @ .., "at", time] => (local::seconds(time), words),
+            words => (self.clock, words),
+        };
+        let (attempt, words) = match words {
+            [words @ .., attempt] if attempt.starts_with('x') => (attempt[1..].parse().ok(), words),
+            words => (None, words),
+        };
+        // Of a Run that has left, the first that there was.
+        let of_run = |(key, number): &&(RunKey, u32)| {
+            key.run_id() == run && *number == sequence && stale != (self.runs.key(run).as_ref() == Some(key))
+        };
+        let (key, started) = match self.local.keys().find(of_run) {
+            Some(known) => (known.0.clone(), self.local[known].attempt),
+            None => (self.keys.get(run).expect("a run that was there").clone(), 1),
+        };
+        let attempt = LocalActivityAttempt {
+            sequence,
+            attempt: attempt.unwrap_or(started),
+            outcome: local::outcome(words),
+            finished_at: SystemTime::UNIX_EPOCH + finished_at,
+        };
+        self.runs.handle_local_activity(&key, attempt);
     }
 
     fn late(&mut self, what: &str, run: &str) {
@@ -230,7 +319,10 @@ impl World {
         if self.waiting.is_empty() {
             assert_eq!(self.runs.len(), self.begun.len(), "a run without user code");
             assert_eq!(self.runs.is_empty(), self.begun.is_empty());
-            assert!(self.runs.len() <= self.capacity, "{} idle runs", self.runs.len());
+            let busy: BTreeSet<&str> = self.local.keys().map(|(key, _)| key.run_id()).collect();
+            assert!(self.runs.len() <= self.capacity + busy.len(), "{} idle runs", self.runs.len());
+            let is_open = self.answers.values().any(|times| *times == 0);
+            assert_eq!(is_open, self.runs.poll_timeout().is_some(), "an open task has somebody to go on with it");
         }
     }
 
@@ -240,6 +332,14 @@ impl World {
         match output {
             Output::Activate(activation) => {
                 self.say(&run, self.show.activation(&activation));
+                if let Some(lives) = &mut self.lives {
+                    lives.heard(&run, &activation);
+                }
+                for job in &activation.jobs {
+                    if let Job::ResolveLocalActivity { sequence, .. } = job {
+                        self.local.remove(&(key.clone(), *sequence));
+                    }
+                }
                 let initializes = matches!(activation.jobs.first(), Some(Job::Initialize(_)));
                 assert_eq!(initializes, self.begun.insert(run.clone()), "user code begins once, with Initialize");
                 match self.code_waits {
@@ -257,7 +357,27 @@ impl World {
                 let Completion { task_token, .. } = &completion;
                 self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
                 self.answered(task_token);
+                let mut history = self.tasks[task_token].clone();
+                if let Some(lives) = &mut self.lives {
+                    lives.check(&self.code, &run, &history, &completion);
+                }
+                let known = history.last_id();
+                history.complete(&completion.commands);
+                self.completed.insert(run, (known, history));
                 self.confirm(key);
+            }
+            Output::StartLocalActivity(start) => {
+                self.say(&run, self.show.start(&start));
+                let begun = LocalActivity { attempt: start.attempt, cancelled: false };
+                let before = self.local.insert((key, start.sequence), begun);
+                let is_next = before.is_none_or(|before| before.attempt + 1 == start.attempt && !before.cancelled);
+                assert!(is_next, "each attempt of a Local Activity is started once");
+            }
+            Output::CancelLocalActivity { sequence } => {
+                self.say(&run, format!("cancel local {sequence}"));
+                let activity = self.local.get_mut(&(key, sequence)).expect("a Local Activity that is executed");
+                assert!(!activity.cancelled, "cancelled twice");
+                activity.cancelled = true;
             }
             Output::FailTask(failed) => {
                 self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
@@ -280,6 +400,11 @@ impl World {
             Output::Evict { reason } => {
                 self.say(&run, format!("evict: {}", self.show.eviction(reason)));
                 self.begun.remove(&run);
+                if let Some(lives) = &mut self.lives {
+                    lives.forget(&run);
+                }
+                let left: Vec<_> = self.local.iter().filter(|((of, _), it)| *of == key && !it.cancelled).collect();
+                assert!(left.is_empty(), "Local Activities that nobody waits for are executed: {left:?}");
                 self.waiting.activations.retain(|(waiting, _)| *waiting != key);
                 self.waiting.fetches.retain(|(waiting, _)| *waiting != key);
                 self.waiting.completions.retain(|waiting| *waiting != key);
@@ -336,6 +461,11 @@ impl World {
         assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
         self.code.assert_all_used();
     }
+}
+
+/// A single capital letter names a Run.
+fn is_run(word: &str) -> bool {
+    word.len() == 1 && word.chars().all(char::is_uppercase)
 }
 
 /// Any moment will do: it is only compared with others.
