@@ -483,7 +483,8 @@ impl Run {
             EventKind::WorkflowTaskStarted(started) => {
                 self.last_started_event_id = event.id;
                 self.moment = Moment {
-                    time: event.time,
+                    // Never backwards, though a worker's clock, which says when a Local Activity ended, may be ahead.
+                    time: event.time.max(self.moment.time),
                     replaying,
                     history_length: u64::try_from(event.id).unwrap_or(0),
                     history_bytes: started.history_bytes,
