@@ -7,6 +7,8 @@ mod cache;
 mod endings;
 mod events;
 mod history;
+mod local_activities;
+mod local_activity_markers;
 mod nondeterminism;
 mod notation;
 mod queries;
