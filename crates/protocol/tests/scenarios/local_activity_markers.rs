@@ -3,7 +3,7 @@
 //! That a history which we wrote says the same again is checked in every scenario; here are those that others wrote, and those
 //! that do not fit the code.
 
-use crate::notation::check;
+use crate::notation::{check, check_every_order};
 
 /// The first task was completed with nothing but the wish for a second, in which the Local Activity ended.
 #[test]
@@ -401,3 +401,33 @@ fn a_marker_that_cannot_be_read_fails_its_task() {
 
 const INITIALIZE: &str =
     "3 replaying: Initialize order of workflow order-7 run A, seed af63fc4c860222ec, started at 1 with [\"order 7\"]";
+
+/// Whatever comes when, a replay says what was said live.
+#[test]
+fn every_order_of_outcomes_heartbeats_and_news() {
+    check_every_order(
+        "start: local 1, local 2 wait, local 3 abandon, timer 1
+         local 1: local 4, cancel local 2
+         local 2: timer 2
+         local 4: activity 5, cancel activity 5
+         activity 5: local 6 wait, cancel local 6
+         local 6: cancel timer 1
+         signal go: cancel local 3",
+        &[
+            "local 1 completes",
+            "local 1 fails",
+            "local 2 is cancelled",
+            "local 3 completes",
+            "local 4 fails for good",
+            "time 3s",
+            "time 8s",
+            "next",
+            "next SIG",
+            "code waits",
+            "code answers",
+            "evict A",
+        ],
+        5,
+        1000,
+    );
+}

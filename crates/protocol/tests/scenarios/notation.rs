@@ -60,6 +60,7 @@
 mod code;
 mod history;
 mod local;
+mod orders;
 mod record;
 mod render;
 mod replay;
@@ -72,6 +73,7 @@ use timewright_protocol::workflow::{Command, Cut, Event, History, Output, Run, T
 
 use code::Code;
 use history::Recorded;
+pub(crate) use orders::check_every_order;
 pub(crate) use world::now;
 use world::{TaskOptions, World};
 

@@ -454,6 +454,34 @@ impl World {
         }
     }
 
+    /// Whether anything could come of this step now.
+    pub(super) fn makes_sense(&self, step: &str) -> bool {
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words.as_slice() {
+            ["next", ..] => self.completed.contains_key("A") && !self.server_waits,
+            ["time", _] => self.runs.poll_timeout().is_some(),
+            ["local", sequence, ..] => {
+                let is_executed = |key: &RunKey| self.local.contains_key(&(key.clone(), sequence.parse().unwrap_or(0)));
+                self.runs.key("A").is_some_and(|key| is_executed(&key))
+            }
+            ["code", "waits"] => !self.code_waits,
+            ["code", "answers"] => self.code_waits,
+            ["server", "waits"] => !self.server_waits,
+            ["server", _] => self.server_waits && !self.waiting.completions.is_empty(),
+            ["evict", run] => self.runs.key(run).is_some(),
+            other => panic!("{other:?} is no step for every order"),
+        }
+    }
+
+    /// All answer, and a task that waits for Local Activities is completed.
+    pub(super) fn come_to_an_end(&mut self) {
+        self.step("code answers");
+        if self.runs.poll_timeout().is_some() {
+            self.step("time 1000s");
+        }
+        self.step("server takes");
+    }
+
     /// What must be true at the end of every scenario.
     pub(super) fn finish(&self) {
         assert!(self.waiting.is_empty(), "somebody still waits: {:?}", self.waiting);
