@@ -305,7 +305,7 @@ impl Run {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
         let timeout = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT);
-        Some(task.received_at + timeout.mul_f64(HEARTBEAT_AFTER))
+        task.received_at.checked_add(timeout.mul_f64(HEARTBEAT_AFTER))
     }
 
     /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
@@ -669,7 +669,8 @@ impl Run {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
         self.operations.initialize(&started);
-        self.task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        let task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        self.task_timeout = task_timeout.filter(|timeout| !timeout.is_zero());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {
             "" => &run_id,
