@@ -1,6 +1,7 @@
 //! Local Activities: executed by the worker within Workflow Tasks, noted in the history with their outcome.
 //!
-//! What is special about replaying them is in `local_activity_markers`.
+//! How they are tried again is in `local_activity_retries`, how they are cancelled in `local_activity_cancellation`, and what is
+//! special about replaying them in `local_activity_markers`.
 
 use std::time::{Duration, SystemTime};
 
@@ -159,83 +160,6 @@ fn l3_one_that_returns_nothing() {
          A: complete task 2: CompleteWorkflowExecution
          A: evict: closed",
     );
-}
-
-/// What waits for room counts from each attempt on, all attempts together from when the first was scheduled.
-#[test]
-fn l4_one_that_is_tried_again_over_a_durable_timer() {
-    for (passes, fails, resolution, outcome) in [
-        (300, 393, "backs off 180s, attempt 3 since 3s", "failed,attempt=2,backoff=180s"),
-        (420, 513, "failed", "failed,attempt=2"),
-    ] {
-        check(
-            "start: local 1 threshold=1s interval=90s queue=3600s timeout=600s
-             local 1: timer 1
-             timer 1: local 2 attempt=2 since=3s threshold=1s interval=90s queue=3600s timeout=600s
-             local 2: complete",
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 > local 1 fails
-                 3 live: ResolveLocalActivity 1 backs off 90s, attempt 2 since 3s
-                 complete task 1: RecordMarker LAM(1,failed,backoff=90s,i1), StartTimer 1
-                 > time 90s
-                 > next TF
-                 9 live: FireTimer 1
-                 start local 2 charge, attempt 2
-                 > time {passes}s
-                 complete task 2: nothing; asks for the next task
-                 > next
-                 > local 2 fails
-                 12 live at {fails}s: ResolveLocalActivity 2 {resolution}
-                 complete task 3: RecordMarker LAM(2,{outcome},i0), CompleteWorkflowExecution
-                 evict: closed"
-            ),
-        );
-    }
-}
-
-#[test]
-fn l5_an_attempt_that_takes_too_long_is_followed_by_another() {
-    check(
-        "start: local 1 attempts=5
-         local 1: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         > local 1 times out
-         start local 1 charge, attempt 2, in 1s
-         > local 1 times out
-         start local 1 charge, attempt 3, in 2s
-         > local 1 times out
-         start local 1 charge, attempt 4, in 4s
-         > local 1 times out
-         start local 1 charge, attempt 5, in 8s
-         > local 1 times out
-         3 live: ResolveLocalActivity 1 failed
-         complete task 1: RecordMarker LAM(1,timed-out,attempt=5,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
-#[test]
-fn l5_all_attempts_together_or_the_wait_for_room_are_not_tried_again() {
-    for outcome in ["waits too long", "takes too long"] {
-        check(
-            "start: local 1
-             local 1: complete",
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 > local 1 {outcome}
-                 3 live: ResolveLocalActivity 1 failed
-                 complete task 1: RecordMarker LAM(1,timed-out,i1), CompleteWorkflowExecution
-                 evict: closed"
-            ),
-        );
-    }
 }
 
 #[test]
@@ -414,31 +338,6 @@ fn l9_a_heartbeat_is_due_while_user_code_hears_of_an_outcome() {
     );
 }
 
-/// The outcome comes last, behind what the cancellation brings about at once.
-#[test]
-fn l10_one_ends_in_the_task_in_which_an_activity_is_cancelled() {
-    check(
-        "start: activity 1, timer 1, local 2
-         timer 1: cancel activity 1
-         activity 1: timer 2
-         local 2: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 2 charge
-         > time 8s
-         complete task 1: ScheduleActivityTask 1 charge, StartTimer 1; asks for the next task
-         > code waits
-         > next TF
-         9 live: FireTimer 1
-         > local 2 completes
-         > code answers
-         9 live: ResolveActivity 1 cancelled
-         9 live at 11s: ResolveLocalActivity 2 completed
-         complete task 2: RequestCancelActivityTask of 5, StartTimer 2, RecordMarker LAM(2,i2), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
 #[test]
 fn l12_a_long_one_beside_a_chain_of_short_ones() {
     check(
@@ -526,50 +425,6 @@ fn l14_a_second_one_ends_while_user_code_hears_of_the_first_without_a_cache() {
     );
 }
 
-#[test]
-fn l15_the_workflow_ends_while_some_are_executed() {
-    check(
-        "start: local 1, local 2 wait, local 3
-         local 3: cancel local 2, complete, local 4",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         start local 2 charge
-         start local 3 charge
-         > local 3 completes
-         3 live: ResolveLocalActivity 3 completed
-         cancel local 2
-         cancel local 1
-         complete task 1: RecordMarker LAM(3,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-    // What has ended and was not heard of is not noted.
-    check(
-        "start: local 1, local 2
-         local 1: fail",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         start local 2 charge
-         > code waits
-         > local 1 completes
-         3 live: ResolveLocalActivity 1 completed
-         > local 2 completes
-         > code answers
-         cancel local 2
-         complete task 1: RecordMarker LAM(1,i1), FailWorkflowExecution
-         evict: closed",
-    );
-    // What was scheduled in the same breath never starts.
-    check(
-        "start: local 1, continue as new, local 2",
-        "> task WES WFT*
-         3 live: Initialize
-         complete task 1: ContinueAsNewWorkflowExecution
-         evict: closed",
-    );
-}
-
 /// What a task asks for is executed; only who drops all Runs has it cancelled.
 #[test]
 fn l16_a_shutdown_while_some_are_executed() {
@@ -648,45 +503,6 @@ fn l18_several_in_one_task_beside_an_activity() {
     );
 }
 
-#[test]
-fn l19_attempts_count_from_one_and_the_last_is_the_one_that_the_policy_names() {
-    check(
-        "start: local 1 attempts=3
-         local 1: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         > local 1 fails
-         start local 1 charge, attempt 2, in 1s
-         > local 1 fails x1
-         > local 1 fails x3
-         > local 1 fails
-         start local 1 charge, attempt 3, in 2s
-         > local 1 fails
-         3 live: ResolveLocalActivity 1 failed
-         complete task 1: RecordMarker LAM(1,failed,attempt=3,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
-/// As whoever executes it says: then it is as any other failure.
-#[test]
-fn l20_one_that_panics() {
-    check(
-        "start: local 1 attempts=2
-         local 1: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         > local 1 panics
-         start local 1 charge, attempt 2, in 1s
-         > local 1 panics
-         3 live: ResolveLocalActivity 1 failed
-         complete task 1: RecordMarker LAM(1,failed,attempt=2,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
 /// Workflow Task Timeout 1 s: one asks for the next after 0.8 s.
 #[test]
 fn l21_a_long_one_and_signals_meanwhile() {
@@ -746,258 +562,6 @@ fn l22_many_heartbeats_wake_nobody() {
     );
 }
 
-/// TryCancel tells it, Abandon does not; user code goes on at once, and what becomes of it is no news.
-#[test]
-fn cancelling_without_waiting_is_an_outcome_at_once() {
-    for (kind, told) in [("", "\n cancel local 1"), (" abandon", "")] {
-        check(
-            &format!(
-                "start: local 1{kind}, local 2
-                 local 2: cancel local 1, cancel local 1
-                 local 1: timer 1"
-            ),
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 start local 2 charge
-                 > local 2 completes
-                 3 live: ResolveLocalActivity 2 completed{told}
-                 3 live: ResolveLocalActivity 1 cancelled
-                 complete task 1: RecordMarker LAM(2,i1), RecordMarker LAM(1,cancelled-at-once,i2), StartTimer 1
-                 > local 1 is cancelled
-                 > next SIG
-                 10 live: Signal go
-                 complete task 2: nothing"
-            ),
-        );
-    }
-}
-
-#[test]
-fn what_is_cancelled_before_anybody_executes_it_is_not_executed() {
-    for kind in ["", " abandon"] {
-        check(
-            &format!(
-                "start: local 1{kind}, cancel local 1
-                 local 1: timer 1"
-            ),
-            "> task WES WFT*
-             3 live: Initialize
-             3 live: ResolveLocalActivity 1 cancelled
-             complete task 1: RecordMarker LAM(1,cancelled-at-once,i1), StartTimer 1",
-        );
-    }
-    check(
-        "start: local 1 wait, cancel local 1, local 2 wait, cancel local 2, local 3
-         local 1: timer 1
-         local 2: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 3 charge
-         3 live: ResolveLocalActivity 1 cancelled
-         3 live: ResolveLocalActivity 2 cancelled
-         cancel local 3
-         complete task 1: RecordMarker LAM(1,cancelled,i1), StartTimer 1, RecordMarker LAM(2,cancelled,i2), CompleteWorkflowExecution
-         evict: closed",
-    );
-    // One that never began is not cancelled when the workflow ends.
-    check(
-        "start: local 1 wait, cancel local 1, local 2 wait, cancel local 2
-         local 1: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         3 live: ResolveLocalActivity 1 cancelled
-         complete task 1: RecordMarker LAM(1,cancelled,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
-#[test]
-fn one_that_waits_for_its_cancellation_is_heard_of_when_it_has_ended() {
-    for (ends, outcome, resolution) in [
-        ("is cancelled", "cancelled", "cancelled"),
-        ("completes", "", "completed"),
-        // There is no further attempt.
-        ("fails", "failed", "failed"),
-        ("times out", "timed-out", "failed"),
-    ] {
-        let outcome = if outcome.is_empty() { String::new() } else { format!("{outcome},") };
-        check(
-            "start: local 1 wait threshold=0s, local 2
-             local 2: cancel local 1, cancel local 1
-             local 1: timer 1",
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 start local 2 charge
-                 > local 2 completes
-                 3 live: ResolveLocalActivity 2 completed
-                 cancel local 1
-                 > time 1s
-                 > local 1 {ends}
-                 3 live at 4s: ResolveLocalActivity 1 {resolution}
-                 complete task 1: RecordMarker LAM(2,i1), RecordMarker LAM(1,{outcome}i2), StartTimer 1"
-            ),
-        );
-    }
-}
-
-/// In the task in which it is cancelled nobody executes it yet: the history might have its outcome.
-#[test]
-fn one_that_is_cancelled_by_a_run_that_was_built_again_is_not_executed_again() {
-    for (kind, marker) in [(" wait", "cancelled"), ("", "cancelled-at-once"), (" abandon", "cancelled-at-once")] {
-        check(
-            &format!(
-                "start: local 1{kind}
-                 signal go: cancel local 1
-                 local 1: complete"
-            ),
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 > time 8s
-                 complete task 1: nothing; asks for the next task
-                 > evict A
-                 cancel local 1
-                 evict: requested
-                 > next SIG
-                 3 replaying: Initialize
-                 7 live: Signal go
-                 7 live: ResolveLocalActivity 1 cancelled
-                 complete task 2: RecordMarker LAM(1,{marker},i1), CompleteWorkflowExecution
-                 evict: closed"
-            ),
-        );
-    }
-}
-
-#[test]
-fn cancelled_while_its_outcome_waits() {
-    for (kind, resolution, marker) in [
-        ("", "cancelled", "1,cancelled-at-once"),
-        (" abandon", "cancelled", "1,cancelled-at-once"),
-        (" wait", "completed", "1"),
-    ] {
-        let told = if kind == " abandon" { "" } else { "\n cancel local 1" };
-        check(
-            &format!(
-                "start: local 1{kind}, local 2
-                 local 2: cancel local 1
-                 local 1: timer 1"
-            ),
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 start local 2 charge
-                 > code waits
-                 > local 2 completes
-                 3 live: ResolveLocalActivity 2 completed
-                 > local 1 completes
-                 > code answers{told}
-                 3 live: ResolveLocalActivity 1 {resolution}
-                 complete task 1: RecordMarker LAM(2,i1), RecordMarker LAM({marker},i2), StartTimer 1"
-            ),
-        );
-    }
-}
-
-#[test]
-fn cancelled_between_two_attempts() {
-    check(
-        "start: local 1 wait, local 2
-         local 2: cancel local 1
-         local 1: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         start local 2 charge
-         > local 1 fails
-         start local 1 charge, attempt 2, in 1s
-         > local 2 completes
-         3 live: ResolveLocalActivity 2 completed
-         cancel local 1
-         > local 1 is cancelled
-         3 live: ResolveLocalActivity 1 cancelled
-         complete task 1: RecordMarker LAM(2,i1), RecordMarker LAM(1,cancelled,attempt=2,i2), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
-#[test]
-fn cancelling_what_is_over_or_never_was_is_nothing() {
-    check(
-        "start: local 1, cancel local 7
-         local 1: cancel local 1, timer 1",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         > local 1 completes
-         3 live: ResolveLocalActivity 1 completed
-         complete task 1: RecordMarker LAM(1,i1), StartTimer 1",
-    );
-}
-
-#[test]
-fn retries_end_where_the_policy_or_the_failure_says_so_or_no_time_is_left() {
-    for (options, fails, marker) in [
-        ("attempts=1", "fails", "failed"),
-        ("", "fails for good", "failed-for-good"),
-        // The next attempt would begin when all attempts together have taken too long.
-        ("timeout=1s", "fails", "failed"),
-        ("timeout=1s threshold=0s", "fails", "failed"),
-        ("timeout=1s", "times out", "timed-out"),
-        // It stops by itself.
-        ("", "is cancelled", "cancelled"),
-    ] {
-        let resolution = if marker == "cancelled" { "cancelled" } else { "failed" };
-        check(
-            &format!(
-                "start: local 1 {options}
-                 local 1: complete"
-            ),
-            &format!(
-                "> task WES WFT*
-                 3 live: Initialize
-                 start local 1 charge
-                 > local 1 {fails}
-                 3 live: ResolveLocalActivity 1 {resolution}
-                 complete task 1: RecordMarker LAM(1,{marker},i1), CompleteWorkflowExecution
-                 evict: closed"
-            ),
-        );
-    }
-}
-
-/// A delay as long as the threshold is still spent here.
-#[test]
-fn a_back_off_takes_a_new_number_and_goes_on_with_the_attempts() {
-    check(
-        "start: local 1 threshold=1s
-         local 1: timer 1
-         timer 1: local 2 attempt=3 since=3s threshold=3s attempts=4
-         local 2: complete",
-        "> task WES WFT*
-         3 live: Initialize
-         start local 1 charge
-         > local 1 fails
-         start local 1 charge, attempt 2, in 1s
-         > local 1 fails
-         3 live: ResolveLocalActivity 1 backs off 2s, attempt 3 since 3s
-         complete task 1: RecordMarker LAM(1,failed,attempt=2,backoff=2s,i1), StartTimer 1
-         > next TF
-         9 live: FireTimer 1
-         start local 2 charge, attempt 3
-         > local 2 fails
-         9 live: ResolveLocalActivity 2 backs off 4s, attempt 4 since 3s
-         complete task 2: RecordMarker LAM(2,failed,attempt=3,backoff=4s,i1), CompleteWorkflowExecution
-         evict: closed",
-    );
-}
-
 #[test]
 fn an_outcome_that_nobody_waits_for_is_ignored() {
     check(
@@ -1017,7 +581,12 @@ fn an_outcome_that_nobody_waits_for_is_ignored() {
          > local 1 completes
          > local 2 completes
          > time 8s
-         complete task 1: RecordMarker LAM(1,i1); asks for the next task",
+         complete task 1: RecordMarker LAM(1,i1); asks for the next task
+         > local 3 completes
+         > local 3 fails
+         > next
+         7 live at 11s: ResolveLocalActivity 3 completed
+         complete task 2: RecordMarker LAM(3,i0)",
     );
 }
 
@@ -1052,6 +621,26 @@ fn news_and_outcomes_while_heartbeats_go_on() {
          complete task 3: RequestCancelActivityTask of 10, StartTimer 2, RecordMarker LAM(1,i2), CompleteWorkflowExecution
          evict: closed",
     );
+}
+
+/// Part of the Workflow Task Timeout; of the server's default where the history has none.
+#[test]
+fn when_a_task_is_answered_though_local_activities_go_on() {
+    for (start, before, due) in
+        [("WES", "7.9s", "0.1s"), ("WES(timeout=0s)", "7.9s", "0.1s"), ("WES(timeout=100s)", "79s", "1s")]
+    {
+        check(
+            "start: local 1",
+            &format!(
+                "> task {start} WFT*
+                 3 live: Initialize
+                 start local 1 charge
+                 > time {before}
+                 > time {due}
+                 complete task 1: nothing; asks for the next task"
+            ),
+        );
+    }
 }
 
 #[test]

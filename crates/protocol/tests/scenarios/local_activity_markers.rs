@@ -194,6 +194,25 @@ fn l12_outcomes_that_were_heard_of_together() {
     );
 }
 
+/// An SDK that counts otherwise: what is noted is heard of as soon as its Local Activity is scheduled, and in its order.
+#[test]
+fn l12_outcomes_whose_activations_were_counted_otherwise() {
+    for (first, second) in [("i1", "i1"), ("i0", "i0"), ("i4", "i2")] {
+        check(
+            "start: local 1
+             local 1: local 2
+             local 2: timer 1",
+            &format!(
+                "> task WES WFT LAM(1,{first}) LAM(2,{second}) TS WFT*
+                 3 replaying: Initialize
+                 3 replaying: ResolveLocalActivity 1 completed
+                 3 replaying: ResolveLocalActivity 2 completed
+                 complete task 1: nothing"
+            ),
+        );
+    }
+}
+
 /// What they write of a Local Activity that was cancelled and not waited for.
 #[test]
 fn markers_of_what_was_cancelled_at_once() {
@@ -275,11 +294,12 @@ fn time_never_goes_backwards() {
          3 live: Initialize
          start local 1 charge
          start local 2 charge
+         > show texts
          > local 1 completes at 2.5s
-         3 live: ResolveLocalActivity 1 completed
+         3 live: ResolveLocalActivity 1 completed with [\"done\"]
          > local 2 completes at 20.5s
-         3 live at 20.5s: ResolveLocalActivity 2 completed
-         complete task 1: RecordMarker LAM(1,i1), RecordMarker LAM(2,i2), StartTimer 1
+         3 live at 20.5s: ResolveLocalActivity 2 completed with [\"done\"]
+         complete task 1: RecordMarker LAM(1,i1,at=3s,since=3s), RecordMarker LAM(2,i2,at=20.5s,since=3s), StartTimer 1
          > next TF
          10 live at 20.5s: FireTimer 1
          complete task 2: nothing",
@@ -419,7 +439,6 @@ fn every_order_of_outcomes_heartbeats_and_news() {
             "local 2 is cancelled",
             "local 3 completes",
             "local 4 fails for good",
-            "time 3s",
             "time 8s",
             "next",
             "next SIG",

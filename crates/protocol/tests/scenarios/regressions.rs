@@ -6,14 +6,16 @@ const ROWS: &str = include_str!("../regressions.md");
 const GROUPS: [(char, usize); 10] =
     [('H', 18), ('R', 4), ('A', 12), ('T', 8), ('C', 16), ('L', 22), ('P', 10), ('U', 13), ('Q', 12), ('W', 24)];
 
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 14] = [
     ("activities", include_str!("activities.rs")),
     ("cache", include_str!("cache.rs")),
     ("endings", include_str!("endings.rs")),
     ("events", include_str!("events.rs")),
     ("history", include_str!("history.rs")),
     ("local_activities", include_str!("local_activities.rs")),
+    ("local_activity_cancellation", include_str!("local_activity_cancellation.rs")),
     ("local_activity_markers", include_str!("local_activity_markers.rs")),
+    ("local_activity_retries", include_str!("local_activity_retries.rs")),
     ("nondeterminism", include_str!("nondeterminism.rs")),
     ("queries", include_str!("queries.rs")),
     ("replay_flag", include_str!("replay_flag.rs")),
