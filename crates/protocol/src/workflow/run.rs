@@ -304,7 +304,7 @@ impl Run {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
         let timeout = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT);
-        Some(task.received_at + timeout.mul_f64(HEARTBEAT_AFTER))
+        task.received_at.checked_add(timeout.mul_f64(HEARTBEAT_AFTER))
     }
 
     /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
@@ -488,7 +488,7 @@ impl Run {
             EventKind::WorkflowTaskStarted(started) => {
                 let started_before = std::mem::replace(&mut self.last_started_event_id, event.id);
                 let moment = Moment {
-                    // A Local Activity may have ended later than that, by the worker's clock.
+                    // Never backwards, though a worker's clock, which says when a Local Activity ended, may be ahead.
                     time: event.time.max(self.moment.time),
                     replaying,
                     history_length: u64::try_from(event.id).unwrap_or(0),
@@ -681,7 +681,8 @@ impl Run {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
         self.operations.initialize(&started);
-        self.task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        let task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        self.task_timeout = task_timeout.filter(|timeout| !timeout.is_zero());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {
             "" => &run_id,

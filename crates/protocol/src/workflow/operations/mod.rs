@@ -191,7 +191,7 @@ impl Operations {
                 return Ok(());
             }
             let recorded = Recorded::Command(event.kind.describe());
-            return Err(self.nondeterminism(event.id, recorded, self.queue.next()));
+            return Err(self.nondeterminism(event.id, recorded, self.queue.next(Some(&event.kind))));
         };
         self.notes.matched();
         let moved = match &what {
@@ -220,7 +220,7 @@ impl Operations {
         self.notes.matched();
         match self.queue.is_empty() {
             true => Ok(()),
-            false => Err(self.nondeterminism(event_id, Recorded::NoCommand, self.queue.next())),
+            false => Err(self.nondeterminism(event_id, Recorded::NoCommand, self.queue.next(None))),
         }
     }
 
