@@ -303,8 +303,10 @@ impl Run {
     /// When to call [`handle_timeout`](Self::handle_timeout): the task must be answered then, though Local Activities go on.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
-        let timeout = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT);
-        task.received_at.checked_add(timeout.mul_f64(HEARTBEAT_AFTER))
+        let latest = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT).mul_f64(HEARTBEAT_AFTER);
+        // What the server is to begin meanwhile must not wait for long.
+        let after = if self.operations.has_urgent() { latest.min(URGENT_WAIT) } else { latest };
+        task.received_at.checked_add(after)
     }
 
     /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
@@ -818,6 +820,9 @@ fn seed(run_id: &str) -> u64 {
 
 /// As the server's.
 const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long Commands and answers to Updates wait for Local Activities that may end soon, and save a Workflow Task by that.
+const URGENT_WAIT: Duration = Duration::from_millis(200);
 
 /// Part of the Workflow Task Timeout after which a task is answered though Local Activities go on, as in other SDKs.
 const HEARTBEAT_AFTER: f64 = 0.8;

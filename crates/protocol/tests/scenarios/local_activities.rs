@@ -526,9 +526,9 @@ fn l21_a_long_one_and_signals_meanwhile() {
          complete task 3: StartTimer 1; asks for the next task
          > next SIG(b)
          15 live: Signal b
-         > time 0.2s
+         > time 0.1s
          > local 1 completes
-         15 live at 15.2s: ResolveLocalActivity 1 completed
+         15 live at 15.1s: ResolveLocalActivity 1 completed
          complete task 4: CancelTimer 1, RecordMarker LAM(1,i1), CompleteWorkflowExecution
          evict: closed",
     );

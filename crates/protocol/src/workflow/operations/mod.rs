@@ -177,6 +177,11 @@ impl Operations {
         Ok(())
     }
 
+    /// Whether there is anything to send that somebody waits for.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.queue.has_urgent() || !self.updates.rejections.is_empty()
+    }
+
     /// The Commands to send with this Workflow Task, and their messages. They stay in the queue until their record comes.
     pub(crate) fn take_commands(&mut self) -> (Vec<WireCommand>, Vec<UpdateMessage>) {
         let (commands, mut messages) = self.queue.take();

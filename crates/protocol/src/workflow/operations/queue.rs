@@ -127,6 +127,11 @@ impl Queue {
         }
     }
 
+    /// Whether there are Commands that have not been sent and that somebody waits for. Nobody waits for notes.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.commands.iter().any(|queued| queued.command.is_some() && !queued.what.is_note())
+    }
+
     /// Takes a Command back that has not been recorded.
     pub(super) fn withdraw(&mut self, key: Key) {
         self.commands.retain(|queued| queued.what.key() != Some(key));
@@ -188,6 +193,16 @@ impl What {
             }
             _ => None,
         }
+    }
+
+    fn is_note(&self) -> bool {
+        matches!(
+            self,
+            Self::LocalActivityMarker { .. }
+                | Self::PatchMarker { .. }
+                | Self::VersionMarker { .. }
+                | Self::SideEffectMarker { .. }
+        )
     }
 
     fn ends_workflow(&self) -> bool {
