@@ -17,6 +17,7 @@ mod external_workflow;
 mod handlers;
 mod info;
 mod instance;
+mod local_activities;
 mod local_activity;
 mod mailbox;
 mod nexus_operation;
@@ -42,6 +43,7 @@ pub use error::{ActivityFailure, Cancelled, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::Handlers;
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
+pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
@@ -51,8 +53,8 @@ pub use timer::TimerHandle;
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{
-    ActivityCancellationType, ChildWorkflowCancellationType, Issued, NexusOperationCancellationType, Nondeterminism,
-    Recorded,
+    ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
+    NexusOperationCancellationType, Nondeterminism, Recorded,
 };
 pub use worker::{WorkerError, WorkflowWorker};
 pub use workflow::{Input, Output, Workflow};

@@ -53,6 +53,7 @@ pub(crate) struct Environment {
     pub(crate) namespace: String,
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
+    pub(crate) executes_local_activities: bool,
 }
 
 /// What `run` returned.
@@ -303,7 +304,7 @@ fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
     })
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

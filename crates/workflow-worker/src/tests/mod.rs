@@ -118,8 +118,12 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 }
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
-    let environment =
-        Environment { namespace: "default".into(), task_queue: "queue".into(), converter: Default::default() };
+    let environment = Environment {
+        namespace: "default".into(),
+        task_queue: "queue".into(),
+        converter: Default::default(),
+        executes_local_activities: false,
+    };
     let initialize = Initialize {
         workflow_id: "id".into(),
         run_id: "run".into(),
