@@ -11,6 +11,7 @@ mod codegen;
 mod demo;
 mod deps;
 mod fuzz;
+mod record_histories;
 mod regressions;
 mod setup;
 mod steps;
@@ -49,5 +50,6 @@ fn run() -> Result<()> {
         Command::Deps => deps::run(),
         Command::Fuzz(what) => fuzz::run(&what),
         Command::Regressions => regressions::run(),
+        Command::RecordHistories { selected } => record_histories::run(&selected),
     }
 }
