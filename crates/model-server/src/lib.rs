@@ -14,29 +14,32 @@
 //!
 //! Workflow Tasks with attempts, transient and sticky tasks, buffered Events, refused completions; activities with retries,
 //! time-outs and cancellation; timers; markers, search attributes and memo; signals, cancellation, termination, time-outs
-//! of runs; completion, failure with retries, continue-as-new; Queries with and without a task of their own; histories in
-//! pages.
+//! of runs; completion, failure with retries, continue-as-new; child workflows; signals and cancellations from workflow to
+//! workflow; resets; changes of the priority; Queries with and without a task of their own; histories in pages.
 //!
 //! # What it does not
 //!
-//! Child workflows, signals and cancellations to other workflows, Nexus, Updates, Local Activity heartbeat limits, schedules
-//! and cron, resets, versioning, limits on sizes and numbers, eager execution. What a request asks for beyond the model is
+//! Other namespaces, Nexus, Updates, Local Activity heartbeat limits, schedules and cron, versioning, limits on sizes and
+//! numbers, eager execution, pauses (which a server has to be configured for). What a request asks for beyond the model is
 //! answered with [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of
 //! pending operation another map in `execution.rs`.
 #![forbid(unsafe_code)]
 
 mod activity;
 mod activity_worker;
+mod child;
 mod close;
 mod command;
 mod completion;
 mod error;
 mod events;
 mod execution;
+mod external;
 mod pages;
 mod query;
 mod queues;
 mod random;
+mod reset;
 mod retry;
 mod server;
 mod start;
@@ -44,6 +47,7 @@ mod text;
 mod time;
 mod timer;
 mod token;
+mod transfer;
 mod workflow_task;
 
 pub use activity_worker::ActivityWorker;

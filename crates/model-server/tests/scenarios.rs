@@ -6,16 +6,23 @@
 //!
 //! | line | meaning |
 //! |--|--|
-//! | `start [attempts=2] [initial=1s] [run-timeout=1s] …` | starts the workflow `w` |
+//! | `start [ID] [attempts=2] [initial=1s] [run-timeout=1s] …` | starts a workflow: `w` unless it says another |
 //! | `signal NAME`, `cancel`, `terminate`, `query NAME`, `await NAME` | what clients do; `await` shows the Query's answer |
+//! | `reset EVENT [reapply=…] [exclude=…]`, `options [priority=4]` | what operators do |
+//! | `… [on=ID] [run=run-1]` | of all these: which workflow is meant |
 //! | `sticky-worker` | a worker polls the sticky queue, and gets nothing |
-//! | `poll [sticky] [as=NAME]` | polls for a Workflow Task |
+//! | `poll [sticky] [queue=NAME] [as=NAME]` | polls for a Workflow Task |
 //! | `complete [sticky] [new] [force] [answer=X]: COMMAND; …` | answers the task; `new`: wants the next one back |
 //! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
-//! | `advance 1s` | time passes |
-//! | `history [run-1]` | what is new in the history since it was shown |
+//! | `advance 1s` | time passes; after `0s`, what went on between workflows has arrived |
+//! | `history [run-1] [on=ID]` | what is new in the history since it was shown |
+//!
+//! The Commands to other workflows stand in `scenarios/other_workflows.rs`. `summary=TEXT` goes with every Command.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "scenarios/other_workflows.rs"]
+mod other_workflows;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,7 +43,8 @@ use timewright_proto::common::{
     ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
 };
 use timewright_proto::enums::{
-    CommandType, QueryResultType, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+    CommandType, QueryResultType, TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowTaskFailedCause,
 };
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
@@ -80,6 +88,41 @@ fn ends_of_runs() {
 #[test]
 fn recorded_commands() {
     check("record.txt");
+}
+
+#[test]
+fn starts() {
+    check("start.txt");
+}
+
+#[test]
+fn runs_that_continue_as_new() {
+    check("continue_as_new.txt");
+}
+
+#[test]
+fn children() {
+    check("child.txt");
+}
+
+#[test]
+fn close_policies() {
+    check("close_policy.txt");
+}
+
+#[test]
+fn signals_and_cancellations_to_other_workflows() {
+    check("external.txt");
+}
+
+#[test]
+fn resets() {
+    check("reset.txt");
+}
+
+#[test]
+fn options() {
+    check("options.txt");
 }
 
 #[test]
@@ -198,9 +241,11 @@ impl Conversation {
 
     fn do_it(&mut self, words: &Words<'_>, commands: &str) -> Result<Vec<String>, ServerError> {
         let identity = "client".to_owned();
-        let workflow_execution = Some(self.execution(""));
+        let workflow_execution = Some(self.execution(words));
         match words.verb {
             "start" => return self.start(words),
+            "reset" => return self.reset(words),
+            "options" => return self.update_options(words),
             "signal" => self.server.signal(SignalWorkflowExecutionRequest {
                 workflow_execution,
                 signal_name: words.first().into(),
@@ -238,7 +283,11 @@ impl Conversation {
             "sticky-worker" => {
                 assert_eq!(self.poll(&Words::of("poll sticky")), ["nothing"]);
             }
-            "poll" => return Ok(self.poll(words)),
+            "poll" => {
+                // A real poll waits for what is on its way between workflows.
+                self.server.handle_timeout(self.server.now());
+                return Ok(self.poll(words));
+            }
             "complete" => return self.complete(words, commands),
             "fail-task" => {
                 let cause = words.option("cause").unwrap_or("workflow-worker-unhandled-failure");
@@ -266,7 +315,7 @@ impl Conversation {
                 let time = self.server.now() + duration(words.first());
                 self.server.handle_timeout(time);
             }
-            "history" => return Ok(self.history(words.first())),
+            "history" => return self.history(words),
             _ => return self.activity(words),
         }
         Ok(Vec::new())
@@ -275,16 +324,12 @@ impl Conversation {
     fn start(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
         let policy = words.option("policy").unwrap_or("unspecified");
         let policy = format!("WORKFLOW_ID_REUSE_POLICY_{}", upper_case(policy));
-        let retry_policy =
-            (words.option("attempts").is_some() || words.option("initial").is_some()).then(|| RetryPolicy {
-                maximum_attempts: words.option("attempts").map_or(0, |attempts| attempts.parse().unwrap()),
-                initial_interval: words.duration("initial"),
-                ..Default::default()
-            });
+        let conflict = words.option("conflict").unwrap_or("unspecified");
+        let conflict = format!("WORKFLOW_ID_CONFLICT_POLICY_{}", upper_case(conflict));
         let started = self.server.start_workflow(StartWorkflowExecutionRequest {
-            workflow_id: "w".into(),
+            workflow_id: words.plain.first().copied().unwrap_or("w").into(),
             workflow_type: Some(WorkflowType { name: "W".into() }),
-            task_queue: task_queue("normal", TaskQueueKind::Normal),
+            task_queue: task_queue(words.option("queue").unwrap_or("normal"), TaskQueueKind::Normal),
             input: payloads("in"),
             identity: "client".into(),
             workflow_run_timeout: words.duration("run-timeout"),
@@ -292,18 +337,24 @@ impl Conversation {
             workflow_task_timeout: words.duration("task-timeout"),
             workflow_start_delay: words.duration("delay"),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::from_str_name(&policy).expect("a policy").into(),
-            retry_policy,
+            workflow_id_conflict_policy: WorkflowIdConflictPolicy::from_str_name(&conflict).expect("a policy").into(),
+            retry_policy: words.retry_policy(),
+            memo: words.memo(),
+            header: words.header(),
+            search_attributes: words.search_attributes(),
+            priority: words.priority(),
+            user_metadata: words.user_metadata(),
             ..Default::default()
         })?;
-        self.runs.push(started.run_id.clone());
-        Ok(vec![started.run_id])
+        let already = if started.started { "" } else { " already" };
+        Ok(vec![format!("{}{already}", started.run_id)])
     }
 
     fn poll(&mut self, words: &Words<'_>) -> Vec<String> {
         let task_queue = if words.has("sticky") {
             task_queue("sticky", TaskQueueKind::Sticky)
         } else {
-            task_queue("normal", TaskQueueKind::Normal)
+            task_queue(words.option("queue").unwrap_or("normal"), TaskQueueKind::Normal)
         };
         let request = PollWorkflowTaskQueueRequest { task_queue, identity: "worker".into(), ..Default::default() };
         let Some(task) = self.server.poll_workflow_task(&request) else { return vec!["nothing".into()] };
@@ -325,7 +376,12 @@ impl Conversation {
         let request = RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token.clone(),
             identity: "worker".into(),
-            commands: commands.split(';').map(str::trim).filter(|text| !text.is_empty()).map(command).collect(),
+            commands: commands
+                .split(';')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(|text| command(&self.with_run_ids(text)))
+                .collect(),
             query_results: answers.collect(),
             sticky_attributes: words.has("sticky").then(|| StickyExecutionAttributes {
                 worker_task_queue: task_queue("sticky", TaskQueueKind::Sticky),
@@ -415,36 +471,27 @@ impl Conversation {
         }
     }
 
-    fn history(&mut self, run: &str) -> Vec<String> {
-        let run_id = match run.strip_prefix("run-") {
-            Some(number) => self.runs[number.parse::<usize>().unwrap() - 1].clone(),
-            None => String::new(),
-        };
-        let execution = Some(self.execution(&run_id));
-        let page = self
-            .server
-            .history_page(&GetWorkflowExecutionHistoryRequest { execution, ..Default::default() })
-            .expect("the workflow was started");
+    fn history(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
+        let run_id = self.run_id(words.first());
+        let execution = Some(WorkflowExecution { run_id, ..self.execution(words) });
+        let request = GetWorkflowExecutionHistoryRequest { execution, ..Default::default() };
+        let page = self.server.history_page(&request)?;
         let events = page.history.unwrap_or_default().events;
         let lines = history_lines(&events);
         // The first line names the run.
         let shown = self.shown.insert(lines[0].clone(), lines.clone()).unwrap_or_default();
         let known = lines.iter().zip(&shown).take_while(|(line, shown)| line == shown).count();
-        lines[known..].to_vec()
+        Ok(lines[known..].to_vec())
     }
 
     fn task(&self, words: &Words<'_>) -> &PollWorkflowTaskQueueResponse {
         &self.tasks[words.option("as").unwrap_or("task")]
     }
 
-    fn execution(&self, run_id: &str) -> WorkflowExecution {
-        WorkflowExecution { workflow_id: "w".into(), run_id: run_id.into() }
-    }
-
     /// Replaces Run Ids by names in the order in which they appear.
     fn with_names(&mut self, line: String) -> String {
         let mut named = line.clone();
-        for word in line.split([' ', '=', ',']) {
+        for word in line.split([' ', '=', ',', '/']) {
             let word = word.trim_end_matches('.');
             let is_run_id = word.len() == 36 && word.matches('-').count() == 4;
             if is_run_id && !self.runs.iter().any(|run| run == word) {
@@ -494,6 +541,7 @@ fn command(text: &str) -> Command {
                 start_to_fire_timeout: words.plain.get(1).map(|text| wire_duration(text)),
             }),
         ),
+        "child" | "signal-external" | "cancel-external" => other_workflows::command(&words),
         "cancel-timer" => (
             CommandType::CancelTimer,
             Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id: id(words.first()) }),
@@ -558,7 +606,7 @@ fn command(text: &str) -> Command {
                 ContinueAsNewWorkflowExecutionCommandAttributes {
                     input: words.plain.first().and_then(|text| payloads(text)),
                     workflow_type: words.option("type").map(|name| WorkflowType { name: name.into() }),
-                    ..Default::default()
+                    ..other_workflows::continue_as_new(&words)
                 },
             ),
         ),
@@ -569,7 +617,12 @@ fn command(text: &str) -> Command {
         }
         verb => panic!("what is {verb:?}?"),
     };
-    Command { command_type: command_type.into(), attributes: Some(attributes), ..Default::default() }
+    Command {
+        command_type: command_type.into(),
+        attributes: Some(attributes),
+        user_metadata: words.user_metadata(),
+        ..Default::default()
+    }
 }
 
 fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes {

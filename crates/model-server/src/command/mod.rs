@@ -3,11 +3,13 @@
 //! Facts (server 1.32):
 //! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`.
 //! - A Command that cannot be done undoes the whole completion: the task fails with a cause that names the kind of Command.
-//! - A Command behind one that ends the workflow, or one of an unknown kind, is refused before anything is done; the task
-//!   goes on waiting for an answer.
+//! - A Command behind one that ends the workflow, one of an unknown kind, or one for a namespace that is not there, is
+//!   refused before anything is done; the task goes on waiting for an answer.
 
 mod activity;
+mod child;
 mod close;
+mod external;
 mod record;
 mod timer;
 
@@ -17,6 +19,7 @@ use timewright_proto::enums::{CommandType, WorkflowTaskFailedCause};
 
 use crate::error::ServerError;
 use crate::execution::{Context, Execution};
+use crate::server::ServerOptions;
 
 /// Why a Command cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,9 @@ impl Completion<'_, '_> {
             CommandType::RecordMarker => self.record_marker(attributes)?,
             CommandType::UpsertWorkflowSearchAttributes => self.upsert_search_attributes(attributes)?,
             CommandType::ModifyWorkflowProperties => self.modify_properties(attributes)?,
+            CommandType::StartChildWorkflowExecution => self.start_child(attributes)?,
+            CommandType::SignalExternalWorkflowExecution => self.signal_external(attributes)?,
+            CommandType::RequestCancelExternalWorkflowExecution => self.cancel_external(attributes)?,
             CommandType::CompleteWorkflowExecution => self.complete_workflow(attributes)?,
             CommandType::FailWorkflowExecution => self.fail_workflow(attributes)?,
             CommandType::CancelWorkflowExecution => self.cancel_workflow(attributes)?,
@@ -83,7 +89,7 @@ impl Completion<'_, '_> {
 }
 
 /// Refuses what can be refused without looking at the run.
-pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
+pub(crate) fn check_sequence(commands: &[Command], options: &ServerOptions) -> Result<(), ServerError> {
     let kinds: Vec<CommandType> = commands
         .iter()
         .map(|command| CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified))
@@ -112,17 +118,31 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
             | CommandType::RecordMarker
             | CommandType::UpsertWorkflowSearchAttributes
             | CommandType::ModifyWorkflowProperties => (),
-            CommandType::RequestCancelExternalWorkflowExecution
+            CommandType::StartChildWorkflowExecution
             | CommandType::SignalExternalWorkflowExecution
-            | CommandType::StartChildWorkflowExecution
-            | CommandType::ProtocolMessage
+            | CommandType::RequestCancelExternalWorkflowExecution => (),
+            CommandType::ProtocolMessage
             | CommandType::ScheduleNexusOperation
             | CommandType::RequestCancelNexusOperation => {
                 return Err(ServerError::unsupported(format!("the Command {kind:?}")));
             }
         }
     }
+    for (kind, command) in kinds.iter().zip(commands) {
+        match kind {
+            CommandType::StartChildWorkflowExecution => child::check_child(command.attributes.as_ref(), options)?,
+            _ => external::check_external(command.attributes.as_ref(), options)?,
+        }
+    }
     Ok(())
+}
+
+/// Facts (server 1.32): a namespace that is not there leaves the task as it is. (The model has one namespace only.)
+fn check_namespace(name: &str, options: &ServerOptions) -> Result<(), ServerError> {
+    if name.is_empty() || name == options.namespace {
+        return Ok(());
+    }
+    Err(ServerError::NotFound(format!("Namespace {name} is not found.")))
 }
 
 /// The attributes of the kind that the Command says, or the server's refusal.

@@ -55,7 +55,7 @@ impl Server {
     ) -> Result<RespondWorkflowTaskCompletedResponse, ServerError> {
         let token = WorkflowTaskToken::decode(&request.task_token)?;
         self.runs.get(&token.run_id).and_then(|run| run.started_task(&token)).ok_or_else(task_not_found)?;
-        check_sequence(&request.commands)?;
+        check_sequence(&request.commands, &self.options)?;
         if !request.messages.is_empty() {
             return Err(ServerError::unsupported("protocol messages (Updates)"));
         }

@@ -26,6 +26,10 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+import other_workflows
+from other_workflows import OtherWorkflows
+from values import camel_case, duration, enum_name, payload, payloads, upper_case
+
 NAMESPACE = "default"
 # The server fires timers up to about this much late.
 LATENESS = 0.35
@@ -93,13 +97,17 @@ class Words:
                 getattr(message, field).CopyFrom(duration(self.options[key]))
 
 
-class Conversation:
+class Conversation(OtherWorkflows):
     """A client, a workflow worker and an activity worker, in one."""
+
+    namespace = NAMESPACE
 
     def __init__(self, client):
         self.rpc = client.workflow_service
-        tag = uuid.uuid4().hex[:8]
-        self.workflow_id, self.normal, self.sticky, self.activities = (f"{kind}-{tag}" for kind in "wnsa")
+        # Behind all names, so that conversations do not hear each other.
+        self.tag = uuid.uuid4().hex[:8]
+        self.workflow_id = self.tagged("w")
+        self.normal, self.sticky, self.activities = map(self.tagged, ("normal", "sticky", "activities"))
         self.tasks, self.activity_tasks, self.fetched, self.queries, self.shown = {}, {}, {}, {}, {}
         self.runs = []
 
@@ -114,9 +122,9 @@ class Conversation:
         return [self.with_names(line) for line in answer or []]
 
     def with_names(self, line):
-        names = ((self.workflow_id, "w"), (self.normal, "normal"), (self.sticky, "sticky"), (self.activities, "activities"))
-        for actual, name in (*names, *((run, f"run-{index + 1}") for index, run in enumerate(self.runs))):
-            line = line.replace(actual, name)
+        line = line.replace("-" + self.tag, "")
+        for index, run in enumerate(self.runs):
+            line = line.replace(run, f"run-{index + 1}")
         return line
 
     def run(self, run_id):
@@ -124,11 +132,11 @@ class Conversation:
             self.runs.append(run_id)
         return run_id
 
-    def execution(self, run_id=""):
-        return common.WorkflowExecution(workflow_id=self.workflow_id, run_id=run_id)
+    def execution(self):
+        return common.WorkflowExecution(workflow_id=self.workflow_id)
 
-    def normal_queue(self):
-        return taskqueue.TaskQueue(name=self.normal, kind=enums.TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
+    def normal_queue(self, words):
+        return taskqueue.TaskQueue(name=self.tagged(words.get("queue", "normal")), kind=enums.TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
 
     def sticky_queue(self):
         kind = enums.TaskQueueKind.TASK_QUEUE_KIND_STICKY
@@ -139,31 +147,32 @@ class Conversation:
     async def do_start(self, words):
         request = service.StartWorkflowExecutionRequest(
             namespace=NAMESPACE,
-            workflow_id=self.workflow_id,
+            workflow_id=self.tagged(words.first("w")),
             workflow_type=common.WorkflowType(name="W"),
-            task_queue=self.normal_queue(),
+            task_queue=self.normal_queue(words),
             request_id=str(uuid.uuid4()),
             identity="client",
             input=payloads("in"),
         )
-        words.set_durations(request, ("run-timeout", "execution-timeout", "task-timeout"), prefix="workflow_")
-        if "attempts" in words.options:
-            request.retry_policy.maximum_attempts = int(words.get("attempts"))
-        if "initial" in words.options:
-            request.retry_policy.initial_interval.CopyFrom(duration(words.get("initial")))
+        self.fill_start(request, words)
         if "delay" in words.options:
             request.workflow_start_delay.CopyFrom(duration(words.get("delay")))
         policy = upper_case(words.get("policy", "unspecified"))
         request.workflow_id_reuse_policy = enums.WorkflowIdReusePolicy.Value("WORKFLOW_ID_REUSE_POLICY_" + policy)
+        conflict = upper_case(words.get("conflict", "unspecified"))
+        policies = enums.WorkflowIdConflictPolicy
+        request.workflow_id_conflict_policy = policies.Value("WORKFLOW_ID_CONFLICT_POLICY_" + conflict)
+        if "summary" in words.options:
+            request.user_metadata.summary.CopyFrom(payload(words.get("summary")))
         started = await self.rpc.start_workflow_execution(request)
-        return [self.run(started.run_id)]
+        return [self.run(started.run_id) + ("" if started.started else " already")]
 
     async def do_signal(self, words):
         request_id = words.get("request") and words.get("request") + self.workflow_id
         await self.rpc.signal_workflow_execution(
             service.SignalWorkflowExecutionRequest(
                 namespace=NAMESPACE,
-                workflow_execution=self.execution(),
+                workflow_execution=self.named_execution(words),
                 signal_name=words.first(),
                 input=payloads("s"),
                 identity="client",
@@ -171,21 +180,21 @@ class Conversation:
             )
         )
 
-    async def do_cancel(self, _):
+    async def do_cancel(self, words):
         await self.rpc.request_cancel_workflow_execution(
             service.RequestCancelWorkflowExecutionRequest(
                 namespace=NAMESPACE,
-                workflow_execution=self.execution(),
+                workflow_execution=self.named_execution(words),
                 reason="why",
                 identity="client",
                 request_id=str(uuid.uuid4()),
             )
         )
 
-    async def do_terminate(self, _):
+    async def do_terminate(self, words):
         await self.rpc.terminate_workflow_execution(
             service.TerminateWorkflowExecutionRequest(
-                namespace=NAMESPACE, workflow_execution=self.execution(), reason="stop", identity="client"
+                namespace=NAMESPACE, workflow_execution=self.named_execution(words), reason="stop", identity="client"
             )
         )
 
@@ -208,10 +217,11 @@ class Conversation:
         return [await self.queries[words.first()]]
 
     async def do_history(self, words):
-        run_id = self.runs[int(words.first().removeprefix("run-")) - 1] if words.plain else ""
+        execution = self.named_execution(words)
+        execution.run_id = self.run_id(words.first())
         answer = await self.rpc.get_workflow_execution_history(
             service.GetWorkflowExecutionHistoryRequest(
-                namespace=NAMESPACE, execution=self.execution(run_id), maximum_page_size=1000
+                namespace=NAMESPACE, execution=execution, maximum_page_size=1000
             )
         )
         lines = [self.event_line(event) for event in answer.history.events]
@@ -231,7 +241,7 @@ class Conversation:
         await self.poll(self.sticky_queue(), 3)
 
     async def do_poll(self, words):
-        task = await self.poll(self.sticky_queue() if "sticky" in words.plain else self.normal_queue(), 8)
+        task = await self.poll(self.sticky_queue() if "sticky" in words.plain else self.normal_queue(words), 8)
         if not task.task_token:
             return ["nothing"]
         self.tasks[words.get("as", "task")] = task
@@ -340,8 +350,11 @@ class Conversation:
         kind |= {"marker": "record-marker", "upsert": "upsert-workflow-search-attributes", "memo": "modify-workflow-properties"}
         kind |= {"done": "complete-workflow-execution", "fail": "fail-workflow-execution"}
         kind |= {"cancelled": "cancel-workflow-execution", "continue-as-new": "continue-as-new-workflow-execution"}
+        kind |= other_workflows.COMMANDS
         name = first if words.verb == "no-attributes" else kind.get(words.verb, words.verb)
         built = command.Command(command_type=enums.CommandType.Value("COMMAND_TYPE_" + upper_case(name)))
+        if "summary" in words.options:
+            built.user_metadata.summary.CopyFrom(payload(words.get("summary")))
         if words.verb == "no-attributes":
             return built
         attributes = getattr(built, name.replace("-", "_") + "_command_attributes")
@@ -375,6 +388,9 @@ class Conversation:
             if words.plain:
                 attributes.input.CopyFrom(payloads(first))
             attributes.workflow_type.name = words.get("type")
+            self.fill_continue_as_new(attributes, words)
+        elif words.verb in other_workflows.COMMANDS:
+            self.fill_other_workflow(attributes, words)
         return built
 
     def fill_activity(self, attributes, words):
@@ -403,6 +419,8 @@ class Conversation:
             value = self.value(kind, key, attributes, field)
             if value:
                 parts.append(f"{key}={value}")
+        if event.user_metadata.HasField("summary"):
+            parts.append("summary=" + event.user_metadata.summary.data.decode().strip('"'))
         return " ".join(parts)
 
     def value(self, kind, key, attributes, field):
@@ -431,6 +449,10 @@ class Conversation:
             return "" if zero_is_none and not milliseconds else duration_text(milliseconds)
         if isinstance(value, common.RetryPolicy):
             return retry_policy_text(value)
+        if isinstance(value, common.WorkflowExecution):
+            return self.execution_text(value)
+        if isinstance(value, common.Priority):
+            return str(value.priority_key)
         return payloads_text(value) if isinstance(value, common.Payloads) else failure_text(value)
 
 
@@ -443,7 +465,9 @@ FIELDS = {
         " continued:continued_execution_run_id first:first_execution_run_id original:original_execution_run_id"
         " continued-failure:continued_failure last-result:last_completion_result"
         " max-attempts:retry_policy.maximum_attempts memo:memo.fields"
-        " search-attributes:search_attributes.indexed_fields identity:identity",
+        " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority"
+        " parent:parent_workflow_execution parent-namespace:parent_workflow_namespace"
+        " initiated:parent_initiated_event_id root:root_workflow_execution cron:cron_schedule identity:identity",
         "WorkflowTaskScheduled": "queue:task_queue.name kind:task_queue.kind normal-name:task_queue.normal_name"
         " timeout:start_to_close_timeout attempt:attempt",
         "WorkflowTaskStarted": "scheduled:scheduled_event_id identity:identity"
@@ -451,7 +475,7 @@ FIELDS = {
         "WorkflowTaskCompleted": "scheduled:scheduled_event_id started:started_event_id identity:identity",
         "WorkflowTaskTimedOut": "scheduled:scheduled_event_id started:started_event_id timeout:timeout_type",
         "WorkflowTaskFailed": "scheduled:scheduled_event_id started:started_event_id cause:cause failure:failure"
-        " identity:identity",
+        " base:base_run_id new:new_run_id fork:fork_event_version identity:identity",
         "ActivityTaskScheduled": "completed:workflow_task_completed_event_id id:activity_id type:activity_type.name"
         " queue:task_queue.name input:input schedule-to-close:schedule_to_close_timeout"
         " schedule-to-start:schedule_to_start_timeout start-to-close:start_to_close_timeout"
@@ -470,8 +494,10 @@ FIELDS = {
         "TimerFired": "id:timer_id started:started_event_id",
         "TimerCanceled": "completed:workflow_task_completed_event_id id:timer_id started:started_event_id"
         " identity:identity",
-        "WorkflowExecutionSignaled": "name:signal_name input:input identity:identity",
-        "WorkflowExecutionCancelRequested": "cause:cause identity:identity",
+        "WorkflowExecutionSignaled": "name:signal_name input:input header:header.fields"
+        " from:external_workflow_execution identity:identity",
+        "WorkflowExecutionCancelRequested": "cause:cause from:external_workflow_execution"
+        " initiated:external_initiated_event_id identity:identity",
         "WorkflowExecutionCanceled": "completed:workflow_task_completed_event_id details:details",
         "WorkflowExecutionTerminated": "reason:reason identity:identity",
         "WorkflowExecutionTimedOut": "retry-state:retry_state new-run:new_execution_run_id",
@@ -481,12 +507,14 @@ FIELDS = {
         "WorkflowExecutionContinuedAsNew": "completed:workflow_task_completed_event_id"
         " new-run:new_execution_run_id type:workflow_type.name queue:task_queue.name input:input"
         " initiator:initiator run-timeout:workflow_run_timeout task-timeout:workflow_task_timeout"
-        " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields",
+        " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields"
+        " header:header.fields continued-failure:failure last-result:last_completion_result",
         "MarkerRecorded": "completed:workflow_task_completed_event_id name:marker_name details:details"
         " failure:failure",
         "UpsertWorkflowSearchAttributes": "completed:workflow_task_completed_event_id"
         " search-attributes:search_attributes.indexed_fields",
         "WorkflowPropertiesModified": "completed:workflow_task_completed_event_id memo:upserted_memo.fields",
+        **other_workflows.FIELDS,
     }.items()
 }
 
@@ -529,14 +557,6 @@ def search_attributes_text(fields):
     return ",".join(f"{key}:{fields[key].metadata['type'].decode()}" for key in sorted(fields))
 
 
-def payload(text):
-    return common.Payload(metadata={"encoding": b"json/plain"}, data=f'"{text}"'.encode())
-
-
-def payloads(text):
-    return common.Payloads(payloads=[payload(text)])
-
-
 def payloads_text(values):
     return ",".join(value.data.decode().strip('"') for value in values.payloads)
 
@@ -544,13 +564,6 @@ def payloads_text(values):
 def failure(message, non_retryable=False):
     info = failure_v1.ApplicationFailureInfo(type="T", non_retryable=non_retryable)
     return failure_v1.Failure(message=message, application_failure_info=info)
-
-
-def duration(text):
-    number, unit = re.fullmatch(r"(-?\d+)(ms|s|m)", text).groups()
-    result = Duration()
-    result.FromMilliseconds(int(number) * {"ms": 1, "s": 1_000, "m": 60_000}[unit])
-    return result
 
 
 def duration_text(milliseconds):
@@ -561,20 +574,6 @@ def duration_text(milliseconds):
 
 def id_of(text):
     return "" if text == "-" else text
-
-
-def upper_case(text):
-    return text.upper().replace("-", "_")
-
-
-def enum_name(kind, value):
-    name = getattr(enums, kind).Name(value)
-    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", kind).upper() + "_"
-    return name.removeprefix(prefix)
-
-
-def camel_case(text):
-    return "".join(word.capitalize() for word in text.split("_"))
 
 
 if __name__ == "__main__":

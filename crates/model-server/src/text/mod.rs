@@ -1,8 +1,10 @@
 //! Histories as text, one line an Event: for tables in tests and for people who look at a test that failed.
 
+mod other_workflows;
+
 use std::time::Duration;
 
-use timewright_proto::common::{Memo, Payloads, RetryPolicy, SearchAttributes};
+use timewright_proto::common::{Header, Memo, Payloads, Priority, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
@@ -30,6 +32,9 @@ pub fn event_line(event: &HistoryEvent) -> String {
         Some(attributes) => describe(&mut line, attributes),
         None => line.text("attributes", "missing"),
     }
+    if let Some(summary) = event.user_metadata.as_ref().and_then(|metadata| metadata.summary.as_ref()) {
+        line.text("summary", &payload_text(&summary.data));
+    }
     line.0
 }
 
@@ -53,6 +58,12 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("max-attempts", a.retry_policy.as_ref().map_or(0, |policy| policy.maximum_attempts));
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+            line.header(a.header.as_ref());
+            line.priority(a.priority.as_ref());
+            line.execution("parent", a.parent_workflow_execution.as_ref());
+            line.text("parent-namespace", &a.parent_workflow_namespace);
+            line.number("initiated", a.parent_initiated_event_id);
+            line.execution("root", a.root_workflow_execution.as_ref());
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowTaskScheduledEventAttributes(a) => {
@@ -85,6 +96,8 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("started", a.started_event_id);
             line.text("cause", &format!("{:?}", a.cause()));
             line.failure("failure", a.failure.as_ref());
+            line.text("base", &a.base_run_id);
+            line.text("new", &a.new_run_id);
             line.text("identity", &a.identity);
         }
         Attributes::ActivityTaskScheduledEventAttributes(a) => {
@@ -160,10 +173,14 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
         Attributes::WorkflowExecutionSignaledEventAttributes(a) => {
             line.text("name", &a.signal_name);
             line.payloads("input", a.input.as_ref());
+            line.header(a.header.as_ref());
+            line.execution("from", a.external_workflow_execution.as_ref());
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(a) => {
             line.text("cause", &a.cause);
+            line.execution("from", a.external_workflow_execution.as_ref());
+            line.number("initiated", a.external_initiated_event_id);
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowExecutionCanceledEventAttributes(a) => {
@@ -200,6 +217,9 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.duration("backoff", a.backoff_start_interval.as_ref());
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+            line.header(a.header.as_ref());
+            line.failure("continued-failure", a.failure.as_ref());
+            line.payloads("last-result", a.last_completion_result.as_ref());
         }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);
@@ -215,6 +235,7 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.number("completed", a.workflow_task_completed_event_id);
             line.memo(a.upserted_memo.as_ref());
         }
+        _ if other_workflows::describe(line, attributes) => (),
         _ => line.text("attributes", "not shown"),
     }
 }
@@ -276,6 +297,15 @@ impl Line {
     fn memo(&mut self, memo: Option<&Memo>) {
         let keys = memo.iter().flat_map(|memo| memo.fields.keys().cloned());
         self.text("memo", &joined(keys));
+    }
+
+    fn header(&mut self, header: Option<&Header>) {
+        let keys = header.iter().flat_map(|header| header.fields.keys().cloned());
+        self.text("header", &joined(keys));
+    }
+
+    fn priority(&mut self, priority: Option<&Priority>) {
+        self.number("priority", priority.map_or(0, |priority| priority.priority_key));
     }
 
     fn search_attributes(&mut self, attributes: Option<&SearchAttributes>) {
