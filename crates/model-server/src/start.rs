@@ -193,7 +193,7 @@ pub(crate) fn run_of_child(
             search_attributes: initiated.search_attributes,
             header: initiated.header,
             workflow_id: initiated.workflow_id,
-            priority: with_defaults(initiated.priority, parent.priority.as_ref()),
+            priority: merged_priority(initiated.priority, parent.priority.as_ref()),
             ..WorkflowExecutionStartedEventAttributes::default()
         },
         run_id,
@@ -202,8 +202,8 @@ pub(crate) fn run_of_child(
     }
 }
 
-/// Fills in what a priority does not say, part by part.
-fn with_defaults(priority: Option<Priority>, defaults: Option<&Priority>) -> Option<Priority> {
+/// Fills in what the priority of an activity or of a child does not say, part by part. Fact (server 1.32).
+pub(crate) fn merged_priority(priority: Option<Priority>, defaults: Option<&Priority>) -> Option<Priority> {
     let (Some(mut priority), Some(defaults)) = (priority.clone(), defaults) else {
         return priority.or_else(|| defaults.cloned());
     };

@@ -85,7 +85,7 @@ impl Completion<'_, '_> {
                 normal_name: String::new(),
             }),
             input: command.input,
-            workflow_execution_timeout: Some(wire_duration(execution)),
+            workflow_execution_timeout: command.workflow_execution_timeout,
             workflow_run_timeout: Some(wire_duration(run)),
             workflow_task_timeout: Some(wire_duration(task)),
             parent_close_policy: close_policy.into(),

@@ -1,7 +1,8 @@
 //! The Commands of a completed Workflow Task, one file per family.
 //!
 //! Facts (server 1.32):
-//! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`.
+//! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`, with what the Command says to
+//!   people (user metadata, markers of groups).
 //! - A Command that cannot be done undoes the whole completion: the task fails with a cause that names the kind of Command.
 //! - A Command behind one that ends the workflow, one of an unknown kind, or one for a namespace that is not there, is
 //!   refused before anything is done; the task goes on waiting for an answer.
@@ -83,6 +84,7 @@ impl Completion<'_, '_> {
             && let Some(event) = self.run.events.last_mut()
         {
             event.user_metadata = command.user_metadata;
+            event.event_group_markers = command.event_group_markers;
         }
         Ok(())
     }

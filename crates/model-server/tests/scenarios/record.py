@@ -119,6 +119,9 @@ class Conversation(OtherWorkflows):
             answer = await (method(words, commands) if words.verb == "complete" else method(words))
         except RPCError as error:
             answer = [f"{error.status.name} {error.message}"]
+        except LookupError as error:
+            # A task or a run that did not come.
+            answer = [f"there is no {error}"]
         return [self.with_names(line) for line in answer or []]
 
     def with_names(self, line):
