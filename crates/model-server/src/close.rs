@@ -160,7 +160,9 @@ impl Execution {
         self.external_signals.clear();
         self.external_cancellations.clear();
         self.events.drop_buffered();
-        self.outbox.push(Effect::Transfer(Transfer::Close));
+        if self.started.parent_workflow_execution.is_some() || !self.children.is_empty() {
+            self.outbox.push(Effect::Transfer(Transfer::Close));
+        }
     }
 
     /// Starts the workflow again if its policy says so. Returns what to record of that.
