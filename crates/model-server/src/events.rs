@@ -135,11 +135,17 @@ impl Events {
 /// An Event that has no id yet.
 pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
     HistoryEvent {
+        worker_may_ignore: may_ignore(&attributes),
         event_time: Some(timestamp(now)),
         event_type: event_type(&attributes).into(),
         attributes: Some(attributes),
         ..HistoryEvent::default()
     }
+}
+
+/// Fact (server 1.32): of the modelled Events, older workers may ignore changes of options.
+fn may_ignore(attributes: &Attributes) -> bool {
+    matches!(attributes, Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_))
 }
 
 /// Which activity or child started, by the Event that asked for it.

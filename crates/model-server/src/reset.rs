@@ -117,7 +117,6 @@ impl Reset<'_> {
             cause: WorkflowTaskFailedCause::ResetWorkflow.into(),
             failure: Some(Failure {
                 message: self.request.reason.clone(),
-                source: "Server".into(),
                 failure_info: Some(FailureInfo::ResetWorkflowFailureInfo(ResetWorkflowFailureInfo::default())),
                 ..Failure::default()
             }),

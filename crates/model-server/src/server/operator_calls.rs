@@ -49,8 +49,9 @@ impl Server {
 
     /// `UpdateWorkflowExecutionOptions`, for the priority. It cannot be taken away, and other options are not modelled.
     ///
-    /// Facts (server 1.32): a change is recorded, and wakes no worker; what is no change is not recorded. The new priority is
-    /// that of children that start and of a run that continues as new, not that of a run that is tried again.
+    /// Facts (server 1.32): a change is recorded (and says that no versioning override is set), and wakes no worker; what is
+    /// no change is not recorded. The new priority is that of children that start and of a run that continues as new, not
+    /// that of a run that is tried again.
     pub fn update_workflow_options(
         &mut self,
         request: UpdateWorkflowExecutionOptionsRequest,
@@ -69,6 +70,7 @@ impl Server {
             if !paths.is_empty() && run.priority != priority {
                 run.priority.clone_from(&priority);
                 let updated = WorkflowExecutionOptionsUpdatedEventAttributes {
+                    unset_versioning_override: true,
                     priority,
                     identity: request.identity,
                     ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
