@@ -149,6 +149,7 @@ impl Execution {
         self.sticky = None;
         self.timers.clear();
         self.activities.clear();
+        self.nexus_operations.clear();
         self.events.drop_buffered();
     }
 

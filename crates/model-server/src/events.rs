@@ -13,7 +13,8 @@ use crate::time::{Time, timestamp};
 /// - Events of Workflow Tasks, of Commands, and of the workflow's end are recorded at once. All others (signals,
 ///   cancellation requests, fired timers, what activities do) are buffered, and written when no Workflow Task is
 ///   running: at the end of the same request if none is, else behind the Events of the task's end.
-/// - When the buffer is written, the ends of activities come behind all others, whatever came first. So the start of an
+/// - When the buffer is written, the ends of activities and of Nexus operations come behind all others, whatever came
+///   first. So the start of an
 ///   activity and its end, buffered together, may have other Events between them.
 /// - The end of the workflow drops what is buffered.
 #[derive(Debug, Clone, Default)]
@@ -64,8 +65,9 @@ impl Events {
 
     /// Writes what is buffered.
     pub(crate) fn flush(&mut self) {
-        let (ends, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.buffered).into_iter().partition(|event| end_of_activity(event).is_some());
+        let (ends, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.buffered)
+            .into_iter()
+            .partition(|event| end_of_activity(event).is_some() || end_of_nexus_operation(event).is_some());
         let mut starts = Vec::new();
         for event in others {
             let scheduled = start_of_activity(&event);
@@ -98,6 +100,11 @@ impl Events {
         self.buffered.iter().any(|event| end_of_activity(event) == Some(scheduled_event_id))
     }
 
+    /// Whether the end of the Nexus operation waits in the buffer.
+    pub(crate) fn has_buffered_end_of_nexus_operation(&self, scheduled_event_id: i64) -> bool {
+        self.buffered.iter().any(|event| end_of_nexus_operation(event) == Some(scheduled_event_id))
+    }
+
     fn push(&mut self, mut event: HistoryEvent) -> i64 {
         event.event_id = self.next_id();
         event.task_id = event.event_id;
@@ -110,11 +117,21 @@ impl Events {
 /// An Event that has no id yet.
 pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
     HistoryEvent {
+        worker_may_ignore: may_ignore(&attributes),
         event_time: Some(timestamp(now)),
         event_type: event_type(&attributes).into(),
         attributes: Some(attributes),
         ..HistoryEvent::default()
     }
+}
+
+/// Fact (server 1.32): of the modelled Events, older workers may ignore what became of requests to cancel.
+fn may_ignore(attributes: &Attributes) -> bool {
+    matches!(
+        attributes,
+        Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
+            | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+    )
 }
 
 /// Which activity started, by the Event that scheduled it.
@@ -132,6 +149,17 @@ fn end_of_activity(event: &HistoryEvent) -> Option<i64> {
         Attributes::ActivityTaskFailedEventAttributes(end) => Some(end.scheduled_event_id),
         Attributes::ActivityTaskTimedOutEventAttributes(end) => Some(end.scheduled_event_id),
         Attributes::ActivityTaskCanceledEventAttributes(end) => Some(end.scheduled_event_id),
+        _ => None,
+    }
+}
+
+/// Which Nexus operation ended, by the Event that scheduled it.
+fn end_of_nexus_operation(event: &HistoryEvent) -> Option<i64> {
+    match event.attributes.as_ref()? {
+        Attributes::NexusOperationCompletedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::NexusOperationFailedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::NexusOperationTimedOutEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::NexusOperationCanceledEventAttributes(end) => Some(end.scheduled_event_id),
         _ => None,
     }
 }
@@ -176,6 +204,17 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::MarkerRecordedEventAttributes(_) => EventType::MarkerRecorded,
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(_) => EventType::UpsertWorkflowSearchAttributes,
         Attributes::WorkflowPropertiesModifiedEventAttributes(_) => EventType::WorkflowPropertiesModified,
+        Attributes::NexusOperationScheduledEventAttributes(_) => EventType::NexusOperationScheduled,
+        Attributes::NexusOperationStartedEventAttributes(_) => EventType::NexusOperationStarted,
+        Attributes::NexusOperationCompletedEventAttributes(_) => EventType::NexusOperationCompleted,
+        Attributes::NexusOperationFailedEventAttributes(_) => EventType::NexusOperationFailed,
+        Attributes::NexusOperationTimedOutEventAttributes(_) => EventType::NexusOperationTimedOut,
+        Attributes::NexusOperationCanceledEventAttributes(_) => EventType::NexusOperationCanceled,
+        Attributes::NexusOperationCancelRequestedEventAttributes(_) => EventType::NexusOperationCancelRequested,
+        Attributes::NexusOperationCancelRequestCompletedEventAttributes(_) => {
+            EventType::NexusOperationCancelRequestCompleted
+        }
+        Attributes::NexusOperationCancelRequestFailedEventAttributes(_) => EventType::NexusOperationCancelRequestFailed,
         _ => EventType::Unspecified,
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use timewright_proto::enums::WorkflowExecutionStatus;
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
+use timewright_proto::temporal::api::nexus::v1::Endpoint;
 
 use crate::activity::Activity;
 use crate::error::ServerError;
 use crate::events::Events;
+use crate::nexus::{NexusOperation, RequestKind};
 use crate::random::Random;
 use crate::server::ServerOptions;
 use crate::start::NextRun;
@@ -17,7 +19,7 @@ use crate::timer::Timer;
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `start.rs`, `close.rs`, `command/`.
+/// `nexus/`, `start.rs`, `close.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,
@@ -53,6 +55,8 @@ pub(crate) struct Execution {
     pub(crate) timers: BTreeMap<i64, Timer>,
     /// Activities without an outcome, by the Event that scheduled them.
     pub(crate) activities: BTreeMap<i64, Activity>,
+    /// Nexus operations without an outcome, by the Event that scheduled them.
+    pub(crate) nexus_operations: BTreeMap<i64, NexusOperation>,
 
     /// What the rest of the server must do.
     pub(crate) outbox: Vec<Effect>,
@@ -65,6 +69,8 @@ pub(crate) enum Effect {
     DispatchWorkflowTask,
     /// Put the attempt into the activity's queue.
     DispatchActivity { scheduled_event_id: i64 },
+    /// Ask the operation's endpoint; an answer counts until the request expires.
+    SendNexusRequest { scheduled_event_id: i64, kind: RequestKind, expires: Time },
     /// Start the next run of the workflow.
     StartRun(Box<NextRun>),
     /// Queries that waited for a Workflow Task get tasks of their own.
@@ -75,6 +81,8 @@ pub(crate) enum Effect {
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) options: &'a ServerOptions,
+    /// By name.
+    pub(crate) nexus_endpoints: &'a BTreeMap<String, Endpoint>,
     pub(crate) random: &'a mut Random,
 }
 
@@ -116,6 +124,7 @@ impl Execution {
             self.timers.values().map(|timer| timer.fires).min().map(|time| (time, Deadline::Timers)),
             self.next_activity_timeout().map(|time| (time, Deadline::ActivityTimeouts)),
             self.next_activity_retry().map(|time| (time, Deadline::ActivityRetries)),
+            self.next_nexus_deadline().map(|time| (time, Deadline::NexusOperations)),
             self.task_timeout().map(|time| (time, Deadline::WorkflowTask)),
             self.execution_expires.map(|time| (time, Deadline::Execution)),
             self.run_expires.map(|time| (time, Deadline::Run)),
@@ -132,6 +141,7 @@ impl Execution {
             Deadline::Timers => self.fire_timers(context),
             Deadline::ActivityTimeouts => self.time_out_activities(context),
             Deadline::ActivityRetries => self.retry_activities(context),
+            Deadline::NexusOperations => self.handle_nexus_deadline(context),
             Deadline::WorkflowTask => self.time_out_task(context),
             Deadline::Execution => self.time_out_execution(context),
             Deadline::Run => self.time_out_run(context),
@@ -147,6 +157,7 @@ pub(crate) enum Deadline {
     Timers,
     ActivityTimeouts,
     ActivityRetries,
+    NexusOperations,
     Execution,
     Run,
     WorkflowTask,

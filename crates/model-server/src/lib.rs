@@ -33,6 +33,8 @@ mod completion;
 mod error;
 mod events;
 mod execution;
+mod nexus;
+mod nexus_worker;
 mod pages;
 mod query;
 mod queues;
@@ -48,6 +50,7 @@ mod workflow_task;
 
 pub use activity_worker::ActivityWorker;
 pub use error::ServerError;
+pub use nexus_worker::NexusWorker;
 pub use pages::Pages;
 pub use query::QueryId;
 pub use server::{Server, ServerOptions};

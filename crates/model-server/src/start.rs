@@ -51,6 +51,7 @@ impl Execution {
             closing_attempted: false,
             timers: BTreeMap::new(),
             activities: BTreeMap::new(),
+            nexus_operations: BTreeMap::new(),
             outbox: Vec::new(),
             started,
         };

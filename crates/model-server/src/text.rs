@@ -1,5 +1,7 @@
 //! Histories as text, one line an Event: for tables in tests and for people who look at a test that failed.
 
+mod nexus;
+
 use std::time::Duration;
 
 use timewright_proto::common::{Memo, Payloads, RetryPolicy, SearchAttributes};
@@ -30,6 +32,7 @@ pub fn event_line(event: &HistoryEvent) -> String {
         Some(attributes) => describe(&mut line, attributes),
         None => line.text("attributes", "missing"),
     }
+    line.flag("worker-may-ignore", event.worker_may_ignore);
     line.0
 }
 
@@ -215,7 +218,7 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.number("completed", a.workflow_task_completed_event_id);
             line.memo(a.upserted_memo.as_ref());
         }
-        _ => line.text("attributes", "not shown"),
+        _ => nexus::describe(line, attributes),
     }
 }
 

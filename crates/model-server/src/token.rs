@@ -69,6 +69,42 @@ impl QueryToken {
     }
 }
 
+/// Names a request to a Nexus endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NexusTaskToken {
+    pub(crate) request: u64,
+}
+
+impl NexusTaskToken {
+    pub(crate) fn encode(&self) -> Bytes {
+        encode("nexus-task", &[&self.request])
+    }
+
+    pub(crate) fn decode(token: &Bytes) -> Result<Self, ServerError> {
+        let [request] = decode("nexus-task", token)?;
+        Ok(Self { request: number(request)? })
+    }
+}
+
+/// Names the Nexus operation for which somebody calls back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NexusCallbackToken {
+    pub(crate) run_id: String,
+    pub(crate) scheduled_event_id: i64,
+}
+
+impl NexusCallbackToken {
+    /// A text, for it travels in a header.
+    pub(crate) fn encode(&self) -> String {
+        format!("{}|{}", self.run_id, self.scheduled_event_id)
+    }
+
+    pub(crate) fn decode(token: &str) -> Result<Self, ServerError> {
+        let (run_id, scheduled) = token.split_once('|').ok_or_else(unreadable)?;
+        Ok(Self { run_id: run_id.to_owned(), scheduled_event_id: number(scheduled)? })
+    }
+}
+
 /// Names a page of a delivered history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageToken {

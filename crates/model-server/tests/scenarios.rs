@@ -13,9 +13,17 @@
 //! | `complete [sticky] [new] [force] [answer=X]: COMMAND; …` | answers the task; `new`: wants the next one back |
 //! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
+//! | `endpoint`, `delete-endpoint` | creates and deletes the Nexus endpoint `endpoint` |
+//! | `poll-nexus OPERATION [as=NAME]` | polls for a Nexus Task |
+//! | `nexus-started OPERATION`, `nexus-result …`, `nexus-failed … [canceled] [old]` | answers it: the operation goes on, succeeds, does not |
+//! | `nexus-error … [type=T] [retry=B] [old]`, `nexus-cancel-taken …` | answers it: the handler failed, the request to cancel was taken |
+//! | `nexus-callback OPERATION [failed] [canceled] …` | the workflow that handles an operation ends |
 //! | `advance 1s` | time passes |
 //! | `history [run-1]` | what is new in the history since it was shown |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "scenarios/nexus.rs"]
+mod nexus;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -87,6 +95,11 @@ fn queries() {
     check("query.txt");
 }
 
+#[test]
+fn nexus_operations() {
+    check("nexus.txt");
+}
+
 /// Holds all conversations of a file with the model, and compares.
 fn check(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(file);
@@ -131,6 +144,7 @@ struct Conversation {
     /// Activity Tasks that were polled before somebody asked for them.
     fetched: BTreeMap<String, (Bytes, String)>,
     queries: BTreeMap<String, Result<QueryId, ServerError>>,
+    nexus: nexus::Handler,
     runs: Vec<String>,
     /// Histories as they were shown last.
     shown: BTreeMap<String, Vec<String>>,
@@ -146,6 +160,7 @@ impl Default for Conversation {
             activities: BTreeMap::new(),
             fetched: BTreeMap::new(),
             queries: BTreeMap::new(),
+            nexus: nexus::Handler::default(),
             runs: Vec::new(),
             shown: BTreeMap::new(),
         }
@@ -267,6 +282,7 @@ impl Conversation {
                 self.server.handle_timeout(time);
             }
             "history" => return Ok(self.history(words.first())),
+            verb if nexus::is_verb(verb) => return self.nexus(words),
             _ => return self.activity(words),
         }
         Ok(Vec::new())
@@ -508,6 +524,7 @@ fn command(text: &str) -> Command {
                 scheduled_event_id: words.first().parse().unwrap(),
             }),
         ),
+        "nexus" | "cancel-nexus" => nexus::command(&words),
         "marker" => (
             CommandType::RecordMarker,
             Attributes::RecordMarkerCommandAttributes(RecordMarkerCommandAttributes {

@@ -8,6 +8,7 @@
 
 mod activity;
 mod close;
+mod nexus;
 mod record;
 mod timer;
 
@@ -66,6 +67,8 @@ impl Completion<'_, '_> {
             CommandType::RecordMarker => self.record_marker(attributes)?,
             CommandType::UpsertWorkflowSearchAttributes => self.upsert_search_attributes(attributes)?,
             CommandType::ModifyWorkflowProperties => self.modify_properties(attributes)?,
+            CommandType::ScheduleNexusOperation => self.schedule_nexus_operation(attributes)?,
+            CommandType::RequestCancelNexusOperation => self.request_cancel_nexus_operation(attributes)?,
             CommandType::CompleteWorkflowExecution => self.complete_workflow(attributes)?,
             CommandType::FailWorkflowExecution => self.fail_workflow(attributes)?,
             CommandType::CancelWorkflowExecution => self.cancel_workflow(attributes)?,
@@ -89,7 +92,7 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
         .map(|command| CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified))
         .collect();
     let mut closing = None;
-    for kind in &kinds {
+    for (kind, command) in kinds.iter().zip(commands) {
         if let Some(closing) = closing {
             let names: Vec<String> = kinds.iter().map(|kind| format!("{kind:?}")).collect();
             return Err(ServerError::InvalidArgument(format!(
@@ -111,13 +114,13 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
             | CommandType::CancelTimer
             | CommandType::RecordMarker
             | CommandType::UpsertWorkflowSearchAttributes
-            | CommandType::ModifyWorkflowProperties => (),
+            | CommandType::ModifyWorkflowProperties
+            | CommandType::RequestCancelNexusOperation => (),
+            CommandType::ScheduleNexusOperation => nexus::check(command)?,
             CommandType::RequestCancelExternalWorkflowExecution
             | CommandType::SignalExternalWorkflowExecution
             | CommandType::StartChildWorkflowExecution
-            | CommandType::ProtocolMessage
-            | CommandType::ScheduleNexusOperation
-            | CommandType::RequestCancelNexusOperation => {
+            | CommandType::ProtocolMessage => {
                 return Err(ServerError::unsupported(format!("the Command {kind:?}")));
             }
         }

@@ -26,7 +26,12 @@ impl Server {
         request: StartWorkflowExecutionRequest,
     ) -> Result<StartWorkflowExecutionResponse, ServerError> {
         self.check_start(&request)?;
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+        let mut context = Context {
+            now: self.now,
+            options: &self.options,
+            nexus_endpoints: &self.nexus.endpoints,
+            random: &mut self.random,
+        };
         let run = run_of_request(request, &mut context)?;
         let run_id = run.run_id.clone();
         let run = Execution::new(run, &mut context);

@@ -3,6 +3,7 @@
 
 mod activity_tasks;
 mod client_calls;
+mod nexus_tasks;
 mod queries;
 mod workflow_tasks;
 
@@ -14,6 +15,7 @@ use timewright_proto::history::HistoryEvent;
 
 use crate::error::ServerError;
 use crate::execution::{Context, Deadline, Effect, Execution};
+use crate::nexus::NexusRequests;
 use crate::pages::{Deliveries, Pages};
 use crate::query::Queries;
 use crate::queues::{ActivityEntry, TaskQueues};
@@ -61,6 +63,7 @@ pub struct Server {
     /// The latest run of each workflow: Workflow Id to Run Id.
     current: BTreeMap<String, String>,
     queues: TaskQueues,
+    nexus: NexusRequests,
     queries: Queries,
     deliveries: Deliveries,
     /// Ids.
@@ -112,6 +115,7 @@ impl Server {
             runs: BTreeMap::new(),
             current: BTreeMap::new(),
             queues: TaskQueues::default(),
+            nexus: NexusRequests::default(),
             queries: Queries::default(),
             deliveries: Deliveries::default(),
             random: Random::new(options.seed),
@@ -166,7 +170,12 @@ impl Server {
     /// Changes a run and does what the change asks for. `None` if there is no such run.
     fn change<T>(&mut self, run_id: &str, change: impl FnOnce(&mut Execution, &mut Context<'_>) -> T) -> Option<T> {
         let run = self.runs.get_mut(run_id)?;
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+        let mut context = Context {
+            now: self.now,
+            options: &self.options,
+            nexus_endpoints: &self.nexus.endpoints,
+            random: &mut self.random,
+        };
         let result = change(run, &mut context);
         run.settle();
         for effect in std::mem::take(&mut run.outbox) {
@@ -180,11 +189,19 @@ impl Server {
             Effect::DispatchWorkflowTask => self.dispatch_workflow_task(run_id),
             Effect::DispatchActivity { scheduled_event_id } => self.dispatch_activity(run_id, scheduled_event_id),
             Effect::StartRun(next) => {
-                let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+                let mut context = Context {
+                    now: self.now,
+                    options: &self.options,
+                    nexus_endpoints: &self.nexus.endpoints,
+                    random: &mut self.random,
+                };
                 let run = Execution::new(*next, &mut context);
                 self.add_run(run);
             }
             Effect::ReleaseQueries => self.release_queries(run_id),
+            Effect::SendNexusRequest { scheduled_event_id, kind, expires } => {
+                self.send_nexus_request(run_id, scheduled_event_id, kind, expires);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ Needs the package `temporalio`, whose generated messages and raw RPCs it uses, a
 
 import asyncio
 import difflib
+import math
+import os
 import re
 import sys
 import uuid
@@ -19,6 +21,8 @@ import temporalio.api.command.v1 as command
 import temporalio.api.common.v1 as common
 import temporalio.api.enums.v1 as enums
 import temporalio.api.failure.v1 as failure_v1
+import temporalio.api.nexus.v1 as nexus
+import temporalio.api.operatorservice.v1 as operator
 import temporalio.api.query.v1 as query
 import temporalio.api.taskqueue.v1 as taskqueue
 import temporalio.api.workflowservice.v1 as service
@@ -29,7 +33,7 @@ from temporalio.service import RPCError
 NAMESPACE = "default"
 # The server fires timers up to about this much late.
 LATENESS = 0.35
-AT_THE_SAME_TIME = 16
+AT_THE_SAME_TIME = 8
 
 
 def main():
@@ -37,18 +41,19 @@ def main():
     check = arguments[:1] == ["--check"]
     address, *files = arguments[1:] if check else arguments
     different = asyncio.run(run(address, files, check))
-    sys.exit(1 if different else 0)
+    sys.stdout.flush()
+    # Polls that are still open would hold up an ordinary exit.
+    os._exit(1 if different else 0)
 
 
 async def run(address, files, check):
-    client = await Client.connect(address)
     different = False
     for file in files:
         with open(file) as opened:
             before = opened.read()
         first, *scenarios = re.split(r"(?m)^(?=## )", before)
         places = asyncio.Semaphore(AT_THE_SAME_TIME)
-        recorded = first + "".join(await asyncio.gather(*[hold(client, places, scenario) for scenario in scenarios]))
+        recorded = first + "".join(await asyncio.gather(*[hold(address, places, scenario) for scenario in scenarios]))
         if check:
             diff = list(difflib.unified_diff(before.splitlines(), recorded.splitlines(), file, address, lineterm=""))
             different |= bool(diff)
@@ -59,16 +64,19 @@ async def run(address, files, check):
     return different
 
 
-async def hold(client, places, scenario):
-    conversation = Conversation(client)
+async def hold(address, places, scenario):
     lines = []
     async with places:
+        # Each has a connection of its own, for one does not carry the polls of all.
+        conversation = Conversation(await Client.connect(address))
         for line in scenario.split("\n"):
             if line.startswith("  "):
                 continue
             lines.append(line)
             if line and not line.startswith("#"):
                 lines += ["  " + answer for answer in await conversation.ask(line)]
+        for poller in conversation.nexus_pollers:
+            poller.cancel()
     return "\n".join(lines)
 
 
@@ -97,10 +105,13 @@ class Conversation:
     """A client, a workflow worker and an activity worker, in one."""
 
     def __init__(self, client):
-        self.rpc = client.workflow_service
+        self.rpc, self.operator = client.workflow_service, client.operator_service
         tag = uuid.uuid4().hex[:8]
         self.workflow_id, self.normal, self.sticky, self.activities = (f"{kind}-{tag}" for kind in "wnsa")
+        self.endpoint, self.nexus = f"e-{tag}", f"x-{tag}"
         self.tasks, self.activity_tasks, self.fetched, self.queries, self.shown = {}, {}, {}, {}, {}
+        self.nexus_tasks, self.nexus_fetched, self.callbacks = {}, {}, {}
+        self.nexus_pollers, self.nexus_came = [], asyncio.Event()
         self.runs = []
 
     async def ask(self, line):
@@ -111,10 +122,13 @@ class Conversation:
             answer = await (method(words, commands) if words.verb == "complete" else method(words))
         except RPCError as error:
             answer = [f"{error.status.name} {error.message}"]
+        except KeyError as error:
+            answer = [f"there is no {error}: it was not polled"]
         return [self.with_names(line) for line in answer or []]
 
     def with_names(self, line):
-        names = ((self.workflow_id, "w"), (self.normal, "normal"), (self.sticky, "sticky"), (self.activities, "activities"))
+        names = [(self.workflow_id, "w"), (self.normal, "normal"), (self.sticky, "sticky"), (self.activities, "activities")]
+        names += [(self.endpoint, "endpoint")]
         for actual, name in (*names, *((run, f"run-{index + 1}") for index, run in enumerate(self.runs))):
             line = line.replace(actual, name)
         return line
@@ -331,6 +345,139 @@ class Conversation:
         answer = await self.rpc.record_activity_task_heartbeat(request)
         return [f"cancel-requested={str(answer.cancel_requested).lower()}"]
 
+    # What a Nexus worker does, and the operator who creates its endpoint.
+
+    async def do_endpoint(self, words):
+        worker = nexus.EndpointTarget.Worker(namespace=NAMESPACE, task_queue=self.nexus)
+        spec = nexus.EndpointSpec(name=self.endpoint, target=nexus.EndpointTarget(worker=worker))
+        created = await self.operator.create_nexus_endpoint(operator.CreateNexusEndpointRequest(spec=spec))
+        self.created = created.endpoint
+        if "unpolled" not in words.plain:
+            self.start_nexus_pollers()
+        # Until all parts of the server have heard of it.
+        await asyncio.sleep(1)
+
+    async def do_delete_endpoint(self, _):
+        request = operator.DeleteNexusEndpointRequest(id=self.created.id, version=self.created.version)
+        await self.operator.delete_nexus_endpoint(request)
+        await asyncio.sleep(1)
+
+    async def do_poll_nexus(self, words):
+        wanted = words.first()
+        self.start_nexus_pollers()
+        try:
+            async with asyncio.timeout(30 if wanted else 3):
+                while wanted not in self.nexus_fetched:
+                    self.nexus_came.clear()
+                    await self.nexus_came.wait()
+        except TimeoutError:
+            return ["nothing"]
+        task = self.nexus_tasks[words.get("as", wanted)] = self.nexus_fetched.pop(wanted)
+        if task.request.HasField("start_operation"):
+            self.callbacks[wanted] = task.request.start_operation
+        return [nexus_text(task)]
+
+    def start_nexus_pollers(self):
+        """Some for each partition of the Task Queue: between partitions a task may come too late."""
+        self.nexus_pollers = self.nexus_pollers or [asyncio.ensure_future(self.poll_nexus()) for _ in range(5)]
+
+    async def poll_nexus(self):
+        request = service.PollNexusTaskQueueRequest(
+            namespace=NAMESPACE, identity="nexus-worker", task_queue=taskqueue.TaskQueue(name=self.nexus)
+        )
+        while True:
+            task = await self.rpc.poll_nexus_task_queue(request, timeout=timedelta(seconds=70))
+            # Where no time is left for the answer, there will be another attempt.
+            if task.task_token and not re.fullmatch(r"[\d.]+[mµn]s", task.request.header["request-timeout"]):
+                self.nexus_fetched[getattr(task.request, task.request.WhichOneof("variant")).operation] = task
+                self.nexus_came.set()
+
+    async def answer_nexus(self, words, response):
+        await self.rpc.respond_nexus_task_completed(
+            service.RespondNexusTaskCompletedRequest(
+                namespace=NAMESPACE,
+                identity="nexus-worker",
+                task_token=self.nexus_tasks[words.first()].task_token,
+                response=response,
+            )
+        )
+        await asyncio.sleep(LATENESS)
+
+    async def do_nexus_started(self, words):
+        started = nexus.StartOperationResponse.Async(operation_token=words.get("token", "tok"))
+        await self.answer_nexus(words, start_response(async_success=started))
+
+    async def do_nexus_result(self, words):
+        result = nexus.StartOperationResponse.Sync(payload=None if "none" in words.plain else payload("r"))
+        await self.answer_nexus(words, start_response(sync_success=result))
+
+    async def do_nexus_failed(self, words):
+        if "old" in words.plain:
+            error = nexus.UnsuccessfulOperationError(
+                operation_state=words.get("state", "failed"), failure=nexus.Failure(message="oops")
+            )
+            return await self.answer_nexus(words, start_response(operation_error=error))
+        await self.answer_nexus(words, start_response(failure=nexus_failure(words)))
+
+    async def do_nexus_cancel_taken(self, words):
+        await self.answer_nexus(words, nexus.Response(cancel_operation=nexus.CancelOperationResponse()))
+
+    async def do_nexus_error(self, words):
+        behavior = "NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_" + upper_case(words.get("retry", "unspecified"))
+        behavior = enums.NexusHandlerErrorRetryBehavior.Value(behavior)
+        kind = upper_case(words.get("type", "internal"))
+        request = service.RespondNexusTaskFailedRequest(
+            namespace=NAMESPACE, identity="nexus-worker", task_token=self.nexus_tasks[words.first()].task_token
+        )
+        if "old" in words.plain:
+            error = nexus.HandlerError(error_type=kind, retry_behavior=behavior, failure=nexus.Failure(message="oops"))
+            request.error.CopyFrom(error)
+        elif "application" in words.plain:
+            request.failure.CopyFrom(failure("oops"))
+        else:
+            info = failure_v1.NexusHandlerFailureInfo(type=kind, retry_behavior=behavior)
+            request.failure.CopyFrom(failure_v1.Failure(message="bad", nexus_handler_failure_info=info))
+            if "cause" in words.plain:
+                request.failure.cause.CopyFrom(failure("oops"))
+        await self.rpc.respond_nexus_task_failed(request)
+        await asyncio.sleep(LATENESS)
+
+    async def do_nexus_callback(self, words):
+        """A workflow that was started for the operation ends, and the server calls back."""
+        started = self.callbacks[words.first()]
+        workflow_id, queue = self.workflow_id + words.first(), taskqueue.TaskQueue(name="b" + self.nexus)
+        callback = common.Callback.Nexus(url=started.callback, header=started.callback_header)
+        request = service.StartWorkflowExecutionRequest(
+            namespace=NAMESPACE,
+            workflow_id=workflow_id,
+            workflow_type=common.WorkflowType(name="B"),
+            task_queue=queue,
+            request_id=str(uuid.uuid4()),
+            completion_callbacks=[common.Callback(nexus=callback)],
+        )
+        end = (words.plain + ["completed"])[1]
+        if end == "timed-out":
+            request.workflow_run_timeout.CopyFrom(duration("1s"))
+        await self.rpc.start_workflow_execution(request)
+        if end == "terminated":
+            execution = common.WorkflowExecution(workflow_id=workflow_id)
+            await self.rpc.terminate_workflow_execution(
+                service.TerminateWorkflowExecutionRequest(
+                    namespace=NAMESPACE, workflow_execution=execution, reason="stop", identity="client"
+                )
+            )
+        elif end == "timed-out":
+            await asyncio.sleep(2)
+        else:
+            task = await self.poll(queue, 8)
+            ends = {"completed": "done r", "failed": "fail oops", "canceled": "cancelled"}
+            await self.rpc.respond_workflow_task_completed(
+                service.RespondWorkflowTaskCompletedRequest(
+                    namespace=NAMESPACE, task_token=task.task_token, commands=[self.command(ends[end])]
+                )
+            )
+        await asyncio.sleep(LATENESS * 2)
+
     # Commands.
 
     def command(self, text):
@@ -339,6 +486,7 @@ class Conversation:
         kind = {"timer": "start-timer", "activity": "schedule-activity-task", "cancel-activity": "request-cancel-activity-task"}
         kind |= {"marker": "record-marker", "upsert": "upsert-workflow-search-attributes", "memo": "modify-workflow-properties"}
         kind |= {"done": "complete-workflow-execution", "fail": "fail-workflow-execution"}
+        kind |= {"nexus": "schedule-nexus-operation", "cancel-nexus": "request-cancel-nexus-operation"}
         kind |= {"cancelled": "cancel-workflow-execution", "continue-as-new": "continue-as-new-workflow-execution"}
         name = first if words.verb == "no-attributes" else kind.get(words.verb, words.verb)
         built = command.Command(command_type=enums.CommandType.Value("COMMAND_TYPE_" + upper_case(name)))
@@ -354,7 +502,9 @@ class Conversation:
             attributes.timer_id = id_of(first)
         elif words.verb == "activity":
             self.fill_activity(attributes, words)
-        elif words.verb == "cancel-activity":
+        elif words.verb == "nexus":
+            self.fill_nexus(attributes, words)
+        elif words.verb in ("cancel-activity", "cancel-nexus"):
             attributes.scheduled_event_id = int(first)
         elif words.verb == "marker":
             attributes.marker_name = id_of(first)
@@ -393,6 +543,15 @@ class Conversation:
                 if key in words.options:
                     getattr(attributes.retry_policy, key + "_interval").CopyFrom(duration(words.get(key)))
 
+    def fill_nexus(self, attributes, words):
+        attributes.endpoint = words.get("endpoint", self.endpoint)
+        attributes.service, attributes.operation = words.get("service", "S"), id_of(words.first())
+        if "input" in words.options:
+            attributes.input.CopyFrom(payload(words.get("input")))
+        words.set_durations(attributes, ("schedule-to-close", "schedule-to-start", "start-to-close"))
+        if "header" in words.options:
+            attributes.nexus_header[words.get("header")] = "h"
+
     # Events: the lines of the model's `history_lines`.
 
     def event_line(self, event):
@@ -403,6 +562,8 @@ class Conversation:
             value = self.value(kind, key, attributes, field)
             if value:
                 parts.append(f"{key}={value}")
+        if event.worker_may_ignore:
+            parts.append("worker-may-ignore=true")
         return " ".join(parts)
 
     def value(self, kind, key, attributes, field):
@@ -420,7 +581,7 @@ class Conversation:
         if isinstance(value, str):
             return self.run(value) if field.endswith("run_id") else value
         if not hasattr(value, "DESCRIPTOR"):
-            return ",".join(sorted(value)) if field in ("fields", "details") else search_attributes_text(value)
+            return ",".join(sorted(value)) if field in ("fields", "details", "nexus_header") else search_attributes_text(value)
         if not attributes.HasField(field):
             return ""
         if isinstance(value, Duration):
@@ -431,7 +592,11 @@ class Conversation:
             return "" if zero_is_none and not milliseconds else duration_text(milliseconds)
         if isinstance(value, common.RetryPolicy):
             return retry_policy_text(value)
-        return payloads_text(value) if isinstance(value, common.Payloads) else failure_text(value)
+        if isinstance(value, common.Payload):
+            return payloads_text(common.Payloads(payloads=[value]))
+        if isinstance(value, common.Payloads):
+            return payloads_text(value)
+        return nexus_failure_text(value) if kind.startswith("NexusOperation") else failure_text(value)
 
 
 FIELDS = {
@@ -486,6 +651,19 @@ FIELDS = {
         " failure:failure",
         "UpsertWorkflowSearchAttributes": "completed:workflow_task_completed_event_id"
         " search-attributes:search_attributes.indexed_fields",
+        "NexusOperationScheduled": "completed:workflow_task_completed_event_id endpoint:endpoint service:service"
+        " operation:operation input:input schedule-to-close:schedule_to_close_timeout"
+        " schedule-to-start:schedule_to_start_timeout start-to-close:start_to_close_timeout header:nexus_header",
+        "NexusOperationStarted": "scheduled:scheduled_event_id id:operation_id token:operation_token",
+        "NexusOperationCompleted": "scheduled:scheduled_event_id result:result",
+        "NexusOperationFailed": "scheduled:scheduled_event_id failure:failure",
+        "NexusOperationCanceled": "scheduled:scheduled_event_id failure:failure",
+        "NexusOperationTimedOut": "scheduled:scheduled_event_id failure:failure",
+        "NexusOperationCancelRequested": "completed:workflow_task_completed_event_id scheduled:scheduled_event_id",
+        "NexusOperationCancelRequestCompleted": "completed:workflow_task_completed_event_id"
+        " scheduled:scheduled_event_id requested:requested_event_id",
+        "NexusOperationCancelRequestFailed": "completed:workflow_task_completed_event_id"
+        " scheduled:scheduled_event_id requested:requested_event_id failure:failure",
         "WorkflowPropertiesModified": "completed:workflow_task_completed_event_id memo:upserted_memo.fields",
     }.items()
 }
@@ -518,6 +696,60 @@ def failure_text(failed):
     if failed.HasField("cause"):
         text += f" cause=({failure_text(failed.cause)})"
     return f"({text})"
+
+
+def nexus_failure_text(failed):
+    """All that says what kind of failure it is."""
+    kind = failed.WhichOneof("failure_info")
+    info = kind and getattr(failed, kind)
+    text = (kind or "plain").removesuffix("_failure_info").replace("_", "-").replace("-execution", "")
+    if kind == "nexus_operation_execution_failure_info":
+        text += f" scheduled={info.scheduled_event_id} {info.endpoint}/{info.service}/{info.operation}"
+        if info.operation_id or info.operation_token:
+            text += f" id={info.operation_id} token={info.operation_token}"
+    elif kind == "nexus_handler_failure_info":
+        text += f" type={info.type}"
+        if info.retry_behavior:
+            text += " retry=" + camel_case(enum_name("NexusHandlerErrorRetryBehavior", info.retry_behavior))
+    elif kind == "application_failure_info":
+        text += f" type={info.type}" + (" non-retryable" if info.non_retryable else "")
+    elif kind == "timeout_failure_info":
+        text += " timeout=" + camel_case(enum_name("TimeoutType", info.timeout_type))
+    if failed.source:
+        text += f" source={failed.source}"
+    text += f": {failed.message}"
+    if failed.HasField("cause"):
+        text += f" cause={nexus_failure_text(failed.cause)}"
+    return f"({text})"
+
+
+def nexus_text(task):
+    """Of the header, what the workflow put there and how much time there is, about."""
+    asked = getattr(task.request, task.request.WhichOneof("variant"))
+    text = "nexus " + ("start" if task.request.HasField("start_operation") else "cancel")
+    text += f" {asked.service}/{asked.operation}"
+    if task.request.HasField("cancel_operation"):
+        text += f" id={asked.operation_id} token={asked.operation_token}"
+    elif asked.payload.data:
+        text += " input=" + payloads_text(common.Payloads(payloads=[asked.payload]))
+    header = {key.lower(): value for key, value in task.request.header.items()}
+    if "k" in header:
+        text += " header=k"
+    if "operation-timeout" in header:
+        parts = re.findall(r"([\d.]+)(ms|s|m)", header["operation-timeout"])
+        seconds = sum(float(number) * {"ms": 0.001, "s": 1, "m": 60}[unit] for number, unit in parts)
+        text += f" operation-timeout<={math.ceil(seconds / 10)}0s"
+    return text
+
+
+def nexus_failure(words):
+    if "canceled" in words.plain:
+        return failure_v1.Failure(message="bye", canceled_failure_info=failure_v1.CanceledFailureInfo())
+    return failure("oops", "non-retryable" in words.plain)
+
+
+def start_response(**variant):
+    return nexus.Response(start_operation=nexus.StartOperationResponse(**variant))
 
 
 def retry_policy_text(policy):
