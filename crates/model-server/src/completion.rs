@@ -29,7 +29,7 @@ impl Execution {
     /// - The worker can ask to be given that task in the answer; it then carries only what is new.
     /// - A refused answer leaves nothing but the task's failure, and a new task. If it was a transient task, it leaves
     ///   nothing at all (the task goes on waiting until its time is over), except where the refusal is
-    ///   `UnhandledCommand`.
+    ///   `UnhandledCommand`. Where a value is too large, the workflow is terminated instead, unless the task is transient.
     pub(crate) fn handle_completion(
         &mut self,
         mut request: RespondWorkflowTaskCompletedRequest,
@@ -44,7 +44,12 @@ impl Execution {
                 if !is_transient || refusal.cause == WorkflowTaskFailedCause::UnhandledCommand {
                     let failure = server_failure(refusal.text());
                     self.fail_task(refusal.cause, Some(failure), &request.identity, context);
-                    self.schedule_task(context);
+                    if refusal.terminates {
+                        self.events.flush();
+                        self.terminate(refusal.text(), None, "history-service".into(), context);
+                    } else {
+                        self.schedule_task(context);
+                    }
                 }
                 Err(ServerError::InvalidArgument(refusal.text()))
             }

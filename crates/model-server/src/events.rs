@@ -125,12 +125,14 @@ pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
     }
 }
 
-/// Fact (server 1.32): of the modelled Events, older workers may ignore what became of requests to cancel.
+/// Fact (server 1.32): of the modelled Events, workers may ignore what became of requests to cancel a Nexus operation,
+/// and changed options.
 fn may_ignore(attributes: &Attributes) -> bool {
     matches!(
         attributes,
         Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
             | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+            | Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
     )
 }
 
@@ -186,6 +188,7 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => EventType::WorkflowExecutionContinuedAsNew,
         Attributes::WorkflowExecutionSignaledEventAttributes(_) => EventType::WorkflowExecutionSignaled,
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => EventType::WorkflowExecutionCancelRequested,
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_) => EventType::WorkflowExecutionOptionsUpdated,
         Attributes::WorkflowTaskScheduledEventAttributes(_) => EventType::WorkflowTaskScheduled,
         Attributes::WorkflowTaskStartedEventAttributes(_) => EventType::WorkflowTaskStarted,
         Attributes::WorkflowTaskCompletedEventAttributes(_) => EventType::WorkflowTaskCompleted,

@@ -71,6 +71,14 @@ enum End {
     Never,
 }
 
+/// What the worker says to a task.
+enum Reply {
+    Answered(Box<Answered>),
+    /// Of this type.
+    HandlerError(&'static str),
+    Nothing,
+}
+
 impl NexusWorker {
     /// A worker of this Task Queue.
     pub fn new(seed: u64, task_queue: &str) -> Self {
@@ -135,39 +143,36 @@ impl NexusWorker {
         let (task_token, identity) = (task.task_token, IDENTITY.to_owned());
         // An answer that came too late is nobody's concern.
         match answer {
-            None => (),
-            Some(Ok(variant)) => {
-                let response = Some(nexus::Response { variant: Some(variant) });
+            Reply::Nothing => (),
+            Reply::Answered(variant) => {
+                let response = Some(nexus::Response { variant: Some(*variant) });
                 let completed =
                     RespondNexusTaskCompletedRequest { task_token, identity, response, ..Default::default() };
                 server.handle_nexus_task_completed(completed).ok();
             }
-            Some(Err(failure)) => {
-                let failure = Some(failure);
+            Reply::HandlerError(kind) => {
+                let failure = Some(handler_error(kind));
                 let failed = RespondNexusTaskFailedRequest { task_token, identity, failure, ..Default::default() };
                 server.handle_nexus_task_failed(failed).ok();
             }
         }
     }
 
-    /// `None`: says nothing.
-    fn start(
-        &mut self,
-        start: nexus::StartOperationRequest,
-        mut random: Random,
-        now: Time,
-    ) -> Option<Result<Answered, Failure>> {
-        let answered = |variant| Ok(Answered::StartOperation(nexus::StartOperationResponse { variant: Some(variant) }));
-        Some(match random.below(20) {
+    fn start(&mut self, start: nexus::StartOperationRequest, mut random: Random, now: Time) -> Reply {
+        let answered = |variant| {
+            let start = nexus::StartOperationResponse { variant: Some(variant) };
+            Reply::Answered(Box::new(Answered::StartOperation(start)))
+        };
+        match random.below(20) {
             0..=3 => answered(Start::SyncSuccess(nexus::start_operation_response::Sync {
                 payload: start.payload,
                 links: Vec::new(),
             })),
             4 => answered(Start::Failure(failure(End::Failed))),
             5 => answered(Start::Failure(failure(End::Canceled))),
-            6..=8 => Err(handler_error("INTERNAL")),
-            9 => Err(handler_error("BAD_REQUEST")),
-            10 => return None,
+            6..=8 => Reply::HandlerError("INTERNAL"),
+            9 => Reply::HandlerError("BAD_REQUEST"),
+            10 => Reply::Nothing,
             _ => {
                 let ends = [End::Completed, End::Failed, End::Canceled, End::Terminated, End::TimedOut, End::Never];
                 let operation = Operation {
@@ -180,31 +185,25 @@ impl NexusWorker {
                 let operation_token = random.uuid();
                 self.operations.insert(operation_token.clone(), operation);
                 answered(Start::AsyncSuccess(nexus::start_operation_response::Async {
-                    operation_id: String::new(),
-                    links: Vec::new(),
                     operation_token,
+                    ..nexus::start_operation_response::Async::default()
                 }))
             }
-        })
+        }
     }
 
-    fn cancel(
-        &mut self,
-        cancel: &nexus::CancelOperationRequest,
-        mut random: Random,
-        now: Time,
-    ) -> Option<Result<Answered, Failure>> {
+    fn cancel(&mut self, cancel: &nexus::CancelOperationRequest, mut random: Random, now: Time) -> Reply {
         let operation = self.operations.get_mut(&cancel.operation_token);
         if let Some(operation) = operation.filter(|operation| operation.heeds_cancellation) {
             operation.ends = now + duration(&mut random);
             operation.end = End::Canceled;
         }
-        Some(match random.below(10) {
-            0 => Err(handler_error("UNAVAILABLE")),
-            1 => Err(handler_error("NOT_FOUND")),
-            2 => return None,
-            _ => Ok(Answered::CancelOperation(nexus::CancelOperationResponse {})),
-        })
+        match random.below(10) {
+            0 => Reply::HandlerError("UNAVAILABLE"),
+            1 => Reply::HandlerError("NOT_FOUND"),
+            2 => Reply::Nothing,
+            _ => Reply::Answered(Box::new(Answered::CancelOperation(nexus::CancelOperationResponse {}))),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub fn event_line(event: &HistoryEvent) -> String {
         Some(attributes) => describe(&mut line, attributes),
         None => line.text("attributes", "missing"),
     }
+    let summary = event.user_metadata.as_ref().and_then(|metadata| metadata.summary.as_ref());
+    line.text("summary", &summary.map(|summary| payload_text(&summary.data)).unwrap_or_default());
     line.flag("worker-may-ignore", event.worker_may_ignore);
     line.0
 }
@@ -56,6 +58,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("max-attempts", a.retry_policy.as_ref().map_or(0, |policy| policy.maximum_attempts));
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+            line.number("priority", a.priority.as_ref().map_or(0, |priority| priority.priority_key));
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowTaskScheduledEventAttributes(a) => {
@@ -101,6 +104,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.duration("start-to-close", a.start_to_close_timeout.as_ref());
             line.duration("heartbeat", a.heartbeat_timeout.as_ref());
             line.text("retry", &a.retry_policy.as_ref().map(retry_policy_text).unwrap_or_default());
+            line.number("priority", a.priority.as_ref().map_or(0, |priority| priority.priority_key));
         }
         Attributes::ActivityTaskStartedEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -203,6 +207,11 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.duration("backoff", a.backoff_start_interval.as_ref());
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+        }
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
+            line.flag("unset-versioning-override", a.unset_versioning_override);
+            line.number("priority", a.priority.as_ref().map_or(0, |priority| priority.priority_key));
+            line.text("identity", &a.identity);
         }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);

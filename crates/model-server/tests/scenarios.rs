@@ -18,6 +18,7 @@
 //! | `nexus-started OPERATION`, `nexus-result …`, `nexus-failed … [canceled] [old]` | answers it: the operation goes on, succeeds, does not |
 //! | `nexus-error … [type=T] [retry=B] [old]`, `nexus-cancel-taken …` | answers it: the handler failed, the request to cancel was taken |
 //! | `nexus-callback OPERATION [failed] [canceled] …` | the workflow that handles an operation ends |
+//! | `options priority=N` | changes the workflow's options |
 //! | `advance 1s` | time passes |
 //! | `history [run-1]` | what is new in the history since it was shown |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -41,7 +42,7 @@ use timewright_proto::command::{
     UpsertWorkflowSearchAttributesCommandAttributes,
 };
 use timewright_proto::common::{
-    ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
+    ActivityType, Memo, Payload, Payloads, Priority, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
 };
 use timewright_proto::enums::{
     CommandType, QueryResultType, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
@@ -51,13 +52,15 @@ use timewright_proto::failure::{ApplicationFailureInfo, Failure};
 use timewright_proto::prost_types;
 use timewright_proto::query::{WorkflowQuery, WorkflowQueryResult};
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
+use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse, QueryWorkflowRequest, RecordActivityTaskHeartbeatRequest,
     RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest,
     RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
     RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionOptionsRequest,
 };
 
 #[test]
@@ -98,6 +101,11 @@ fn queries() {
 #[test]
 fn nexus_operations() {
     check("nexus.txt");
+}
+
+#[test]
+fn values_and_options() {
+    check("values.txt");
 }
 
 /// Holds all conversations of a file with the model, and compares.
@@ -236,6 +244,16 @@ impl Conversation {
                 identity,
                 ..Default::default()
             })?,
+            "options" => {
+                let priority = Some(priority(words));
+                self.server.update_workflow_options(UpdateWorkflowExecutionOptionsRequest {
+                    workflow_execution,
+                    workflow_execution_options: Some(WorkflowExecutionOptions { priority, ..Default::default() }),
+                    update_mask: Some(prost_types::FieldMask { paths: vec!["priority".into()] }),
+                    identity,
+                    ..Default::default()
+                })?;
+            }
             "query" => {
                 let query = Some(WorkflowQuery { query_type: words.first().into(), ..Default::default() });
                 let id = self.server.query(QueryWorkflowRequest {
@@ -309,6 +327,7 @@ impl Conversation {
             workflow_start_delay: words.duration("delay"),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::from_str_name(&policy).expect("a policy").into(),
             retry_policy,
+            priority: Some(priority(words)),
             ..Default::default()
         })?;
         self.runs.push(started.run_id.clone());
@@ -417,6 +436,10 @@ impl Conversation {
                 );
                 if task.heartbeat_details.is_some() {
                     write!(text, " heartbeat={}", payloads_text(task.heartbeat_details.as_ref())).unwrap();
+                }
+                let priority = task.priority.map_or(0, |priority| priority.priority_key);
+                if priority != 0 {
+                    write!(text, " priority={priority}").unwrap();
                 }
                 self.fetched.insert(task.activity_id, (task.task_token, text));
             }
@@ -537,14 +560,14 @@ fn command(text: &str) -> Command {
             CommandType::UpsertWorkflowSearchAttributes,
             Attributes::UpsertWorkflowSearchAttributesCommandAttributes(
                 UpsertWorkflowSearchAttributesCommandAttributes {
-                    search_attributes: Some(SearchAttributes { indexed_fields: fields(words.first()) }),
+                    search_attributes: Some(SearchAttributes { indexed_fields: fields(&words) }),
                 },
             ),
         ),
         "memo" => (
             CommandType::ModifyWorkflowProperties,
             Attributes::ModifyWorkflowPropertiesCommandAttributes(ModifyWorkflowPropertiesCommandAttributes {
-                upserted_memo: Some(Memo { fields: fields(words.first()) }),
+                upserted_memo: Some(Memo { fields: fields(&words) }),
             }),
         ),
         "done" => (
@@ -586,7 +609,13 @@ fn command(text: &str) -> Command {
         }
         verb => panic!("what is {verb:?}?"),
     };
-    Command { command_type: command_type.into(), attributes: Some(attributes), ..Default::default() }
+    let summary = words.option("summary").map(|text| payloads(text).unwrap().payloads.remove(0));
+    Command {
+        command_type: command_type.into(),
+        attributes: Some(attributes),
+        user_metadata: summary.map(|summary| UserMetadata { summary: Some(summary), details: None }),
+        ..Default::default()
+    }
 }
 
 fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes {
@@ -610,6 +639,7 @@ fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes 
             maximum_attempts: words.option("attempts").map_or(0, |text| text.parse().unwrap()),
             ..Default::default()
         }),
+        priority: Some(priority(words)),
         ..Default::default()
     }
 }
@@ -619,9 +649,23 @@ fn id(text: &str) -> String {
     if text == "-" { String::new() } else { text.into() }
 }
 
-fn fields(key: &str) -> BTreeMap<String, Payload> {
-    let value = payloads("v").unwrap().payloads.remove(0);
+/// A search attribute or a field of a memo.
+fn fields(words: &Words<'_>) -> BTreeMap<String, Payload> {
+    let encoding = if words.has("null") { "binary/null" } else { "json/plain" };
+    let data = match (words.option("size"), words.option("value")) {
+        _ if words.has("null") => String::new(),
+        (Some(size), _) => format!("[\"{}\"]", "x".repeat(size.parse::<usize>().unwrap() - 4)),
+        (None, value) => value.unwrap_or("\"v\"").into(),
+    };
+    let metadata = BTreeMap::from([("encoding".to_owned(), encoding.into())]);
+    let value = Payload { metadata, data: data.into(), ..Default::default() };
+    let key = words.first();
     (key != "-").then(|| (key.to_owned(), value)).into_iter().collect()
+}
+
+fn priority(words: &Words<'_>) -> Priority {
+    let priority_key = words.option("priority").map_or(0, |key| key.parse().unwrap());
+    Priority { priority_key, ..Default::default() }
 }
 
 fn task_queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {

@@ -3,6 +3,8 @@
 //! Facts (server 1.32):
 //! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`.
 //! - A Command that cannot be done undoes the whole completion: the task fails with a cause that names the kind of Command.
+//!   A value that is too large also ends the workflow.
+//! - The user metadata of a Command stand at its Event, whatever Command it is.
 //! - A Command behind one that ends the workflow, or one of an unknown kind, is refused before anything is done; the task
 //!   goes on waiting for an answer.
 
@@ -24,11 +26,17 @@ use crate::execution::{Context, Execution};
 pub(crate) struct Refusal {
     pub(crate) cause: WorkflowTaskFailedCause,
     pub(crate) message: String,
+    /// Whether the workflow ends with it.
+    pub(crate) terminates: bool,
 }
 
 impl Refusal {
     fn new(cause: WorkflowTaskFailedCause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into() }
+        Self { cause, message: message.into(), terminates: false }
+    }
+
+    fn terminating(cause: WorkflowTaskFailedCause, message: impl Into<String>) -> Self {
+        Self { terminates: true, ..Self::new(cause, message) }
     }
 
     /// As the worker and the history are told.

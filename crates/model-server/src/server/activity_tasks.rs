@@ -8,6 +8,7 @@ use timewright_proto::workflow_service::{
 };
 
 use super::Server;
+use super::options::merged;
 use crate::activity::ActivityState;
 use crate::error::ServerError;
 use crate::execution::{Context, Execution};
@@ -118,7 +119,7 @@ impl Server {
             start_to_close_timeout: scheduled.start_to_close_timeout,
             heartbeat_timeout: scheduled.heartbeat_timeout,
             retry_policy: scheduled.retry_policy,
-            priority: scheduled.priority,
+            priority: merged(scheduled.priority, run.started.priority.as_ref()),
             ..PollActivityTaskQueueResponse::default()
         })
     }

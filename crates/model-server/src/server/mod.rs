@@ -4,6 +4,7 @@
 mod activity_tasks;
 mod client_calls;
 mod nexus_tasks;
+mod options;
 mod queries;
 mod workflow_tasks;
 

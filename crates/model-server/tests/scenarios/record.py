@@ -25,8 +25,10 @@ import temporalio.api.nexus.v1 as nexus
 import temporalio.api.operatorservice.v1 as operator
 import temporalio.api.query.v1 as query
 import temporalio.api.taskqueue.v1 as taskqueue
+import temporalio.api.workflow.v1 as workflow
 import temporalio.api.workflowservice.v1 as service
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -167,6 +169,7 @@ class Conversation:
             request.retry_policy.initial_interval.CopyFrom(duration(words.get("initial")))
         if "delay" in words.options:
             request.workflow_start_delay.CopyFrom(duration(words.get("delay")))
+        request.priority.priority_key = int(words.get("priority", "0"))
         policy = upper_case(words.get("policy", "unspecified"))
         request.workflow_id_reuse_policy = enums.WorkflowIdReusePolicy.Value("WORKFLOW_ID_REUSE_POLICY_" + policy)
         started = await self.rpc.start_workflow_execution(request)
@@ -200,6 +203,18 @@ class Conversation:
         await self.rpc.terminate_workflow_execution(
             service.TerminateWorkflowExecutionRequest(
                 namespace=NAMESPACE, workflow_execution=self.execution(), reason="stop", identity="client"
+            )
+        )
+
+    async def do_options(self, words):
+        options = workflow.WorkflowExecutionOptions(priority=common.Priority(priority_key=int(words.get("priority"))))
+        await self.rpc.update_workflow_execution_options(
+            service.UpdateWorkflowExecutionOptionsRequest(
+                namespace=NAMESPACE,
+                workflow_execution=self.execution(),
+                workflow_execution_options=options,
+                update_mask=FieldMask(paths=["priority"]),
+                identity="client",
             )
         )
 
@@ -319,6 +334,8 @@ class Conversation:
         text = f"activity {task.activity_id} type={task.activity_type.name} attempt={task.attempt}"
         if task.HasField("heartbeat_details"):
             text += " heartbeat=" + payloads_text(task.heartbeat_details)
+        if task.priority.priority_key:
+            text += f" priority={task.priority.priority_key}"
         return [text]
 
     def activity_answer(self, words):
@@ -492,6 +509,8 @@ class Conversation:
         built = command.Command(command_type=enums.CommandType.Value("COMMAND_TYPE_" + upper_case(name)))
         if words.verb == "no-attributes":
             return built
+        if "summary" in words.options:
+            built.user_metadata.summary.CopyFrom(payload(words.get("summary")))
         attributes = getattr(built, name.replace("-", "_") + "_command_attributes")
         attributes.SetInParent()
         if words.verb == "timer":
@@ -512,11 +531,11 @@ class Conversation:
         elif words.verb == "upsert":
             attributes.search_attributes.SetInParent()
             if first != "-":
-                attributes.search_attributes.indexed_fields[first].CopyFrom(payload("v"))
+                attributes.search_attributes.indexed_fields[first].CopyFrom(value_of(words))
         elif words.verb == "memo":
             attributes.upserted_memo.SetInParent()
             if first != "-":
-                attributes.upserted_memo.fields[first].CopyFrom(payload("v"))
+                attributes.upserted_memo.fields[first].CopyFrom(value_of(words))
         elif words.verb == "done" and words.plain:
             attributes.result.CopyFrom(payloads(first))
         elif words.verb == "fail" and words.plain:
@@ -530,6 +549,7 @@ class Conversation:
     def fill_activity(self, attributes, words):
         attributes.activity_id = id_of(words.first())
         attributes.activity_type.name = id_of(words.get("type", "A"))
+        attributes.priority.priority_key = int(words.get("priority", "0"))
         if words.get("queue") != "-":
             attributes.task_queue.name = self.activities
         words.set_durations(attributes, ("schedule-to-close", "schedule-to-start", "start-to-close", "heartbeat"))
@@ -562,6 +582,8 @@ class Conversation:
             value = self.value(kind, key, attributes, field)
             if value:
                 parts.append(f"{key}={value}")
+        if event.user_metadata.HasField("summary"):
+            parts.append("summary=" + payloads_text(common.Payloads(payloads=[event.user_metadata.summary])))
         if event.worker_may_ignore:
             parts.append("worker-may-ignore=true")
         return " ".join(parts)
@@ -608,7 +630,7 @@ FIELDS = {
         " continued:continued_execution_run_id first:first_execution_run_id original:original_execution_run_id"
         " continued-failure:continued_failure last-result:last_completion_result"
         " max-attempts:retry_policy.maximum_attempts memo:memo.fields"
-        " search-attributes:search_attributes.indexed_fields identity:identity",
+        " search-attributes:search_attributes.indexed_fields priority:priority.priority_key identity:identity",
         "WorkflowTaskScheduled": "queue:task_queue.name kind:task_queue.kind normal-name:task_queue.normal_name"
         " timeout:start_to_close_timeout attempt:attempt",
         "WorkflowTaskStarted": "scheduled:scheduled_event_id identity:identity"
@@ -620,7 +642,7 @@ FIELDS = {
         "ActivityTaskScheduled": "completed:workflow_task_completed_event_id id:activity_id type:activity_type.name"
         " queue:task_queue.name input:input schedule-to-close:schedule_to_close_timeout"
         " schedule-to-start:schedule_to_start_timeout start-to-close:start_to_close_timeout"
-        " heartbeat:heartbeat_timeout retry:retry_policy",
+        " heartbeat:heartbeat_timeout retry:retry_policy priority:priority.priority_key",
         "ActivityTaskStarted": "scheduled:scheduled_event_id attempt:attempt identity:identity"
         " last-failure:last_failure",
         "ActivityTaskCompleted": "scheduled:scheduled_event_id started:started_event_id result:result identity:identity",
@@ -647,6 +669,8 @@ FIELDS = {
         " new-run:new_execution_run_id type:workflow_type.name queue:task_queue.name input:input"
         " initiator:initiator run-timeout:workflow_run_timeout task-timeout:workflow_task_timeout"
         " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields",
+        "WorkflowExecutionOptionsUpdated": "unset-versioning-override:unset_versioning_override"
+        " priority:priority.priority_key identity:identity",
         "MarkerRecorded": "completed:workflow_task_completed_event_id name:marker_name details:details"
         " failure:failure",
         "UpsertWorkflowSearchAttributes": "completed:workflow_task_completed_event_id"
@@ -763,6 +787,17 @@ def search_attributes_text(fields):
 
 def payload(text):
     return common.Payload(metadata={"encoding": b"json/plain"}, data=f'"{text}"'.encode())
+
+
+def value_of(words):
+    """Of a search attribute or a memo."""
+    if "null" in words.plain:
+        return common.Payload(metadata={"encoding": b"binary/null"})
+    if "size" in words.options:
+        data = '["' + "x" * (int(words.get("size")) - 4) + '"]'
+    else:
+        data = words.get("value", '"v"')
+    return common.Payload(metadata={"encoding": b"json/plain"}, data=data.encode())
 
 
 def payloads(text):
