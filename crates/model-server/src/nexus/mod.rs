@@ -8,8 +8,8 @@
 //!              BackingOff ─┘                       Sent, BackingOff ─────────────────────────────────┘
 //! ```
 //!
-//! A request to cancel goes the same way (`Waiting` until the operation has started, `Sent`, `BackingOff`, `Done`), and
-//! leaves the operation as it is.
+//! A request to cancel is sent and tried again in the same way, once the operation has started, and leaves the operation as
+//! it is.
 //!
 //! Facts (server 1.32):
 //! - Each attempt is a request to the endpoint, of ten seconds or what is left of schedule-to-start, or without one of

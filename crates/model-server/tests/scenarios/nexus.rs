@@ -78,7 +78,8 @@ impl Conversation {
             "nexus-callback" => {
                 // The real server calls itself back; what it answers itself then, nobody sees.
                 let header = &self.nexus.callback_headers[words.first()];
-                self.server.handle_nexus_callback(header, "", end(words.plain.get(1).copied())).ok();
+                let outcome = end(words.plain.get(1).copied()).map_err(|failure| *failure);
+                self.server.handle_nexus_callback(header, "", outcome).ok();
             }
             "nexus-error" => {
                 let mut request = RespondNexusTaskFailedRequest {
@@ -190,11 +191,11 @@ fn fail(request: &mut RespondNexusTaskFailedRequest, words: &Words<'_>) {
 }
 
 /// How the workflow ends that handles an operation, as the real server says it to the callback.
-fn end(end: Option<&str>) -> Result<Option<Payload>, Failure> {
+fn end(end: Option<&str>) -> Result<Option<Payload>, Box<Failure>> {
     let (message, failure_info) = match end {
         None => return Ok(Some(payload("r"))),
-        Some("failed") => return Err(failure("oops")),
-        Some("canceled") => return Err(cancelled("operation canceled")),
+        Some("failed") => return Err(Box::new(failure("oops"))),
+        Some("canceled") => return Err(Box::new(cancelled("operation canceled"))),
         Some("terminated") => {
             ("operation terminated", FailureInfo::TerminatedFailureInfo(TerminatedFailureInfo::default()))
         }
@@ -204,7 +205,7 @@ fn end(end: Option<&str>) -> Result<Option<Payload>, Failure> {
         }
         Some(end) => panic!("what is {end:?}?"),
     };
-    Err(Failure { message: message.into(), failure_info: Some(failure_info), ..Default::default() })
+    Err(Box::new(Failure { message: message.into(), failure_info: Some(failure_info), ..Default::default() }))
 }
 
 fn cancelled(message: &str) -> Failure {
