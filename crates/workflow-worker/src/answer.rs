@@ -218,6 +218,7 @@ impl Answerer {
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
                 sdk_version: sdk.version,
+                core_used_flags: sdk.core_used_flags,
                 ..WorkflowTaskCompletedMetadata::default()
             }),
             ..RespondWorkflowTaskCompletedRequest::default()
