@@ -10,6 +10,7 @@ use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailed
 use timewright_proto::query::WorkflowQueryResult;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest,
@@ -212,9 +213,12 @@ impl Answerer {
                 .map(|(id, answer)| (id, query_result(answer)))
                 .collect(),
             namespace: self.client.namespace().to_owned(),
+            // The protocol goes back to where the history was before: what was rejected leaves nothing there.
+            capabilities: Some(Capabilities { discard_speculative_workflow_task_with_events: true }),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
                 sdk_version: sdk.version,
+                core_used_flags: sdk.core_used_flags,
                 ..WorkflowTaskCompletedMetadata::default()
             }),
             ..RespondWorkflowTaskCompletedRequest::default()

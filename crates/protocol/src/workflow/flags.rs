@@ -1,8 +1,11 @@
 //! What the completions of a history say about the SDK that wrote it.
 //!
 //! Behaviour that a replay can see never changes without a flag: the worker which first uses it notes the flag with its
-//! completion, and replays follow what the history says. This version has no flags yet. A history of a later version of
-//! Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs.
+//! completion, and replays follow what the history says. This version has no flags of its own yet. A history of a later version
+//! of Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs, but for those
+//! of Temporal's shared core whose behaviour is ours, too: they are noted, so that SDKs on that core replay our histories.
+
+use std::collections::BTreeSet;
 
 use super::event::WorkflowTaskCompleted;
 use super::output::SdkMetadata;
@@ -28,6 +31,8 @@ pub struct UnknownFlag {
 pub(crate) struct Flags {
     name: String,
     version: String,
+    /// Flags of Temporal's shared core that the history has.
+    core: BTreeSet<u32>,
     noted: bool,
 }
 
@@ -40,8 +45,10 @@ impl Flags {
         if !completed.sdk_version.is_empty() {
             self.version.clone_from(&completed.sdk_version);
         }
+        self.core.extend(&completed.core_used_flags);
         let ours = self.name == SDK_NAME;
-        match completed.core_used_flags.iter().chain(&completed.language_used_flags).next().filter(|_| ours) {
+        let unknown = completed.core_used_flags.iter().filter(|flag| !CORE_FLAGS.contains(*flag));
+        match unknown.chain(&completed.language_used_flags).next().filter(|_| ours) {
             Some(flag) => Err(UnknownFlag { flag: *flag, version: self.version.clone() }),
             None => Ok(()),
         }
@@ -54,10 +61,20 @@ impl Flags {
 
     /// What to note with the next completion.
     pub(crate) fn sdk_to_note(&mut self) -> Option<SdkMetadata> {
-        let known = self.name == SDK_NAME && self.version == SDK_VERSION;
+        let known = self.name == SDK_NAME
+            && self.version == SDK_VERSION
+            && CORE_FLAGS.iter().all(|flag| self.core.contains(flag));
         if known || std::mem::replace(&mut self.noted, true) {
             return None;
         }
-        Some(SdkMetadata { name: SDK_NAME.to_owned(), version: SDK_VERSION.to_owned() })
+        Some(SdkMetadata {
+            name: SDK_NAME.to_owned(),
+            version: SDK_VERSION.to_owned(),
+            core_used_flags: CORE_FLAGS.to_vec(),
+        })
     }
 }
+
+/// How SDKs on Temporal's shared core note that ids and types of operations must agree, that a patch changes the search attribute
+/// `TemporalChangeVersion`, and that the Command which ends the workflow comes last.
+const CORE_FLAGS: [u32; 3] = [1, 2, 3];

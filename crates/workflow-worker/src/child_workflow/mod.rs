@@ -63,7 +63,11 @@ enum Starting {
 }
 
 impl<D> StartingChildWorkflow<D> {
-    pub(crate) fn new(mailbox: &SharedMailbox, attached: bool, start: Result<StartChildWorkflow, Unstarted>) -> Self {
+    pub(crate) fn new(
+        mailbox: &SharedMailbox,
+        attached: bool,
+        start: Result<StartChildWorkflow, Box<Unstarted>>,
+    ) -> Self {
         let (identity, state) = match start {
             Ok(start) => {
                 let identity = Identity::of(&start);

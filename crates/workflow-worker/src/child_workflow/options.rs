@@ -161,7 +161,7 @@ impl ChildWorkflowOptions {
         workflow_type: &str,
         arguments: Result<Vec<Payload>, ConversionError>,
         workflow_task_queue: &str,
-    ) -> Result<StartChildWorkflow, Unstarted> {
+    ) -> Result<StartChildWorkflow, Box<Unstarted>> {
         let Self { mut start, memo, search_attributes, error } = self;
         start.workflow_type = workflow_type.to_owned();
         if start.task_queue.is_empty() {
@@ -172,7 +172,7 @@ impl ChildWorkflowOptions {
             (!search_attributes.is_empty()).then_some(SearchAttributes { indexed_fields: search_attributes });
         match error.map_or(arguments, Err) {
             Ok(arguments) => Ok(StartChildWorkflow { arguments, ..start }),
-            Err(error) => Err(Unstarted { start, error }),
+            Err(error) => Err(Box::new(Unstarted { start, error })),
         }
     }
 }

@@ -282,11 +282,12 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
         }
         let (updates, run) = (std::mem::take(&mut self.updates), self.run.take());
         let info = self.context.info();
-        let dropped = updates
-            .into_iter()
-            .map(|update| guard("a destructor", || drop(update)).is_ok())
-            .fold(true, |all, ok| all && ok);
-        if guard("a destructor", || drop(run)).is_err() || !dropped {
+        let mut panicked = false;
+        for update in updates {
+            panicked |= guard("a destructor", || drop(update)).is_err();
+        }
+        panicked |= guard("a destructor", || drop(run)).is_err();
+        if panicked {
             tracing::warn!(
                 workflow_type = info.workflow_type,
                 workflow_id = info.workflow_id,

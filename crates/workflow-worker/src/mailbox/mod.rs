@@ -252,7 +252,7 @@ impl Mailbox {
                 self.commands.push(Command::CancelChildWorkflow { sequence, reason: reason.to_owned() });
             }
             Operation::Signal(sequence) => self.commands.push(Command::CancelSignalExternalWorkflow { sequence }),
-            Operation::NexusOperation(sequence) => {
+            Operation::Nexus(sequence) => {
                 self.commands.push(Command::RequestCancelNexusOperation { sequence });
             }
         }

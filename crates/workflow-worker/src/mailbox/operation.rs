@@ -20,7 +20,7 @@ pub(crate) enum Operation {
     LocalActivity(u32),
     ChildWorkflow(u32),
     Signal(u32),
-    NexusOperation(u32),
+    Nexus(u32),
 }
 
 impl Operation {
@@ -34,7 +34,7 @@ impl Operation {
                     || ChildWorkflow::places(places).is_pending(sequence)
             }
             Self::Signal(sequence) => Signal::places(places).is_pending(sequence),
-            Self::NexusOperation(sequence) => {
+            Self::Nexus(sequence) => {
                 NexusOperationStarting::places(places).is_pending(sequence)
                     || NexusOperation::places(places).is_pending(sequence)
             }

@@ -84,8 +84,8 @@ kind!(ChildWorkflowStarting, ChildWorkflowStart, child_workflow_starts, child_wo
 kind!(ChildWorkflow, Resolution, child_workflows, child_workflow, Some(Operation::ChildWorkflow));
 kind!(Signal, Result<(), SignalExternalWorkflowError>, signals, signal, Some(Operation::Signal));
 kind!(Cancellation, Result<(), CancelExternalWorkflowExecutionFailedCause>, cancellations, cancellation, None);
-kind!(NexusOperationStarting, NexusOperationStart, nexus_operation_starts, nexus_operation, Some(Operation::NexusOperation), then nexus_operations);
-kind!(NexusOperation, Resolution, nexus_operations, nexus_operation, Some(Operation::NexusOperation));
+kind!(NexusOperationStarting, NexusOperationStart, nexus_operation_starts, nexus_operation, Some(Operation::Nexus), then nexus_operations);
+kind!(NexusOperation, Resolution, nexus_operations, nexus_operation, Some(Operation::Nexus));
 
 /// The places of one kind, by the operations' numbers.
 #[derive(Debug)]
