@@ -1,12 +1,13 @@
 //! A server, its clients, a Workflow Worker and an Activity Worker, and a schedule of what happens.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerError, ServerOptions};
+use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time};
+use timewright_proto::Bytes;
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
@@ -18,7 +19,7 @@ use timewright_proto::workflow_service::{
     TerminateWorkflowExecutionRequest,
 };
 
-use crate::interpreter::ACTIVITIES;
+use crate::interpreter::{ACTIVITIES, search_attribute};
 use crate::program::{Program, SIGNALS};
 use crate::worker::{NORMAL, STICKY, Worker, queue};
 
@@ -78,12 +79,17 @@ pub struct Conditions {
     pub evictions: u64,
     /// Whether the worker asks for the next task in its answer.
     pub wants_next: bool,
+    /// The worker forgets a Run first when a task of it comes too late. Whoever has no Run cached sees that in the history;
+    /// whoever has, executes Local Activities in vain.
+    pub knows_stale_tasks: bool,
+    /// Whether the worker sends something only when the schedule says so.
+    pub overlaps: bool,
 }
 
 impl Conditions {
     /// Nothing is ever dropped or split.
     pub fn undisturbed(seed: u64) -> Self {
-        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false }
+        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false, knows_stale_tasks: false, overlaps: false }
     }
 }
 
@@ -97,6 +103,8 @@ pub struct World {
     /// The task that came last.
     last: Option<PollWorkflowTaskQueueResponse>,
     queries: Vec<QueryId>,
+    /// When each task was handed out.
+    polled: BTreeMap<Bytes, Time>,
     tasks: u32,
     fail_next: bool,
     first_run_id: String,
@@ -105,7 +113,8 @@ pub struct World {
 impl World {
     /// A workflow that was just started.
     pub fn new(program: &Program, conditions: Conditions) -> Self {
-        let options = ServerOptions { seed: conditions.seed, pages: conditions.pages, ..ServerOptions::default() };
+        let mut options = ServerOptions { seed: conditions.seed, pages: conditions.pages, ..ServerOptions::default() };
+        options.search_attributes.extend([0, 1].map(|name| (search_attribute(name), "Keyword".to_owned())));
         let mut server = Server::new(options);
         let started = server
             .start_workflow(StartWorkflowExecutionRequest {
@@ -116,7 +125,7 @@ impl World {
             })
             .expect("a first workflow can be started");
         let program = Rc::new(program.clone());
-        let mut worker = Worker::new(program.clone(), conditions.cache);
+        let mut worker = Worker::new(program.clone(), conditions.cache, conditions.seed);
         worker.wants_next = conditions.wants_next;
         Self {
             server,
@@ -127,6 +136,7 @@ impl World {
             held: VecDeque::new(),
             last: None,
             queries: Vec::new(),
+            polled: BTreeMap::new(),
             tasks: 0,
             fail_next: false,
             first_run_id: started.run_id,
@@ -149,7 +159,12 @@ impl World {
             Action::Cancel => self.cancel(),
             Action::Query => self.query(),
             Action::Terminate => self.terminate(),
-            Action::Advance => drop(self.advance()),
+            Action::Advance => {
+                self.advance();
+                if !self.conditions.overlaps {
+                    self.worker.work_all(&mut self.server);
+                }
+            }
             Action::Work => drop(self.poll_and_work()),
             Action::SignalMeanwhile(signal) => {
                 let task = self.poll();
@@ -158,7 +173,7 @@ impl World {
             }
             Action::AdvanceMeanwhile => {
                 let task = self.poll();
-                self.advance();
+                self.act(Action::Advance);
                 task.into_iter().for_each(|task| self.take(task));
             }
             Action::QueryMeanwhile(signal) => {
@@ -174,24 +189,18 @@ impl World {
                     self.take(task);
                 }
             }
-            Action::Stall => {
-                let end = self.server.now() + Duration::from_secs(11);
-                while self.next_moment().is_some_and(|next| next <= end) {
-                    self.advance();
-                }
-                self.server.handle_timeout(end);
-            }
+            Action::Stall => self.stall(),
             Action::Fail => self.fail_next = true,
             Action::Crash => self.crash(),
             Action::Take => {
                 if let Some(task) = self.poll() {
-                    self.worker.take(task);
+                    self.worker.take(task, self.server.now());
                 }
             }
             Action::Step => drop(self.worker.work(&mut self.server)),
             Action::Again => {
                 if let Some(task) = self.last.clone() {
-                    self.worker.take(task);
+                    self.worker.take(task, self.server.now());
                 }
             }
             Action::Evict => {
@@ -205,6 +214,7 @@ impl World {
     /// Nobody does anything any more but the workers.
     pub fn finish(&mut self) {
         for _ in 0..ROUNDS_AT_MOST {
+            self.worker.work_all(&mut self.server);
             while let Some(task) = self.held.pop_front() {
                 self.take(task);
             }
@@ -266,35 +276,70 @@ impl World {
         if task.query.is_none() && std::mem::take(&mut self.fail_next) {
             self.worker.failing.insert(task.task_token.clone());
         }
+        self.polled.insert(task.task_token.clone(), self.server.now());
         self.last = Some(task.clone());
         Some(task)
     }
 
     /// Hands a task to the worker, which may have to forget the Run first, and does what there is to do.
     pub fn take(&mut self, task: PollWorkflowTaskQueueResponse) {
-        if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
-            let run_id = task.workflow_execution.clone().unwrap_or_default().run_id;
+        let execution = task.workflow_execution.clone().unwrap_or_default();
+        let run_id = execution.run_id;
+        if self.conditions.knows_stale_tasks && self.is_stale(&task) {
             self.worker.evict(&run_id);
         }
+        if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
+            // Local Activities that are executed would be executed anew, which the history shows.
+            if !self.worker.has_local_activities(&run_id) {
+                self.worker.evict(&run_id);
+            }
+        }
         self.tasks += 1;
-        self.worker.take(task);
+        self.worker.take(task, self.server.now());
         self.worker.work_all(&mut self.server);
+    }
+
+    /// Whether the task is surely not expected to be answered any more.
+    fn is_stale(&self, task: &PollWorkflowTaskQueueResponse) -> bool {
+        let execution = task.workflow_execution.clone().unwrap_or_default();
+        let history = self.server.history(&execution.workflow_id, Some(&execution.run_id)).unwrap_or_default();
+        let has_timed_out = self.polled.get(&task.task_token).is_some_and(|at| self.server.now() >= *at + TASK_TIMEOUT);
+        task.query.is_none() && (has_timed_out || history.len() as i64 > task.started_event_id)
     }
 
     /// Until something happens by itself; `false` where nothing will.
     pub fn advance(&mut self) -> bool {
-        let Some(next) = self.next_moment() else { return false };
-        self.server.handle_timeout(next);
+        let moments = [self.server.poll_timeout(), self.activities.poll_timeout(), self.worker.poll_timeout()];
+        let Some(next) = moments.into_iter().flatten().min() else { return false };
+        self.server.handle_timeout(next.max(self.server.now()));
         self.activities.handle_timeout(&mut self.server);
+        self.worker.handle_timeout(self.server.now());
         true
+    }
+
+    /// The Workflow Worker does nothing for so long that its tasks time out.
+    fn stall(&mut self) {
+        let end = self.server.now() + Duration::from_secs(11);
+        while let Some(next) = [self.server.poll_timeout(), self.activities.poll_timeout()].into_iter().flatten().min()
+            && next <= end
+        {
+            self.server.handle_timeout(next.max(self.server.now()));
+            self.activities.handle_timeout(&mut self.server);
+        }
+        self.server.handle_timeout(end);
+        self.worker.handle_timeout(self.server.now());
+        if !self.conditions.overlaps {
+            self.worker.work_all(&mut self.server);
+        }
     }
 
     pub fn crash(&mut self) {
         self.worker.shut_down();
         self.worker.work_all(&mut self.server);
         self.worker.assert_all_answered();
-        let new = Worker::new(self.program.clone(), self.conditions.cache);
+        let new = Worker::new(self.program.clone(), self.conditions.cache, self.conditions.seed);
         let old = std::mem::replace(&mut self.worker, new);
+        self.worker.local_activities.seen = old.local_activities.seen;
         self.worker.heard = old.heard;
         self.worker.failing = old.failing;
         self.worker.failures = old.failures;
@@ -310,11 +355,6 @@ impl World {
     fn hold(&mut self) {
         let task = self.poll();
         self.held.extend(task);
-    }
-
-    fn next_moment(&self) -> Option<Duration> {
-        let next = [self.server.poll_timeout(), self.activities.poll_timeout()].into_iter().flatten().min();
-        next.map(|next| next.max(self.server.now()))
     }
 
     fn execution(&self) -> Option<WorkflowExecution> {
@@ -395,3 +435,4 @@ fn clients() -> impl Strategy<Value = Action> {
 
 /// A workflow task that fails over and over is tried again for ever; programs end long before.
 const ROUNDS_AT_MOST: usize = 2_000;
+const TASK_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,10 +1,12 @@
 //! A Workflow Worker without a network: Runs, user code, and what goes on between them and the server.
 
+mod local_activities;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
-use timewright_model_server::{Server, ServerError};
+use timewright_model_server::{Server, ServerError, Time};
 use timewright_proto::Bytes;
 use timewright_proto::common::WorkflowExecution;
 use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
@@ -26,6 +28,7 @@ use timewright_protocol::workflow::{
 
 use crate::interpreter::Interpreter;
 use crate::program::Program;
+use local_activities::LocalActivities;
 
 /// The worker's queue.
 pub const NORMAL: &str = "normal";
@@ -38,6 +41,7 @@ pub struct Worker {
     runs: Runs,
     code: BTreeMap<String, Interpreter>,
     program: Rc<Program>,
+    pub local_activities: LocalActivities,
     /// What is to go over the network, and for which Run.
     requests: VecDeque<(RunKey, Output)>,
     /// Tasks that were taken, by token.
@@ -54,6 +58,9 @@ pub struct Worker {
     pub wants_next: bool,
     /// When everything began.
     origin: Instant,
+    /// The time, since then.
+    now: Time,
+    seed: u64,
     /// How many tasks were failed.
     pub failures: Vec<String>,
 }
@@ -83,11 +90,12 @@ pub struct Heard {
 }
 
 impl Worker {
-    pub fn new(program: Rc<Program>, cache: usize) -> Self {
+    pub fn new(program: Rc<Program>, cache: usize, seed: u64) -> Self {
         Self {
             runs: Runs::new(CacheLimits::runs(cache)),
             code: BTreeMap::new(),
             program,
+            local_activities: LocalActivities::new(seed),
             requests: VecDeque::new(),
             tasks: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -96,14 +104,17 @@ impl Worker {
             failing: BTreeSet::new(),
             wants_next: false,
             origin: now(),
+            now: Time::ZERO,
+            seed,
             failures: Vec::new(),
         }
     }
 
     /// Takes a task.
-    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse) {
-        let task =
-            WorkflowTask::from_poll(response, self.origin).expect("the model sends whole tasks").expect("a task");
+    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse, now: Time) {
+        self.now = self.now.max(now);
+        let received_at = self.origin + self.now;
+        let task = WorkflowTask::from_poll(response, received_at).expect("the model sends whole tasks").expect("a task");
         let started_event_id = match task.kind {
             TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
             TaskKind::Query(_) | TaskKind::Replay => None,
@@ -125,6 +136,28 @@ impl Worker {
         if let Some(key) = self.runs.key(run_id) {
             self.runs.handle_eviction(&key, EvictionReason::Requested);
         }
+        self.drain();
+    }
+
+    /// Whether a Run waits for Local Activities that are executed.
+    pub fn has_local_activities(&self, run_id: &str) -> bool {
+        self.runs.key(run_id).is_some_and(|key| self.local_activities.are_awaited(&key))
+    }
+
+    /// When something happens by itself.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let heartbeat = self.runs.poll_timeout().map(|due| due - self.origin);
+        heartbeat.into_iter().chain(self.local_activities.poll_timeout()).min()
+    }
+
+    /// Time has passed: Local Activities are over, Workflow Tasks must be answered.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        for (key, attempt) in self.local_activities.take_finished(self.now) {
+            self.runs.handle_local_activity(&key, attempt);
+            self.drain();
+        }
+        self.runs.handle_timeout(self.origin + self.now);
         self.drain();
     }
 
@@ -161,7 +194,7 @@ impl Worker {
                 let next = self.complete(&key, is_alive, completion, server);
                 self.drain();
                 if let Some(task) = next {
-                    self.take(task);
+                    self.take(task, server.now());
                 }
             }
             Output::FailTask(failure) => {
@@ -206,10 +239,14 @@ impl Worker {
     fn drain(&mut self) {
         while let Some((key, output)) = self.runs.poll_output() {
             let run_id = key.run_id().to_owned();
+            if std::env::var("TRACE").is_ok() { println!("{:?} {}", self.now, format!("{output:?}").chars().take(150).collect::<String>()); }
             match output {
                 Output::Activate(activation) => self.activate(&key, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
+                Output::StartLocalActivity(start) => self.local_activities.start(&key, &start, self.now),
+                Output::CancelLocalActivity { sequence } => self.local_activities.cancel(&key, sequence, self.now),
                 Output::Evict { .. } => {
+                    self.local_activities.handle_eviction(&key);
                     drop(self.code.remove(&run_id));
                     self.hearing.remove(&run_id);
                     self.seen.remove(&run_id);
@@ -244,7 +281,8 @@ impl Worker {
     fn activate(&mut self, key: &RunKey, activation: Activation) {
         let run_id = key.run_id();
         if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
-            let is_new = self.code.insert(run_id.to_owned(), Interpreter::new(self.program.clone())).is_none();
+            let new = Interpreter::new(self.program.clone(), self.seed);
+            let is_new = self.code.insert(run_id.to_owned(), new).is_none();
             assert!(is_new, "run {run_id} was initialized although it was there");
         }
         let is_query_job = matches!(activation.jobs.as_slice(), [Job::Query(_)]);
@@ -270,6 +308,7 @@ impl Worker {
             return;
         }
         let commands = code.activate(&activation);
+        self.local_activities.note(key, &activation, &commands);
         if !activation.replaying {
             let heard = Heard { activation, commands: commands.clone() };
             self.hearing.entry(run_id.to_owned()).or_default().push(heard);
@@ -301,6 +340,7 @@ impl Worker {
                 schedule_to_start_timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
             }),
             return_new_workflow_task: self.wants_next,
+            force_create_new_workflow_task: completion.force_new_task,
             query_results: results.collect(),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,

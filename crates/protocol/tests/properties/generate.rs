@@ -1,0 +1,124 @@
+//! Random programs.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::program::{Activity, End, LocalActivity, OnCancel, OnUpdate, Program, SIGNALS, Step};
+
+/// Any program.
+pub fn program() -> impl Strategy<Value = Program> {
+    let on_cancel = prop_oneof![Just(OnCancel::Ignore), steps(0..3).prop_map(OnCancel::CleanUp),];
+    let end = prop_oneof![4 => Just(End::Complete), 1 => Just(End::Fail), 1 => (1..3_u32).prop_map(End::ContinueAsNew)];
+    (steps(0..6), [steps(0..3), steps(0..3)], [on_update(), on_update()], on_cancel, end, any::<bool>()).prop_map(
+        |(main, on_signal, on_update, on_cancel, end, handlers_run_on)| Program {
+            main,
+            on_signal,
+            on_update,
+            on_cancel,
+            end,
+            handlers_run_on,
+            ..Program::default()
+        },
+    )
+}
+
+/// A program, and the same with one step put in, taken out, exchanged or doubled, or another end.
+pub fn changed_program() -> impl Strategy<Value = (Program, Program)> {
+    (program(), any::<prop::sample::Index>(), step(), 0..7_u8, 0..4_u8).prop_map(
+        |(program, index, step, place, change)| {
+            let mut changed = program.clone();
+            if place == 0 {
+                changed.end = if program.end == End::Fail { End::Complete } else { End::Fail };
+                return (program, changed);
+            }
+            let steps = match (place, &mut changed.on_cancel) {
+                (1, OnCancel::CleanUp(steps)) => steps,
+                (2, _) => &mut changed.on_signal[0],
+                (3, _) => &mut changed.on_update[0].steps,
+                _ => &mut changed.main,
+            };
+            let at = index.index(steps.len() + 1);
+            match change {
+                0 => steps.insert(at, step),
+                1 if at < steps.len() => drop(steps.remove(at)),
+                2 if at < steps.len() => steps[at] = step,
+                3 if at < steps.len() => steps.insert(at, steps[at].clone()),
+                _ => steps.push(step),
+            }
+            (program, changed)
+        },
+    )
+}
+
+fn on_update() -> impl Strategy<Value = OnUpdate> {
+    let valid_from = prop_oneof![3 => Just(0_u32), 1 => Just(1), 1 => Just(u32::MAX)];
+    (valid_from, steps(0..2), any::<bool>()).prop_map(|(valid_from, steps, fails)| OnUpdate { valid_from, steps, fails })
+}
+
+fn steps(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), length)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let leaf = prop_oneof![
+        4 => activity().prop_map(Step::Activity),
+        5 => local_activity().prop_map(Step::LocalActivity),
+        3 => seconds().prop_map(Step::Timer),
+        2 => (0..SIGNALS).prop_map(Step::WaitSignal),
+        1 => (1..3_u32).prop_map(Step::WaitCount),
+        2 => Just(Step::Count),
+        1 => Just(Step::SideEffect),
+        1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertSearchAttribute(name, value)),
+        1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertMemo(name, value)),
+    ];
+    leaf.prop_recursive(2, 12, 3, |inner| {
+        let few = || vec(inner.clone(), 0..2);
+        let branches = || vec(vec(inner.clone(), 1..3), 2..4);
+        prop_oneof![
+            2 => (activity(), few()).prop_map(|(activity, steps)| Step::CancelActivity(activity, steps)),
+            2 => (local_activity(), few()).prop_map(|(activity, steps)| Step::CancelLocalActivity(activity, steps)),
+            1 => (seconds(), few()).prop_map(|(seconds, steps)| Step::CancelTimer(seconds, steps)),
+            1 => (change(), few(), few()).prop_map(|(patch, old, new)| Step::Patched(patch, old, new)),
+            1 => (change(), few(), few()).prop_map(|(change, old, new)| Step::Versioned(change, old, new)),
+            2 => branches().prop_map(Step::Join),
+            2 => branches().prop_map(Step::Race),
+        ]
+    })
+}
+
+fn activity() -> impl Strategy<Value = Activity> {
+    (0..3_u8, 0..3_u8, 0..4, prop_oneof![Just(5_u64), Just(30)], prop_oneof![Just(0_u64), Just(3)]).prop_map(
+        |(kind, cancellation, attempts, schedule_to_close, heartbeat)| Activity {
+            kind,
+            cancellation,
+            attempts,
+            schedule_to_close,
+            heartbeat,
+        },
+    )
+}
+
+fn local_activity() -> impl Strategy<Value = LocalActivity> {
+    let schedule_to_close = prop_oneof![Just(0_u64), Just(5), Just(30)];
+    let interval = prop_oneof![Just(1_u64), Just(4)];
+    let threshold = prop_oneof![Just(0_u64), Just(1), Just(3), Just(60)];
+    (0..3_u8, 0..3_u8, 0..4, schedule_to_close, interval, threshold).prop_map(
+        |(kind, cancellation, attempts, schedule_to_close, interval, threshold)| LocalActivity {
+            kind,
+            cancellation,
+            attempts,
+            schedule_to_close,
+            interval,
+            threshold,
+        },
+    )
+}
+
+fn change() -> impl Strategy<Value = u8> {
+    0..3_u8
+}
+
+/// Few different ones, so that things happen at the same moment too.
+fn seconds() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0_u64), Just(1), Just(2), Just(5), Just(20)]
+}

@@ -1,0 +1,309 @@
+//! What a history says that user code must have heard and asked for, worked out in another way than the Run does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use timewright_proto::history::HistoryEvent;
+use timewright_proto::history::history_event::Attributes;
+use timewright_protocol::workflow::{
+    ActivityCancellationType, Command, Event, EventKind, Job, LocalActivityResolution, Marker,
+};
+
+use crate::worker::Heard;
+
+/// What a history says that user code must have heard, one entry a completed Workflow Task: its `WorkflowTaskStarted`, and
+/// the news up to there.
+pub fn news(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
+    let completed: BTreeSet<i64> = history
+        .iter()
+        .filter_map(|event| match event.attributes.as_ref()? {
+            Attributes::WorkflowTaskCompletedEventAttributes(completed) => Some(completed.started_event_id),
+            _ => None,
+        })
+        .collect();
+    let mut tasks = Vec::new();
+    let (mut signals, mut others) = (Vec::new(), Vec::new());
+    for event in history {
+        match event.attributes.as_ref().expect("the model writes attributes") {
+            Attributes::WorkflowExecutionStartedEventAttributes(_) => signals.push("initialize".to_owned()),
+            Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {
+                signals.push(format!("signal {}", signal.signal_name));
+            }
+            Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => others.push("cancel".to_owned()),
+            Attributes::TimerFiredEventAttributes(fired) => others.push(format!("timer {}", fired.timer_id)),
+            Attributes::WorkflowTaskStartedEventAttributes(_) if completed.contains(&event.event_id) => {
+                signals.append(&mut others);
+                tasks.push((event.event_id, std::mem::take(&mut signals)));
+            }
+            attributes => {
+                others.extend(
+                    end_of_activity(attributes)
+                        .map(|scheduled| format!("activity {}", activity_id(history, scheduled))),
+                );
+            }
+        }
+    }
+    tasks
+}
+
+/// What user code heard, in the words of [`news`]: what came from the history, without tasks that brought nothing.
+/// `told` collects activities that were resolved because user code cancelled them, so that their ends are no news.
+pub fn heard_news(heard: &[Heard], told: &mut BTreeMap<String, i64>) -> Vec<(i64, Vec<String>)> {
+    let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
+    for Heard { activation, .. } in heard {
+        let started = i64::try_from(activation.history_length).expect("histories are short");
+        let jobs: Vec<String> = activation
+            .jobs
+            .iter()
+            .filter(|job| !matches!(job, Job::ResolveLocalActivity { .. }))
+            .map(|job| match job {
+                Job::Initialize(_) => "initialize".to_owned(),
+                Job::Signal { name, .. } => format!("signal {name}"),
+                Job::RequestCancellation { .. } => "cancel".to_owned(),
+                Job::FireTimer { sequence } => format!("timer {sequence}"),
+                Job::ResolveActivity { sequence, .. } => format!("activity {sequence}"),
+                other => panic!("not a job of these programs: {other:?}"),
+            })
+            .collect();
+        if tasks.last().is_some_and(|(last, _)| *last == started) {
+            // The second Activation of a task: only what user code brought about itself.
+            told.extend(jobs.into_iter().map(|job| (job, started)));
+        } else {
+            tasks.push((started, jobs));
+        }
+    }
+    tasks.retain(|(_, jobs)| !jobs.is_empty());
+    tasks
+}
+
+/// The Commands that the history records, one entry a completion: the task's `WorkflowTaskStarted`, and the Commands.
+pub fn recorded_commands(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
+    let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
+    for event in history {
+        let text = match event.attributes.as_ref().expect("the model writes attributes") {
+            Attributes::WorkflowTaskCompletedEventAttributes(completed) => {
+                tasks.push((completed.started_event_id, Vec::new()));
+                continue;
+            }
+            Attributes::TimerStartedEventAttributes(timer) => format!("start timer {}", timer.timer_id),
+            Attributes::TimerCanceledEventAttributes(timer) => format!("cancel timer {}", timer.timer_id),
+            Attributes::ActivityTaskScheduledEventAttributes(activity) => {
+                let kind = activity.activity_type.clone().unwrap_or_default().name;
+                format!("schedule activity {} {kind}", activity.activity_id)
+            }
+            Attributes::ActivityTaskCancelRequestedEventAttributes(request) => {
+                format!("cancel activity {}", activity_id(history, request.scheduled_event_id))
+            }
+            Attributes::MarkerRecordedEventAttributes(_) => match marker(event) {
+                Marker::Patch { patch_id, deprecated } => patch_text(&patch_id, deprecated),
+                Marker::Version { change_id, version, .. } => format!("version {change_id} {version}"),
+                Marker::SideEffect { sequence, .. } => format!("side effect {sequence}"),
+                // Where it stands among the Commands says nothing.
+                Marker::LocalActivity(_) => continue,
+                other => panic!("not a marker of these programs: {other:?}"),
+            },
+            Attributes::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
+                match upsert.search_attributes.as_ref().and_then(|it| it.indexed_fields.keys().next()) {
+                    Some(name) if name == CHANGE_VERSION => continue,
+                    name => format!("upsert {name:?}"),
+                }
+            }
+            Attributes::WorkflowPropertiesModifiedEventAttributes(_) => "upsert the memo".to_owned(),
+            Attributes::WorkflowExecutionCompletedEventAttributes(_) => "complete".to_owned(),
+            Attributes::WorkflowExecutionFailedEventAttributes(_) => "fail".to_owned(),
+            Attributes::WorkflowExecutionCanceledEventAttributes(_) => "cancel".to_owned(),
+            Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => "continue as new".to_owned(),
+            _ => continue,
+        };
+        tasks.last_mut().expect("Commands follow a completion").1.push(text);
+    }
+    tasks
+}
+
+/// The Commands that user code's wishes come to, in the words of [`recorded_commands`], without tasks that have none:
+/// what is started and cancelled at once is never asked for, what has an outcome is not cancelled, nor what was cancelled
+/// before; what ends the workflow comes last.
+pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
+    let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
+    let mut open: BTreeMap<String, bool> = BTreeMap::new();
+    let mut noted: BTreeSet<String> = BTreeSet::new();
+    for Heard { activation, commands } in heard {
+        for job in &activation.jobs {
+            match job {
+                Job::FireTimer { sequence } => drop(open.remove(&format!("timer {sequence}"))),
+                Job::ResolveActivity { sequence, .. } => drop(open.remove(&format!("activity {sequence}"))),
+                _ => (),
+            }
+        }
+        let started = i64::try_from(activation.history_length).expect("histories are short");
+        if tasks.last().is_none_or(|(last, _)| *last != started) {
+            tasks.push((started, Vec::new()));
+        }
+        let issued = &mut tasks.last_mut().expect("just pushed").1;
+        let mut end = issued.pop_if(|last| ["complete", "fail", "cancel", "continue as new"].contains(&last.as_str()));
+        for command in commands {
+            match command {
+                Command::StartTimer(timer) => {
+                    open.insert(format!("timer {}", timer.sequence), true);
+                    issued.push(format!("start timer {}", timer.sequence));
+                }
+                Command::ScheduleActivity(activity) => {
+                    let name = format!("activity {}", activity.sequence);
+                    open.insert(name.clone(), activity.cancellation_type != ActivityCancellationType::Abandon);
+                    issued.push(format!("schedule {name} {}", activity.activity_type));
+                }
+                Command::CancelTimer { sequence } => cancel(&format!("timer {sequence}"), "start", &mut open, issued),
+                Command::RequestCancelActivity { sequence } => {
+                    cancel(&format!("activity {sequence}"), "schedule", &mut open, issued);
+                }
+                Command::ScheduleLocalActivity(_) | Command::CancelLocalActivity { .. } => (),
+                Command::SetPatch { patch_id, deprecated } => {
+                    let text = patch_text(patch_id, *deprecated);
+                    issued.extend(noted.insert(text.clone()).then_some(text));
+                }
+                Command::SetVersion { change_id, version } => {
+                    let text = format!("version {change_id} {version}");
+                    issued.extend(noted.insert(text.clone()).then_some(text));
+                }
+                Command::RecordSideEffect { sequence, .. } => issued.push(format!("side effect {sequence}")),
+                Command::UpsertSearchAttributes(attributes) => {
+                    issued.push(format!("upsert {:?}", attributes.indexed_fields.keys().next()));
+                }
+                Command::UpsertMemo(_) => issued.push("upsert the memo".to_owned()),
+                Command::CompleteWorkflow { .. } => end = Some("complete".to_owned()),
+                Command::FailWorkflow { .. } => end = Some("fail".to_owned()),
+                Command::CancelWorkflow { .. } => end = Some("cancel".to_owned()),
+                Command::ContinueAsNew(_) => end = Some("continue as new".to_owned()),
+                other => panic!("not a Command of these programs: {other:?}"),
+            }
+        }
+        issued.extend(end);
+    }
+    tasks.retain(|(_, commands)| !commands.is_empty());
+    tasks
+}
+
+fn cancel(name: &str, start: &str, open: &mut BTreeMap<String, bool>, issued: &mut Vec<String>) {
+    let Some(tells_server) = open.remove(name) else { return };
+    let started = format!("{start} {name}");
+    let of_this_task = issued.iter().position(|text| *text == started || text.starts_with(&format!("{started} ")));
+    match of_this_task {
+        Some(index) => drop(issued.remove(index)),
+        None if tells_server => issued.push(format!("cancel {name}")),
+        None => (),
+    }
+}
+
+fn end_of_activity(attributes: &Attributes) -> Option<i64> {
+    match attributes {
+        Attributes::ActivityTaskCompletedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskFailedEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskTimedOutEventAttributes(end) => Some(end.scheduled_event_id),
+        Attributes::ActivityTaskCanceledEventAttributes(end) => Some(end.scheduled_event_id),
+        _ => None,
+    }
+}
+
+fn activity_id(history: &[HistoryEvent], scheduled_event_id: i64) -> &str {
+    let index = usize::try_from(scheduled_event_id - 1).expect("ids count from 1");
+    match &history[index].attributes {
+        Some(Attributes::ActivityTaskScheduledEventAttributes(activity)) => &activity.activity_id,
+        other => panic!("not an activity: {other:?}"),
+    }
+}
+
+/// The outcomes of Local Activities that the history notes, one entry a Workflow Task: its `WorkflowTaskStarted`, and the
+/// outcomes in the order of their markers.
+pub fn noted_outcomes(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
+    let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
+    for event in history {
+        match event.attributes.as_ref().expect("the model writes attributes") {
+            Attributes::WorkflowTaskCompletedEventAttributes(completed) => {
+                tasks.push((completed.started_event_id, Vec::new()));
+            }
+            Attributes::MarkerRecordedEventAttributes(_) => {
+                if let Marker::LocalActivity(marker) = marker(event) {
+                    let kind = match (&marker.outcome, &marker.backoff) {
+                        (_, Some(_)) => "backoff",
+                        (Ok(_), _) => "completed",
+                        (Err(failure), _) if failure.message == "Activity cancelled" => "cancelled",
+                        (Err(_), _) => "failed",
+                    };
+                    let outcome = format!("{} {kind}", marker.sequence);
+                    tasks.last_mut().expect("Commands follow a completion").1.push(outcome);
+                }
+            }
+            _ => (),
+        }
+    }
+    tasks.retain(|(_, outcomes)| !outcomes.is_empty());
+    tasks
+}
+
+/// The outcomes of Local Activities that user code heard of, in the words of [`noted_outcomes`].
+pub fn heard_outcomes(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
+    let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
+    for Heard { activation, .. } in heard {
+        let started = i64::try_from(activation.history_length).expect("histories are short");
+        if tasks.last().is_none_or(|(last, _)| *last != started) {
+            tasks.push((started, Vec::new()));
+        }
+        let outcomes = activation.jobs.iter().filter_map(|job| match job {
+            Job::ResolveLocalActivity { sequence, resolution } => {
+                let kind = match resolution {
+                    LocalActivityResolution::Backoff(_) => "backoff",
+                    LocalActivityResolution::Completed(_) => "completed",
+                    LocalActivityResolution::Cancelled(_) => "cancelled",
+                    LocalActivityResolution::Failed(_) => "failed",
+                };
+                Some(format!("{sequence} {kind}"))
+            }
+            _ => None,
+        });
+        tasks.last_mut().expect("just pushed").1.extend(outcomes);
+    }
+    tasks.retain(|(_, outcomes)| !outcomes.is_empty());
+    tasks
+}
+
+/// What is wrong with the changes of the search attribute `TemporalChangeVersion`: there must be one behind each patch and
+/// each version, with all that there are by then, as long as there is room.
+pub fn wrong_change_versions(history: &[HistoryEvent]) -> Option<String> {
+    let mut all = BTreeSet::new();
+    for (index, event) in history.iter().enumerate() {
+        let Some(Attributes::MarkerRecordedEventAttributes(_)) = event.attributes else { continue };
+        let new = match marker(event) {
+            Marker::Patch { patch_id, .. } => patch_id,
+            Marker::Version { change_id, version, .. } => format!("{change_id}-{version}"),
+            _ => continue,
+        };
+        all.insert(format!("\"{new}\""));
+        let expected = format!("[{}]", all.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+        let expected = (expected.len() < 2048).then_some(expected);
+        let found = history.get(index + 1).and_then(|next| match next.attributes.as_ref()? {
+            Attributes::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
+                let fields = &upsert.search_attributes.as_ref()?.indexed_fields;
+                Some(String::from_utf8_lossy(&fields.get(CHANGE_VERSION)?.data).into_owned())
+            }
+            _ => None,
+        });
+        if found != expected {
+            return Some(format!("behind event {}: {found:?} instead of {expected:?}", event.event_id));
+        }
+    }
+    None
+}
+
+fn patch_text(patch_id: &str, deprecated: bool) -> String {
+    let deprecated = if deprecated { "deprecated " } else { "" };
+    format!("{deprecated}patch {patch_id}")
+}
+
+/// A marker, as the Run reads it.
+fn marker(event: &HistoryEvent) -> Marker {
+    match Event::try_from(event.clone()).expect("an Event that can be read").kind {
+        EventKind::MarkerRecorded(marker) => marker,
+        other => panic!("not a marker: {other:?}"),
+    }
+}
+
+const CHANGE_VERSION: &str = "TemporalChangeVersion";
