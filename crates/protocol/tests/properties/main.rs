@@ -11,7 +11,6 @@ mod program;
 mod reference;
 mod regressions;
 mod replay;
-mod tmp;
 mod worker;
 mod world;
 
@@ -44,7 +43,7 @@ proptest! {
         evictions in prop_oneof![any::<u64>(), Just(u64::MAX)],
         cache in 0..2_usize,
     ) {
-        let undisturbed = Conditions { knows_stale_tasks: true, ..Conditions::undisturbed(seed) };
+        let undisturbed = comparable(&program, seed);
         let expected = World::live(&program, undisturbed, &schedule);
         let disturbed = World::live(&program, Conditions { evictions, cache, ..undisturbed }, &schedule);
         assert_same_histories(&expected, &disturbed)?;
@@ -59,7 +58,7 @@ proptest! {
         evictions in any::<u64>(),
         pages in prop_oneof![any::<u64>().prop_map(Pages::Seeded), (1..4_usize).prop_map(Pages::Every)],
     ) {
-        let undisturbed = Conditions { knows_stale_tasks: true, ..Conditions::undisturbed(seed) };
+        let undisturbed = comparable(&program, seed);
         let expected = World::live(&program, undisturbed, &schedule);
         let disturbed = World::live(&program, Conditions { evictions, pages, ..undisturbed }, &schedule);
         assert_same_histories(&expected, &disturbed)?;
@@ -278,6 +277,13 @@ const EVERYTHING: [&str; 29] = [
     "retried task",
     "sticky task",
 ];
+
+/// Conditions under which only what a property changes can make a difference: that a task comes too late is seen in the
+/// history by whoever has no Run cached, where others execute its Local Activities in vain.
+fn comparable(program: &Program, seed: u64) -> Conditions {
+    let drops_stale_tasks = format!("{program:?}").contains("LocalActivity");
+    Conditions { drops_stale_tasks, ..Conditions::undisturbed(seed) }
+}
 
 fn assert_same_histories(expected: &World, found: &World) -> Result<(), TestCaseError> {
     for world in [expected, found] {

@@ -79,9 +79,8 @@ pub struct Conditions {
     pub evictions: u64,
     /// Whether the worker asks for the next task in its answer.
     pub wants_next: bool,
-    /// The worker forgets a Run first when a task of it comes too late. Whoever has no Run cached sees that in the history;
-    /// whoever has, executes Local Activities in vain.
-    pub knows_stale_tasks: bool,
+    /// The worker does not get tasks that come too late.
+    pub drops_stale_tasks: bool,
     /// Whether the worker sends something only when the schedule says so.
     pub overlaps: bool,
 }
@@ -89,7 +88,7 @@ pub struct Conditions {
 impl Conditions {
     /// Nothing is ever dropped or split.
     pub fn undisturbed(seed: u64) -> Self {
-        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false, knows_stale_tasks: false, overlaps: false }
+        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false, drops_stale_tasks: false, overlaps: false }
     }
 }
 
@@ -285,8 +284,8 @@ impl World {
     pub fn take(&mut self, task: PollWorkflowTaskQueueResponse) {
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let run_id = execution.run_id;
-        if self.conditions.knows_stale_tasks && self.is_stale(&task) {
-            self.worker.evict(&run_id);
+        if self.conditions.drops_stale_tasks && self.is_stale(&task) {
+            return;
         }
         if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
             // Local Activities that are executed would be executed anew, which the history shows.
@@ -334,6 +333,7 @@ impl World {
     }
 
     pub fn crash(&mut self) {
+        self.worker.wants_next = false;
         self.worker.shut_down();
         self.worker.work_all(&mut self.server);
         self.worker.assert_all_answered();
@@ -343,7 +343,7 @@ impl World {
         self.worker.heard = old.heard;
         self.worker.failing = old.failing;
         self.worker.failures = old.failures;
-        self.worker.wants_next = old.wants_next;
+        self.worker.wants_next = self.conditions.wants_next;
     }
 
     fn poll_and_work(&mut self) -> bool {
