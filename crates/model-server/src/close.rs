@@ -140,12 +140,14 @@ impl Execution {
         }
         let event = event(self, context);
         self.events.record(context.now, event);
+        self.end_updates();
     }
 
     fn close(&mut self, status: WorkflowExecutionStatus) {
         self.status = status;
         self.first_task_at = None;
         self.task = None;
+        self.pages = None;
         self.sticky = None;
         self.timers.clear();
         self.activities.clear();

@@ -15,6 +15,10 @@ pub enum ServerError {
     FailedPrecondition(String),
     /// Not now: `RESOURCE_EXHAUSTED`.
     ResourceExhausted(String),
+    /// It was begun, and must be begun again: `ABORTED`.
+    Aborted(String),
+    /// The namespace does not allow it: `PERMISSION_DENIED`.
+    PermissionDenied(String),
     /// The real server can do this, the model cannot. Nothing was changed.
     Unsupported {
         /// What it is, as the protocol calls it.
@@ -31,8 +35,15 @@ impl ServerError {
             Self::AlreadyExists(_) => "ALREADY_EXISTS",
             Self::FailedPrecondition(_) => "FAILED_PRECONDITION",
             Self::ResourceExhausted(_) => "RESOURCE_EXHAUSTED",
+            Self::Aborted(_) => "ABORTED",
+            Self::PermissionDenied(_) => "PERMISSION_DENIED",
             Self::Unsupported { .. } => "UNIMPLEMENTED",
         }
+    }
+
+    /// What tries to end the workflow, or has ended it for another run, goes first.
+    pub(crate) fn workflow_is_closing() -> Self {
+        Self::ResourceExhausted("workflow operation can not be applied because workflow is closing".into())
     }
 
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
@@ -47,7 +58,9 @@ impl fmt::Display for ServerError {
             | Self::InvalidArgument(message)
             | Self::AlreadyExists(message)
             | Self::FailedPrecondition(message)
-            | Self::ResourceExhausted(message) => write!(formatter, "{} {message}", self.code()),
+            | Self::ResourceExhausted(message)
+            | Self::Aborted(message)
+            | Self::PermissionDenied(message) => write!(formatter, "{} {message}", self.code()),
             Self::Unsupported { what } => {
                 write!(formatter, "the model of the server does not do {what}; use a real server for that")
             }

@@ -7,6 +7,7 @@ use timewright_proto::enums::WorkflowExecutionStatus;
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
 
 use crate::activity::Activity;
+use crate::completion_pages::CompletionPages;
 use crate::error::ServerError;
 use crate::events::Events;
 use crate::random::Random;
@@ -14,10 +15,11 @@ use crate::server::ServerOptions;
 use crate::start::NextRun;
 use crate::time::Time;
 use crate::timer::Timer;
+use crate::update::{Progress, Updates};
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `start.rs`, `close.rs`, `command/`.
+/// `update.rs`, `start.rs`, `close.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,
@@ -54,6 +56,12 @@ pub(crate) struct Execution {
     /// Activities without an outcome, by the Event that scheduled them.
     pub(crate) activities: BTreeMap<i64, Activity>,
 
+    pub(crate) updates: Updates,
+    /// Pages of the started task's completion.
+    pub(crate) pages: Option<CompletionPages>,
+
+    /// The request that is being done changes nothing that is recorded, so that a speculative task stays one.
+    pub(crate) leaves_no_trace: bool,
     /// What the rest of the server must do.
     pub(crate) outbox: Vec<Effect>,
 }
@@ -69,6 +77,8 @@ pub(crate) enum Effect {
     StartRun(Box<NextRun>),
     /// Queries that waited for a Workflow Task get tasks of their own.
     ReleaseQueries,
+    /// Tell those who wait for the Update.
+    ReportUpdate { update_id: String, progress: Progress },
 }
 
 /// What every operation on a run needs to know.
@@ -93,6 +103,9 @@ impl Execution {
 
     /// The end of a request: writes what can be written.
     pub(crate) fn settle(&mut self) {
+        if !std::mem::take(&mut self.leaves_no_trace) {
+            self.record_speculative_task();
+        }
         if !self.has_started_task() {
             self.events.flush();
         }

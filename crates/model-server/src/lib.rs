@@ -15,14 +15,15 @@
 //! Workflow Tasks with attempts, transient and sticky tasks, buffered Events, refused completions; activities with retries,
 //! time-outs and cancellation; timers; markers, search attributes and memo; signals, cancellation, termination, time-outs
 //! of runs; completion, failure with retries, continue-as-new; Queries with and without a task of their own; histories in
-//! pages.
+//! pages; Updates, speculative Workflow Tasks, the limit of prolonged Workflow Tasks, completions in pages.
 //!
 //! # What it does not
 //!
-//! Child workflows, signals and cancellations to other workflows, Nexus, Updates, Local Activity heartbeat limits, schedules
-//! and cron, resets, versioning, limits on sizes and numbers, eager execution. What a request asks for beyond the model is
-//! answered with [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of
-//! pending operation another map in `execution.rs`.
+//! Child workflows, signals and cancellations to other workflows, Nexus, Updates with callbacks or together with a start,
+//! schedules and cron, resets (but for the Updates that they take over), versioning (what a completion says of it is
+//! recorded only), limits on sizes and numbers, eager execution. What a request asks for beyond the model is answered with
+//! [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of pending
+//! operation another map in `execution.rs`.
 #![forbid(unsafe_code)]
 
 mod activity;
@@ -30,26 +31,31 @@ mod activity_worker;
 mod close;
 mod command;
 mod completion;
+mod completion_pages;
 mod error;
 mod events;
 mod execution;
 mod pages;
+mod protocol_message;
 mod query;
 mod queues;
 mod random;
 mod retry;
 mod server;
+mod speculative_task;
 mod start;
 mod text;
 mod time;
 mod timer;
 mod token;
+mod update;
+mod update_text;
 mod workflow_task;
 
 pub use activity_worker::ActivityWorker;
 pub use error::ServerError;
 pub use pages::Pages;
 pub use query::QueryId;
-pub use server::{Server, ServerOptions};
+pub use server::{Server, ServerOptions, UpdateCallId};
 pub use text::{event_line, history_lines};
 pub use time::Time;

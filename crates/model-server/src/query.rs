@@ -7,6 +7,8 @@
 //! - A Query to a run whose task is pending, or whose first task was never completed, comes with that task, once that is
 //!   started; if the task was started before, with the next. If no next task follows, or the worker leaves it unanswered,
 //!   it gets a task of its own.
+//! - The history in a task of its own ends with all that is shown at that moment, also of a Workflow Task that is not
+//!   recorded.
 //! - After a refused completion it is asked again, whatever the answer was.
 //! - From the third attempt of a Workflow Task on, Queries are refused at once. A run that was closed before a task was
 //!   completed cannot be asked.

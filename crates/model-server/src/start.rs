@@ -16,6 +16,7 @@ use crate::execution::{Context, Execution, after};
 use crate::retry;
 use crate::server::ServerOptions;
 use crate::time::{Negative, Time, checked_duration, duration, timestamp, wire_duration};
+use crate::update::Updates;
 
 /// A run that is to start.
 #[derive(Debug, Clone)]
@@ -51,6 +52,9 @@ impl Execution {
             closing_attempted: false,
             timers: BTreeMap::new(),
             activities: BTreeMap::new(),
+            updates: Updates::default(),
+            pages: None,
+            leaves_no_trace: false,
             outbox: Vec::new(),
             started,
         };

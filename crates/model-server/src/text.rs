@@ -11,6 +11,7 @@ use timewright_proto::history::history_event::Attributes;
 use timewright_proto::prost_types;
 
 use crate::time::checked_duration;
+use crate::update_text;
 
 /// The history, one line an Event: its id, its type, and those of its attributes that say something. Times, ids of
 /// requests and sizes are left out.
@@ -74,6 +75,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("scheduled", a.scheduled_event_id);
             line.number("started", a.started_event_id);
             line.text("identity", &a.identity);
+            update_text::describe_worker(line, a);
         }
         Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -215,21 +217,21 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.number("completed", a.workflow_task_completed_event_id);
             line.memo(a.upserted_memo.as_ref());
         }
-        _ => line.text("attributes", "not shown"),
+        _ => update_text::describe(line, attributes),
     }
 }
 
 /// A line that grows by ` key=value`; what is empty or zero is left out.
-struct Line(String);
+pub(crate) struct Line(String);
 
 impl Line {
-    fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         if !value.is_empty() {
             self.0.push_str(&format!(" {key}={value}"));
         }
     }
 
-    fn number(&mut self, key: &str, value: impl Into<i64>) {
+    pub(crate) fn number(&mut self, key: &str, value: impl Into<i64>) {
         let value = value.into();
         if value != 0 {
             self.text(key, &value.to_string());
@@ -256,7 +258,7 @@ impl Line {
         }
     }
 
-    fn payloads(&mut self, key: &str, payloads: Option<&Payloads>) {
+    pub(crate) fn payloads(&mut self, key: &str, payloads: Option<&Payloads>) {
         let texts = payloads.iter().flat_map(|payloads| &payloads.payloads);
         self.text(key, &joined(texts.map(|payload| payload_text(&payload.data))));
     }
@@ -288,11 +290,11 @@ impl Line {
     }
 }
 
-fn name(name: Option<&String>) -> &str {
+pub(crate) fn name(name: Option<&String>) -> &str {
     name.map_or("", String::as_str)
 }
 
-fn joined(texts: impl Iterator<Item = String>) -> String {
+pub(crate) fn joined(texts: impl Iterator<Item = String>) -> String {
     texts.collect::<Vec<_>>().join(",")
 }
 
@@ -301,7 +303,7 @@ fn payload_text(data: &[u8]) -> String {
     String::from_utf8_lossy(data).trim_matches('"').to_owned()
 }
 
-fn failure_text(failure: &Failure) -> String {
+pub(crate) fn failure_text(failure: &Failure) -> String {
     let message = &failure.message;
     let mut text = match &failure.failure_info {
         Some(FailureInfo::ApplicationFailureInfo(application)) if application.non_retryable => {

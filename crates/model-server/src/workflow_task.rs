@@ -15,6 +15,7 @@
 //!   behind it, with the ids that they would have, and are written when the attempt completes. A transient attempt that
 //!   fails or times out leaves no trace.
 //! - If Events were written after a transient attempt was scheduled, starting it makes an ordinary first attempt of it.
+//! - What a speculative task is, which exists for an Update alone, stands in `speculative_task.rs`.
 //! - From the fourth attempt on a task gets five seconds more to start with, doubled each time up to ten minutes, so that
 //!   a worker that says nothing fails more slowly. (The server adds chance to that; the model does not.)
 
@@ -24,11 +25,10 @@ use timewright_proto::enums::{TaskQueueKind, TimeoutType, WorkflowTaskFailedCaus
 use timewright_proto::failure::Failure;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::{
-    HistoryEvent, WorkflowTaskCompletedEventAttributes, WorkflowTaskFailedEventAttributes,
-    WorkflowTaskScheduledEventAttributes, WorkflowTaskStartedEventAttributes, WorkflowTaskTimedOutEventAttributes,
+    HistoryEvent, WorkflowTaskFailedEventAttributes, WorkflowTaskScheduledEventAttributes,
+    WorkflowTaskStartedEventAttributes, WorkflowTaskTimedOutEventAttributes,
 };
 use timewright_proto::task_queue::TaskQueue;
-use timewright_proto::workflow_service::RespondWorkflowTaskCompletedRequest;
 
 use crate::events::new_event;
 use crate::execution::{Context, Effect, Execution, after};
@@ -41,13 +41,17 @@ pub(crate) struct WorkflowTask {
     pub(crate) scheduled_event_id: i64,
     pub(crate) attempt: i32,
     pub(crate) scheduled_at: Time,
+    /// When the task was scheduled that this one prolongs; when it was itself, if it prolongs none.
+    pub(crate) first_scheduled_at: Time,
+    /// Not in the history, because it exists for an Update alone.
+    pub(crate) is_speculative: bool,
     /// What it is called between the run and the queue, where ids and attempt may not be unique.
     pub(crate) dispatch: u64,
     /// Where the Event says that it is; the queue that it is really in may be another.
     queue: TaskQueue,
     start_to_close: Duration,
     /// Until when somebody must have started it.
-    expires: Option<Time>,
+    pub(crate) expires: Option<Time>,
     pub(crate) started: Option<StartedTask>,
 }
 
@@ -56,13 +60,17 @@ pub(crate) struct WorkflowTask {
 pub(crate) struct StartedTask {
     pub(crate) event_id: i64,
     pub(crate) at: Time,
-    attributes: WorkflowTaskStartedEventAttributes,
+    pub(crate) attributes: WorkflowTaskStartedEventAttributes,
 }
 
 impl WorkflowTask {
     /// Not in the history, because it is a retry.
     pub(crate) fn is_transient(&self) -> bool {
         self.attempt > 1
+    }
+
+    pub(crate) fn is_recorded(&self) -> bool {
+        !self.is_transient() && !self.is_speculative
     }
 }
 
@@ -81,7 +89,7 @@ impl Execution {
 
     /// The first task of a run, when its back-off is over or something cannot wait.
     pub(crate) fn schedule_first_task(&mut self, context: &mut Context<'_>) {
-        if self.first_task_at.take().is_some() {
+        if self.first_task_at.take().is_some() && self.task.is_none() {
             self.schedule_task(context);
         }
     }
@@ -89,7 +97,7 @@ impl Execution {
     /// Makes the worker hear of what has happened, unless it will anyway.
     ///
     /// Fact (server 1.32): a signal during the back-off before a run's first task waits for that task, a request to
-    /// cancel schedules it at once.
+    /// cancel schedules it at once. If an Update has brought a task before, there is no other first task.
     pub(crate) fn wake_worker(&mut self, context: &mut Context<'_>) {
         if self.first_task_at.is_none() && self.task.is_none() {
             self.schedule_task(context);
@@ -102,21 +110,27 @@ impl Execution {
             self.next_attempt = 1;
             self.events.flush();
         }
-        let mut task = WorkflowTask {
-            scheduled_event_id: self.events.next_id(),
-            attempt: self.next_attempt,
-            scheduled_at: context.now,
-            dispatch: context.random.next(),
-            queue: self.current_task_queue(),
-            start_to_close: self.start_to_close(self.next_attempt),
-            expires: self.sticky.as_ref().and_then(|sticky| after(context.now, sticky.schedule_to_start)),
-            started: None,
-        };
+        let mut task = self.new_task(context);
         if !task.is_transient() {
             task.scheduled_event_id = self.record_scheduled(&task, context.now);
         }
         self.task = Some(task);
         self.outbox.push(Effect::DispatchWorkflowTask);
+    }
+
+    pub(crate) fn new_task(&self, context: &mut Context<'_>) -> WorkflowTask {
+        WorkflowTask {
+            scheduled_event_id: self.events.next_id(),
+            attempt: self.next_attempt,
+            scheduled_at: context.now,
+            first_scheduled_at: context.now,
+            is_speculative: false,
+            dispatch: context.random.next(),
+            queue: self.current_task_queue(),
+            start_to_close: self.start_to_close(self.next_attempt),
+            expires: self.sticky.as_ref().and_then(|sticky| after(context.now, sticky.schedule_to_start)),
+            started: None,
+        }
     }
 
     /// Gives the scheduled task to a worker that polled `queue`.
@@ -125,6 +139,9 @@ impl Execution {
         if self.sticky.as_ref().is_some_and(|sticky| sticky.queue != queue) {
             // It was put into the normal queue because nobody polls the sticky one.
             self.sticky = None;
+            if task.is_speculative {
+                task.queue = self.current_task_queue();
+            }
         }
         if task.is_transient() && task.scheduled_event_id != self.events.next_id() {
             self.next_attempt = 1;
@@ -142,11 +159,12 @@ impl Execution {
             history_size_bytes: self.events.bytes(),
             ..WorkflowTaskStartedEventAttributes::default()
         };
-        let event_id = if task.is_transient() {
-            task.scheduled_event_id + 1
-        } else {
+        let event_id = if task.is_recorded() {
             self.events.record(context.now, Attributes::WorkflowTaskStartedEventAttributes(attributes.clone()))
+        } else {
+            task.scheduled_event_id + 1
         };
+        self.leaves_no_trace = task.is_speculative;
         task.started = Some(StartedTask { event_id, at: context.now, attributes });
         self.task = Some(task);
     }
@@ -168,11 +186,11 @@ impl Execution {
         }
     }
 
-    /// Events of a transient task, which stand behind the history and not in it.
+    /// Events of a transient or speculative task, which stand behind the history and not in it.
     ///
     /// Fact (server 1.32): whoever asks for the history sees them too, without the worker's identity.
     pub(crate) fn transient_events(&self, show_identity: bool) -> Vec<HistoryEvent> {
-        let Some(task) = self.task.as_ref().filter(|task| task.is_transient()) else { return Vec::new() };
+        let Some(task) = self.task.as_ref().filter(|task| !task.is_recorded()) else { return Vec::new() };
         if task.scheduled_event_id != self.events.next_id() {
             return Vec::new();
         }
@@ -190,39 +208,6 @@ impl Execution {
         std::iter::once(scheduled).chain(started).collect()
     }
 
-    /// Ends the started task with success, and returns the id of its `WorkflowTaskCompleted` Event. Commands and the
-    /// question whether another task is needed are the caller's.
-    pub(crate) fn complete_task(
-        &mut self,
-        request: &RespondWorkflowTaskCompletedRequest,
-        context: &mut Context<'_>,
-    ) -> Option<i64> {
-        let (mut task, mut started) = self.take_started_task()?;
-        self.next_attempt = 1;
-        if task.is_transient() {
-            task.scheduled_event_id = self.record_scheduled(&task, task.scheduled_at);
-            started.attributes.identity.clone_from(&request.identity);
-            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes);
-            started.event_id = self.events.record(started.at, attributes);
-        }
-        self.previous_started_event_id = started.event_id;
-        let completed = WorkflowTaskCompletedEventAttributes {
-            scheduled_event_id: task.scheduled_event_id,
-            started_event_id: started.event_id,
-            identity: request.identity.clone(),
-            sdk_metadata: request.sdk_metadata.clone(),
-            metering_metadata: request.metering_metadata,
-            ..WorkflowTaskCompletedEventAttributes::default()
-        };
-        self.sticky = request.sticky_attributes.as_ref().and_then(|sticky| {
-            Some(Sticky {
-                queue: sticky.worker_task_queue.as_ref()?.name.clone(),
-                schedule_to_start: checked_duration(sticky.schedule_to_start_timeout.as_ref()),
-            })
-        });
-        Some(self.events.record(context.now, Attributes::WorkflowTaskCompletedEventAttributes(completed)))
-    }
-
     /// Ends the started task with a failure. Whether it is tried again is the caller's.
     pub(crate) fn fail_task(
         &mut self,
@@ -231,6 +216,7 @@ impl Execution {
         identity: &str,
         context: &mut Context<'_>,
     ) {
+        self.record_speculative_task_as(identity);
         let Some((task, started)) = self.take_started_task() else { return };
         if !task.is_transient() {
             let failed = WorkflowTaskFailedEventAttributes {
@@ -243,7 +229,7 @@ impl Execution {
             };
             self.events.record(context.now, Attributes::WorkflowTaskFailedEventAttributes(failed));
         }
-        self.prepare_retry(&task);
+        self.prepare_retry(task.attempt, true);
         self.closing_attempted = cause == WorkflowTaskFailedCause::UnhandledCommand;
     }
 
@@ -257,6 +243,12 @@ impl Execution {
     }
 
     pub(crate) fn time_out_task(&mut self, context: &mut Context<'_>) {
+        self.record_time_out(context);
+        self.schedule_task(context);
+    }
+
+    pub(crate) fn record_time_out(&mut self, context: &mut Context<'_>) {
+        self.record_speculative_task();
         let Some(task) = self.task.take() else { return };
         let timeout_type = if task.started.is_some() {
             self.closing_attempted = false;
@@ -272,11 +264,10 @@ impl Execution {
             };
             self.events.record(context.now, Attributes::WorkflowTaskTimedOutEventAttributes(timed_out));
         }
-        self.prepare_retry(&task);
-        self.schedule_task(context);
+        self.prepare_retry(task.attempt, task.started.is_some());
     }
 
-    fn take_started_task(&mut self) -> Option<(WorkflowTask, StartedTask)> {
+    pub(crate) fn take_started_task(&mut self) -> Option<(WorkflowTask, StartedTask)> {
         if !self.has_started_task() {
             return None;
         }
@@ -286,12 +277,13 @@ impl Execution {
         Some((task, started))
     }
 
-    fn prepare_retry(&mut self, task: &WorkflowTask) {
+    /// Fact (server 1.32): a task that nobody has started counts for nothing.
+    fn prepare_retry(&mut self, attempt: i32, was_started: bool) {
         let was_sticky = self.sticky.take().is_some();
-        self.next_attempt = if was_sticky { 1 } else { task.attempt + 1 };
+        self.next_attempt = if was_sticky || !was_started { 1 } else { attempt + 1 };
     }
 
-    fn record_scheduled(&mut self, task: &WorkflowTask, at: Time) -> i64 {
+    pub(crate) fn record_scheduled(&mut self, task: &WorkflowTask, at: Time) -> i64 {
         self.events.record(at, scheduled_attributes(task))
     }
 

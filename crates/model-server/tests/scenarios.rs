@@ -8,48 +8,60 @@
 //! |--|--|
 //! | `start [attempts=2] [initial=1s] [run-timeout=1s] …` | starts the workflow `w` |
 //! | `signal NAME`, `cancel`, `terminate`, `query NAME`, `await NAME` | what clients do; `await` shows the Query's answer |
+//! | `update ID [wait=accepted] …`, `poll-update ID`, `await-update ID` | the same with Updates; `nothing`: no answer yet |
 //! | `sticky-worker` | a worker polls the sticky queue, and gets nothing |
 //! | `poll [sticky] [as=NAME]` | polls for a Workflow Task |
 //! | `complete [sticky] [new] [force] [answer=X]: COMMAND; …` | answers the task; `new`: wants the next one back |
+//! | `complete [discard] [metadata] [page=1] [intermediate]: accept ID; respond ID; reject ID; …` | more of that; what names an
+//! Update is a message and, unless it says `no-command` or rejects, the Command that gives it its place |
 //! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
 //! | `advance 1s` | time passes |
 //! | `history [run-1]` | what is new in the history since it was shown |
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod messages;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use timewright_model_server::{QueryId, Server, ServerError, ServerOptions, history_lines};
+use timewright_model_server::{QueryId, Server, ServerError, ServerOptions, UpdateCallId, history_lines};
 use timewright_proto::Bytes;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::command::{
     CancelTimerCommandAttributes, CancelWorkflowExecutionCommandAttributes, Command,
     CompleteWorkflowExecutionCommandAttributes, ContinueAsNewWorkflowExecutionCommandAttributes,
-    FailWorkflowExecutionCommandAttributes, ModifyWorkflowPropertiesCommandAttributes, RecordMarkerCommandAttributes,
-    RequestCancelActivityTaskCommandAttributes, ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes,
+    FailWorkflowExecutionCommandAttributes, ModifyWorkflowPropertiesCommandAttributes,
+    ProtocolMessageCommandAttributes, RecordMarkerCommandAttributes, RequestCancelActivityTaskCommandAttributes,
+    ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes,
     UpsertWorkflowSearchAttributesCommandAttributes,
 };
 use timewright_proto::common::{
-    ActivityType, Memo, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution, WorkflowType,
+    ActivityType, Memo, MeteringMetadata, Payload, Payloads, RetryPolicy, SearchAttributes, WorkflowExecution,
+    WorkflowType,
 };
 use timewright_proto::enums::{
-    CommandType, QueryResultType, TaskQueueKind, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+    CommandType, QueryResultType, TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, VersioningBehavior,
+    WorkerVersioningMode, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
 };
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
 use timewright_proto::prost_types;
 use timewright_proto::query::{WorkflowQuery, WorkflowQueryResult};
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
+use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::temporal::api::update::v1::{Outcome, UpdateRef, WaitPolicy, outcome};
+use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
-    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
-    PollWorkflowTaskQueueResponse, QueryWorkflowRequest, RecordActivityTaskHeartbeatRequest,
-    RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest,
-    RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
-    RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowExecutionUpdateRequest,
+    PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
+    RecordActivityTaskHeartbeatRequest, RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest,
+    RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
 };
 
 #[test]
@@ -87,14 +99,50 @@ fn queries() {
     check("query.txt");
 }
 
-/// Holds all conversations of a file with the model, and compares.
+#[test]
+fn updates() {
+    check("update.txt");
+}
+
+#[test]
+fn speculative_workflow_tasks() {
+    check("speculative.txt");
+}
+
+#[test]
+fn completions() {
+    check("completion.txt");
+}
+
+#[test]
+fn completions_in_pages() {
+    check_with("completion_pages.txt", ServerOptions { workflow_task_completion_pages: true, ..options() });
+}
+
+#[test]
+fn prolonged_workflow_tasks() {
+    let workflow_task_heartbeat_timeout = Duration::from_secs(3);
+    check_with("heartbeat.txt", ServerOptions { workflow_task_heartbeat_timeout, ..options() });
+}
+
 fn check(file: &str) {
+    check_with(file, options());
+}
+
+fn options() -> ServerOptions {
+    let mut options = ServerOptions::default();
+    options.search_attributes.insert("ModelServerKeyword".into(), "Keyword".into());
+    options
+}
+
+/// Holds all conversations of a file with the model, and compares.
+fn check_with(file: &str, options: ServerOptions) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(file);
     let recorded = std::fs::read_to_string(path).unwrap();
     let mut differences = String::new();
     let mut count = 0;
     for scenario in recorded.split("\n## ").skip(1) {
-        let mut conversation = Conversation::default();
+        let mut conversation = Conversation::new(options.clone());
         let mut answered = Vec::new();
         for line in scenario.lines().filter(|line| !line.starts_with("  ")) {
             answered.push(line.to_owned());
@@ -131,25 +179,10 @@ struct Conversation {
     /// Activity Tasks that were polled before somebody asked for them.
     fetched: BTreeMap<String, (Bytes, String)>,
     queries: BTreeMap<String, Result<QueryId, ServerError>>,
+    updates: BTreeMap<String, Result<UpdateCallId, ServerError>>,
     runs: Vec<String>,
     /// Histories as they were shown last.
     shown: BTreeMap<String, Vec<String>>,
-}
-
-impl Default for Conversation {
-    fn default() -> Self {
-        let mut options = ServerOptions::default();
-        options.search_attributes.insert("ModelServerKeyword".into(), "Keyword".into());
-        Self {
-            server: Server::new(options),
-            tasks: BTreeMap::new(),
-            activities: BTreeMap::new(),
-            fetched: BTreeMap::new(),
-            queries: BTreeMap::new(),
-            runs: Vec::new(),
-            shown: BTreeMap::new(),
-        }
-    }
 }
 
 /// A line's words.
@@ -187,6 +220,19 @@ impl<'a> Words<'a> {
 }
 
 impl Conversation {
+    fn new(options: ServerOptions) -> Self {
+        Self {
+            server: Server::new(options),
+            tasks: BTreeMap::new(),
+            activities: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            updates: BTreeMap::new(),
+            runs: Vec::new(),
+            shown: BTreeMap::new(),
+        }
+    }
+
     fn ask(&mut self, line: &str) -> Vec<String> {
         let (head, commands) = line.split_once(':').unwrap_or((line, ""));
         let answer = match self.do_it(&Words::of(head), commands) {
@@ -234,6 +280,16 @@ impl Conversation {
                 let id = self.queries[words.first()].clone()?;
                 let answer = self.server.query_answer(id).expect("an answer").clone()?;
                 return Ok(vec![format!("answer {}", payloads_text(answer.query_result.as_ref()))]);
+            }
+            "update" | "poll-update" => self.call_update(words),
+            "await-update" => {
+                let Some(answer) = self.server.update_answer(self.updates[words.first()].clone()?) else {
+                    return Ok(vec!["nothing".into()]);
+                };
+                let answer = answer.clone()?;
+                let run_id =
+                    answer.update_ref.clone().unwrap_or_default().workflow_execution.unwrap_or_default().run_id;
+                return Ok(vec![format!("{:?} {run_id}{}", answer.stage(), outcome_text(answer.outcome.as_ref()))]);
             }
             "sticky-worker" => {
                 assert_eq!(self.poll(&Words::of("poll sticky")), ["nothing"]);
@@ -322,10 +378,12 @@ impl Conversation {
             };
             task.queries.keys().map(move |key| (key.clone(), result.clone()))
         });
-        let request = RespondWorkflowTaskCompletedRequest {
+        let texts: Vec<&str> = commands.split(';').map(str::trim).filter(|text| !text.is_empty()).collect();
+        let mut request = RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token.clone(),
             identity: "worker".into(),
-            commands: commands.split(';').map(str::trim).filter(|text| !text.is_empty()).map(command).collect(),
+            commands: texts.iter().filter(|text| !messages::is_message_only(text)).map(|text| command(text)).collect(),
+            messages: texts.iter().filter_map(|text| messages::message(task, text)).collect(),
             query_results: answers.collect(),
             sticky_attributes: words.has("sticky").then(|| StickyExecutionAttributes {
                 worker_task_queue: task_queue("sticky", TaskQueueKind::Sticky),
@@ -333,14 +391,45 @@ impl Conversation {
             }),
             return_new_workflow_task: words.has("new"),
             force_create_new_workflow_task: words.has("force"),
+            page_number: words.option("page").map_or(0, |page| page.parse().unwrap()),
+            intermediate_page: words.has("intermediate"),
             ..Default::default()
         };
-        let Some(next) = self.server.handle_workflow_task_completed(request)?.workflow_task else {
-            return Ok(Vec::new());
+        say_of_the_worker(&mut request, words);
+        let answer = self.server.handle_workflow_task_completed(request)?;
+        let mut lines = Vec::new();
+        if answer.reset_history_event_id != 0 {
+            lines.push(format!("reset {}", answer.reset_history_event_id));
+        }
+        if let Some(next) = answer.workflow_task {
+            lines.push(format!("new {}", task_text(&next)));
+            self.tasks.insert("task".into(), next);
+        }
+        Ok(lines)
+    }
+
+    fn call_update(&mut self, words: &Words<'_>) {
+        let workflow_execution = Some(self.execution(&self.run_id(words.option("run").unwrap_or_default())));
+        let stage = words.option("wait").unwrap_or("completed");
+        let stage = format!("UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_{}", upper_case(stage));
+        let stage = UpdateWorkflowExecutionLifecycleStage::from_str_name(&stage).expect("a stage");
+        let wait_policy = Some(WaitPolicy { lifecycle_stage: stage.into() });
+        let call = if words.verb == "update" {
+            self.server.update(UpdateWorkflowExecutionRequest {
+                workflow_execution,
+                wait_policy,
+                request: Some(messages::update_request(words.first(), words.option("name").unwrap_or("n"))),
+                ..Default::default()
+            })
+        } else {
+            let update_ref = Some(UpdateRef { workflow_execution, update_id: words.first().into() });
+            self.server.poll_update(PollWorkflowExecutionUpdateRequest {
+                update_ref,
+                wait_policy,
+                ..Default::default()
+            })
         };
-        let text = task_text(&next);
-        self.tasks.insert("task".into(), next);
-        Ok(vec![format!("new {text}")])
+        self.updates.insert(words.option("as").unwrap_or(words.first()).into(), call);
     }
 
     fn activity(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
@@ -415,12 +504,15 @@ impl Conversation {
         }
     }
 
-    fn history(&mut self, run: &str) -> Vec<String> {
-        let run_id = match run.strip_prefix("run-") {
+    fn run_id(&self, run: &str) -> String {
+        match run.strip_prefix("run-") {
             Some(number) => self.runs[number.parse::<usize>().unwrap() - 1].clone(),
             None => String::new(),
-        };
-        let execution = Some(self.execution(&run_id));
+        }
+    }
+
+    fn history(&mut self, run: &str) -> Vec<String> {
+        let execution = Some(self.execution(&self.run_id(run)));
         let page = self
             .server
             .history_page(&GetWorkflowExecutionHistoryRequest { execution, ..Default::default() })
@@ -481,12 +573,62 @@ fn task_text(task: &PollWorkflowTaskQueueResponse) -> String {
         names.sort_unstable();
         write!(text, " queries={}", names.join(",")).unwrap();
     }
+    if !task.messages.is_empty() {
+        let texts: Vec<String> = task.messages.iter().map(messages::text).collect();
+        write!(text, " messages={}", texts.join(",")).unwrap();
+    }
     text
+}
+
+fn outcome_text(outcome: Option<&Outcome>) -> String {
+    match outcome.and_then(|outcome| outcome.value.as_ref()) {
+        Some(outcome::Value::Success(result)) => format!(" {}", payloads_text(Some(result))),
+        Some(outcome::Value::Failure(failure)) => {
+            let is_final =
+                matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info)) if info.non_retryable);
+            format!(" failed ({}{})", failure.message, if is_final { " non-retryable" } else { "" })
+        }
+        None => String::new(),
+    }
+}
+
+fn say_of_the_worker(request: &mut RespondWorkflowTaskCompletedRequest, words: &Words<'_>) {
+    if words.has("discard") {
+        let discard_speculative_workflow_task_with_events = true;
+        request.capabilities = Some(Capabilities { discard_speculative_workflow_task_with_events });
+    }
+    if words.has("metadata") {
+        request.sdk_metadata = Some(WorkflowTaskCompletedMetadata {
+            lang_used_flags: vec![3],
+            sdk_name: "sdk".into(),
+            sdk_version: "1.0".into(),
+            ..Default::default()
+        });
+        request.metering_metadata = Some(MeteringMetadata { nonfirst_local_activity_execution_attempts: 2 });
+    }
+    if let Some(mode) = words.option("mode") {
+        let mode = format!("WORKER_VERSIONING_MODE_{}", upper_case(mode));
+        request.deployment_options = Some(WorkerDeploymentOptions {
+            deployment_name: "d".into(),
+            build_id: "b".into(),
+            worker_versioning_mode: WorkerVersioningMode::from_str_name(&mode).expect("a mode").into(),
+        });
+    }
+    if let Some(behavior) = words.option("behavior") {
+        let behavior = format!("VERSIONING_BEHAVIOR_{}", upper_case(behavior));
+        request.versioning_behavior = VersioningBehavior::from_str_name(&behavior).expect("a behavior").into();
+    }
 }
 
 fn command(text: &str) -> Command {
     let words = Words::of(text);
     let (command_type, attributes) = match words.verb {
+        verb if messages::VERBS.contains(&verb) => (
+            CommandType::ProtocolMessage,
+            Attributes::ProtocolMessageCommandAttributes(ProtocolMessageCommandAttributes {
+                message_id: messages::id(&words),
+            }),
+        ),
         "timer" => (
             CommandType::StartTimer,
             Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {

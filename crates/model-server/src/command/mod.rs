@@ -10,10 +10,12 @@ mod activity;
 mod close;
 mod record;
 mod timer;
+mod update;
 
 use timewright_proto::command::Command;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::enums::{CommandType, WorkflowTaskFailedCause};
+use timewright_proto::temporal::api::protocol::v1::Message;
 
 use crate::error::ServerError;
 use crate::execution::{Context, Execution};
@@ -47,6 +49,8 @@ pub(crate) struct Completion<'a, 'b> {
     /// The `WorkflowTaskCompleted` Event.
     pub(crate) completed_event_id: i64,
     pub(crate) identity: &'a str,
+    /// Those that no Command has named yet.
+    pub(crate) messages: Vec<Message>,
     /// Something has happened of which the worker did not know, so that the workflow may not end yet.
     pub(crate) has_news: bool,
     /// The worker must hear of an outcome that these Commands caused.
@@ -70,6 +74,7 @@ impl Completion<'_, '_> {
             CommandType::FailWorkflowExecution => self.fail_workflow(attributes)?,
             CommandType::CancelWorkflowExecution => self.cancel_workflow(attributes)?,
             CommandType::ContinueAsNewWorkflowExecution => self.continue_as_new(attributes)?,
+            CommandType::ProtocolMessage => return self.protocol_message(attributes),
             // `check_sequence` has refused them.
             _ => (),
         }
@@ -111,11 +116,11 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
             | CommandType::CancelTimer
             | CommandType::RecordMarker
             | CommandType::UpsertWorkflowSearchAttributes
-            | CommandType::ModifyWorkflowProperties => (),
+            | CommandType::ModifyWorkflowProperties
+            | CommandType::ProtocolMessage => (),
             CommandType::RequestCancelExternalWorkflowExecution
             | CommandType::SignalExternalWorkflowExecution
             | CommandType::StartChildWorkflowExecution
-            | CommandType::ProtocolMessage
             | CommandType::ScheduleNexusOperation
             | CommandType::RequestCancelNexusOperation => {
                 return Err(ServerError::unsupported(format!("the Command {kind:?}")));

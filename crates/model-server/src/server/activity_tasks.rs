@@ -80,7 +80,9 @@ impl Server {
         token: &ActivityTaskToken,
         change: impl FnOnce(&mut Execution, &mut Context<'_>) -> Result<T, ServerError>,
     ) -> Result<T, ServerError> {
-        self.change(&token.run_id, change).ok_or_else(|| {
+        let answered =
+            self.change(&token.run_id, |run, context| change(run, context).inspect_err(|_| run.forget_unrecorded()));
+        answered.ok_or_else(|| {
             ServerError::NotFound(format!("workflow execution not found for run ID: {}", token.run_id))
         })?
     }

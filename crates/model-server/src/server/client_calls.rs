@@ -56,6 +56,7 @@ impl Server {
         let run_id = self.resolve(request.workflow_execution.as_ref())?;
         self.change(&run_id, |run, context| {
             if !run.is_running() || run.cancel_requested {
+                run.leaves_no_trace = true;
                 return;
             }
             run.cancel_requested = true;
@@ -120,15 +121,15 @@ fn signal(
     request: SignalWorkflowExecutionRequest,
     context: &mut Context<'_>,
 ) -> Result<(), ServerError> {
+    run.leaves_no_trace = true;
     if !request.request_id.is_empty() && run.signal_requests.contains(&request.request_id) {
         return Ok(());
     }
     run.check_running()?;
     if run.closing_attempted && run.has_started_task() {
-        return Err(ServerError::ResourceExhausted(
-            "workflow operation can not be applied because workflow is closing".into(),
-        ));
+        return Err(ServerError::workflow_is_closing());
     }
+    run.leaves_no_trace = false;
     if !request.request_id.is_empty() {
         run.signal_requests.insert(request.request_id);
     }

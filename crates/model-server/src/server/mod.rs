@@ -4,9 +4,13 @@
 mod activity_tasks;
 mod client_calls;
 mod queries;
+mod updates;
 mod workflow_tasks;
 
+pub use updates::UpdateCallId;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use timewright_proto::common::WorkflowExecution;
 use timewright_proto::enums::SuggestContinueAsNewReason;
@@ -19,6 +23,7 @@ use crate::query::Queries;
 use crate::queues::{ActivityEntry, TaskQueues};
 use crate::random::Random;
 use crate::time::Time;
+use updates::UpdateCalls;
 
 /// The server's half of the Workflow Task protocol: one namespace with any number of Workflow Executions.
 ///
@@ -62,6 +67,7 @@ pub struct Server {
     current: BTreeMap<String, String>,
     queues: TaskQueues,
     queries: Queries,
+    update_calls: UpdateCalls,
     deliveries: Deliveries,
     /// Ids.
     random: Random,
@@ -82,6 +88,10 @@ pub struct ServerOptions {
     pub search_attributes: BTreeMap<String, String>,
     /// From how many Events on the server suggests to continue as new.
     pub suggest_continue_as_new_events: i64,
+    /// How long a worker can prolong a Workflow Task without progress, as it does for Local Activities.
+    pub workflow_task_heartbeat_timeout: Duration,
+    /// Whether completions of Workflow Tasks may come in pages, which a real server does not allow by default.
+    pub workflow_task_completion_pages: bool,
 }
 
 impl Default for ServerOptions {
@@ -93,6 +103,8 @@ impl Default for ServerOptions {
             pages: Pages::Whole,
             search_attributes: BTreeMap::from([("TemporalChangeVersion".into(), "KeywordList".into())]),
             suggest_continue_as_new_events: 4096,
+            workflow_task_heartbeat_timeout: Duration::from_secs(30 * 60),
+            workflow_task_completion_pages: false,
         }
     }
 }
@@ -113,6 +125,7 @@ impl Server {
             current: BTreeMap::new(),
             queues: TaskQueues::default(),
             queries: Queries::default(),
+            update_calls: UpdateCalls::default(),
             deliveries: Deliveries::default(),
             random: Random::new(options.seed),
             order: Random::new(!options.seed),
@@ -185,6 +198,7 @@ impl Server {
                 self.add_run(run);
             }
             Effect::ReleaseQueries => self.release_queries(run_id),
+            Effect::ReportUpdate { update_id, progress } => self.report_update(run_id, &update_id, &progress),
         }
     }
 

@@ -93,7 +93,8 @@ impl Server {
         }
         query.place = Place::WithWorker;
         let knows_run = run.sticky.as_ref().is_some_and(|sticky| sticky.queue == queue);
-        let events = if knows_run { Vec::new() } else { recorded_after(run, 0).collect() };
+        let events =
+            if knows_run { Vec::new() } else { recorded_after(run, 0).chain(run.transient_events(true)).collect() };
         let (events, next_page_token) = self.deliveries.first(events, self.options.pages);
         Some(PollWorkflowTaskQueueResponse {
             task_token: QueryToken { query: id }.encode(),

@@ -1,7 +1,7 @@
 //! Workflow Tasks between the server and workers.
 
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
-use timewright_proto::enums::{TaskQueueKind, WorkflowTaskFailedCause};
+use timewright_proto::enums::{TaskQueueKind, VersioningBehavior, WorkerVersioningMode, WorkflowTaskFailedCause};
 use timewright_proto::history::{History, HistoryEvent};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::workflow_service::{
@@ -12,9 +12,10 @@ use timewright_proto::workflow_service::{
 
 use super::Server;
 use crate::command::check_sequence;
-use crate::completion::NextTask;
+use crate::completion::{Answered, NextTask};
 use crate::error::ServerError;
 use crate::execution::Execution;
+use crate::protocol_message::check_bodies;
 use crate::queues::WorkflowEntry;
 use crate::time::timestamp;
 use crate::token::WorkflowTaskToken;
@@ -54,25 +55,35 @@ impl Server {
         mut request: RespondWorkflowTaskCompletedRequest,
     ) -> Result<RespondWorkflowTaskCompletedResponse, ServerError> {
         let token = WorkflowTaskToken::decode(&request.task_token)?;
-        self.runs.get(&token.run_id).and_then(|run| run.started_task(&token)).ok_or_else(task_not_found)?;
-        check_sequence(&request.commands)?;
-        if !request.messages.is_empty() {
-            return Err(ServerError::unsupported("protocol messages (Updates)"));
+        let run = self.runs.get_mut(&token.run_id).ok_or_else(task_not_found)?;
+        run.started_task(&token).ok_or_else(task_not_found)?;
+        check_worker(&request)?;
+        let are_pages_allowed = self.options.workflow_task_completion_pages;
+        if run.join_pages(&mut request, are_pages_allowed, &self.options.namespace)? {
+            return Ok(RespondWorkflowTaskCompletedResponse::default());
+        }
+        if let Err(error) = check_sequence(&request.commands).and_then(|()| check_bodies(&request.messages)) {
+            return Err(self.refuse_unread(&token.run_id, error));
         }
         let query_results = std::mem::take(&mut request.query_results);
-        let next = self
+        let is_prolonged = request.force_create_new_workflow_task;
+        let Answered { next, reset_history_event_id } = self
             .change(&token.run_id, |run, context| run.handle_completion(request, context))
             .ok_or_else(task_not_found)??;
         self.answer_queries(&token.run_id, query_results);
         let workflow_task = match next {
-            NextTask::Started => self.started_task_response(&token.run_id, true),
+            NextTask::Started => self.started_task_response(&token.run_id, true, !is_prolonged),
             NextTask::Scheduled => None,
             NextTask::None => {
                 self.release_queries(&token.run_id);
                 None
             }
         };
-        Ok(RespondWorkflowTaskCompletedResponse { workflow_task, ..RespondWorkflowTaskCompletedResponse::default() })
+        Ok(RespondWorkflowTaskCompletedResponse {
+            workflow_task,
+            reset_history_event_id,
+            ..RespondWorkflowTaskCompletedResponse::default()
+        })
     }
 
     /// `RespondWorkflowTaskFailed`.
@@ -83,9 +94,10 @@ impl Server {
         request: RespondWorkflowTaskFailedRequest,
     ) -> Result<(), ServerError> {
         let token = WorkflowTaskToken::decode(&request.task_token)?;
+        let run = self.runs.get(&token.run_id).ok_or_else(task_not_found)?;
+        run.check_running()?;
+        run.started_task(&token).ok_or_else(task_not_found)?;
         self.change(&token.run_id, |run, context| {
-            run.check_running()?;
-            run.started_task(&token).ok_or_else(task_not_found)?;
             let cause = request.cause();
             if cause == WorkflowTaskFailedCause::GrpcMessageTooLarge {
                 run.terminate(format!("{cause:?}"), None, "history-service".into(), context);
@@ -93,9 +105,8 @@ impl Server {
                 run.fail_task(cause, request.failure, &request.identity, context);
                 run.schedule_task(context);
             }
-            Ok(())
         })
-        .ok_or_else(task_not_found)?
+        .ok_or_else(task_not_found)
     }
 
     /// `GetWorkflowExecutionHistory`, both for the next page of something and for a history from its start.
@@ -137,10 +148,32 @@ impl Server {
         }
         self.change(run_id, |run, context| run.start_task(queue, identity, context));
         let is_sticky = self.runs.get(run_id)?.sticky.is_some();
-        self.started_task_response(run_id, is_sticky)
+        self.started_task_response(run_id, is_sticky, true)
     }
 
-    fn started_task_response(&mut self, run_id: &str, is_sticky: bool) -> Option<PollWorkflowTaskQueueResponse> {
+    /// An answer that is about the request alone.
+    fn refuse_unread(&mut self, run_id: &str, error: ServerError) -> ServerError {
+        if !matches!(error, ServerError::Unsupported { .. }) {
+            self.change(run_id, |run, _| {
+                if run.task.as_ref().is_some_and(|task| task.is_speculative) {
+                    run.sticky = None;
+                }
+                run.forget_unrecorded();
+            });
+        }
+        error
+    }
+
+    /// `redelivers`: with the Updates that a task before brought.
+    fn started_task_response(
+        &mut self,
+        run_id: &str,
+        is_sticky: bool,
+        redelivers: bool,
+    ) -> Option<PollWorkflowTaskQueueResponse> {
+        let run = self.runs.get_mut(run_id)?;
+        let started_event_id = run.task.as_ref()?.started.as_ref()?.event_id;
+        let messages = run.updates.deliver(started_event_id, redelivers);
         let run = self.runs.get(run_id)?;
         let task = run.task.as_ref()?;
         let started = task.started.as_ref()?;
@@ -158,6 +191,7 @@ impl Server {
             scheduled_time: Some(timestamp(task.scheduled_at)),
             started_time: Some(timestamp(started.at)),
             queries,
+            messages,
             ..task_of(run)
         })
     }
@@ -184,6 +218,18 @@ pub(super) fn task_of(run: &Execution) -> PollWorkflowTaskQueueResponse {
 /// The recorded Events behind the one of this id.
 pub(super) fn recorded_after(run: &Execution, event_id: i64) -> impl Iterator<Item = HistoryEvent> {
     run.events.all().iter().filter(move |event| event.event_id > event_id).cloned()
+}
+
+/// Facts (server 1.32): only a versioned worker can name a behavior. Routing by versions is not modelled.
+fn check_worker(request: &RespondWorkflowTaskCompletedRequest) -> Result<(), ServerError> {
+    let mode = request.deployment_options.as_ref().map(|options| options.worker_versioning_mode());
+    if request.versioning_behavior() != VersioningBehavior::Unspecified && mode != Some(WorkerVersioningMode::Versioned)
+    {
+        return Err(ServerError::InvalidArgument(
+            "versioning behavior cannot be specified without deployment options being set with versioned mode".into(),
+        ));
+    }
+    Ok(())
 }
 
 fn task_not_found() -> ServerError {

@@ -4,8 +4,9 @@
     python record.py --check ADDRESS FILE...  compares with what is written down; exit code 1 where it differs
 
 Needs the package `temporalio`, whose generated messages and raw RPCs it uses, and on the server the search attribute
-`ModelServerKeyword` of type Keyword (`temporal operator search-attribute create`). What the lines mean stands in
-`../scenarios.rs`, which holds the same conversations with the model. Several scenarios of a file run at the same time.
+`ModelServerKeyword` of type Keyword (`temporal operator search-attribute create`). Settings that a file needs stand in its
+first lines, as `--dynamic-config-value` of `temporal server start-dev`. What the lines mean stands in `../scenarios.rs`,
+which holds the same conversations with the model. Several scenarios of a file run at the same time.
 """
 
 import asyncio
@@ -17,10 +18,13 @@ from datetime import timedelta
 
 import temporalio.api.command.v1 as command
 import temporalio.api.common.v1 as common
+import temporalio.api.deployment.v1 as deployment
 import temporalio.api.enums.v1 as enums
 import temporalio.api.failure.v1 as failure_v1
+import temporalio.api.protocol.v1 as protocol
 import temporalio.api.query.v1 as query
 import temporalio.api.taskqueue.v1 as taskqueue
+import temporalio.api.update.v1 as update
 import temporalio.api.workflowservice.v1 as service
 from google.protobuf.duration_pb2 import Duration
 from temporalio.client import Client
@@ -101,6 +105,7 @@ class Conversation:
         tag = uuid.uuid4().hex[:8]
         self.workflow_id, self.normal, self.sticky, self.activities = (f"{kind}-{tag}" for kind in "wnsa")
         self.tasks, self.activity_tasks, self.fetched, self.queries, self.shown = {}, {}, {}, {}, {}
+        self.updates = {}
         self.runs = []
 
     async def ask(self, line):
@@ -207,6 +212,41 @@ class Conversation:
     async def do_await(self, words):
         return [await self.queries[words.first()]]
 
+    async def do_update(self, words):
+        request = service.UpdateWorkflowExecutionRequest(
+            namespace=NAMESPACE,
+            workflow_execution=self.execution(self.run_id(words)),
+            request=update_request(words.first(), words.get("name", "n")),
+        )
+        request.wait_policy.lifecycle_stage = stage(words.get("wait", "completed"))
+        await self.ask_later(words, self.rpc.update_workflow_execution, request)
+
+    async def do_poll_update(self, words):
+        ref = update.UpdateRef(workflow_execution=self.execution(self.run_id(words)), update_id=words.first())
+        request = service.PollWorkflowExecutionUpdateRequest(namespace=NAMESPACE, update_ref=ref)
+        request.wait_policy.lifecycle_stage = stage(words.get("wait", "completed"))
+        await self.ask_later(words, self.rpc.poll_workflow_execution_update, request)
+
+    async def ask_later(self, words, call, request):
+        async def ask():
+            try:
+                answer = await call(request, timeout=timedelta(seconds=60))
+            except RPCError as error:
+                return f"{error.status.name} {error.message}"
+            reached = camel_case(enum_name("UpdateWorkflowExecutionLifecycleStage", answer.stage))
+            return f"{reached} {self.run(answer.update_ref.workflow_execution.run_id)}" + outcome_text(answer.outcome)
+
+        self.updates[words.get("as", words.first())] = asyncio.ensure_future(ask())
+        await asyncio.sleep(0.3)
+
+    async def do_await_update(self, words):
+        asked = self.updates[words.first()]
+        await asyncio.wait([asked], timeout=1.5)
+        return [asked.result() if asked.done() else "nothing"]
+
+    def run_id(self, words):
+        return self.runs[int(words.get("run").removeprefix("run-")) - 1] if "run" in words.options else ""
+
     async def do_history(self, words):
         run_id = self.runs[int(words.first().removeprefix("run-")) - 1] if words.plain else ""
         answer = await self.rpc.get_workflow_execution_history(
@@ -247,10 +287,29 @@ class Conversation:
             namespace=NAMESPACE,
             task_token=task.task_token,
             identity="worker",
-            commands=[self.command(text) for text in commands.split(";") if text.strip()],
+            commands=[self.command(text) for text in commands.split(";") if text.strip() and not is_message_only(text)],
             return_new_workflow_task="new" in words.plain,
             force_create_new_workflow_task="force" in words.plain,
+            messages=[message for text in commands.split(";") if text.strip() for message in self.messages(task, text)],
+            page_number=int(words.get("page", "0")),
+            intermediate_page="intermediate" in words.plain,
         )
+        if "discard" in words.plain:
+            request.capabilities.discard_speculative_workflow_task_with_events = True
+        if "metadata" in words.plain:
+            request.sdk_metadata.lang_used_flags.append(3)
+            request.sdk_metadata.sdk_name, request.sdk_metadata.sdk_version = "sdk", "1.0"
+            request.metering_metadata.nonfirst_local_activity_execution_attempts = 2
+        if "mode" in words.options:
+            mode = "WORKER_VERSIONING_MODE_" + upper_case(words.get("mode"))
+            request.deployment_options.CopyFrom(
+                deployment.WorkerDeploymentOptions(
+                    deployment_name="d", build_id="b", worker_versioning_mode=enums.WorkerVersioningMode.Value(mode)
+                )
+            )
+        if "behavior" in words.options:
+            behavior = "VERSIONING_BEHAVIOR_" + upper_case(words.get("behavior"))
+            request.versioning_behavior = enums.VersioningBehavior.Value(behavior)
         if "sticky" in words.plain:
             request.sticky_attributes.worker_task_queue.CopyFrom(self.sticky_queue())
             timeout = duration(words.get("schedule-to-start", "10s"))
@@ -260,9 +319,11 @@ class Conversation:
                 request.query_results[key].result_type = enums.QueryResultType.QUERY_RESULT_TYPE_ANSWERED
                 request.query_results[key].answer.CopyFrom(payloads(words.get("answer")))
         answer = await self.rpc.respond_workflow_task_completed(request)
+        lines = [f"reset {answer.reset_history_event_id}"] if answer.reset_history_event_id else []
         if answer.workflow_task.task_token:
             self.tasks["task"] = answer.workflow_task
-            return ["new " + task_text(answer.workflow_task)]
+            lines.append("new " + task_text(answer.workflow_task))
+        return lines
 
     async def do_fail_task(self, words):
         cause = upper_case(words.get("cause", "workflow-worker-unhandled-failure"))
@@ -336,6 +397,10 @@ class Conversation:
     def command(self, text):
         words = Words(text)
         first = words.first()
+        if words.verb in MESSAGES:
+            protocol_message = command.ProtocolMessageCommandAttributes(message_id=message_id(words))
+            kind = enums.CommandType.COMMAND_TYPE_PROTOCOL_MESSAGE
+            return command.Command(command_type=kind, protocol_message_command_attributes=protocol_message)
         kind = {"timer": "start-timer", "activity": "schedule-activity-task", "cancel-activity": "request-cancel-activity-task"}
         kind |= {"marker": "record-marker", "upsert": "upsert-workflow-search-attributes", "memo": "modify-workflow-properties"}
         kind |= {"done": "complete-workflow-execution", "fail": "fail-workflow-execution"}
@@ -377,6 +442,42 @@ class Conversation:
             attributes.workflow_type.name = words.get("type")
         return built
 
+    def messages(self, task, text):
+        words = Words(text)
+        if words.verb not in MESSAGES or words.verb == "message":
+            return []
+        update_id = words.first()
+        sent = next((message for message in task.messages if message.protocol_instance_id == update_id), protocol.Message())
+        # A worker that has accepted before does not hear of it again.
+        request = update.Request()
+        sent.body.Unpack(request)
+        if "own-request" in words.plain:
+            request = update_request(update_id, "n")
+        meta = update.Meta(update_id=update_id)
+        if words.verb == "accept":
+            body = update.Acceptance(
+                accepted_request_message_id="" if "no-message-id" in words.plain else update_id + "/request",
+                accepted_request_sequencing_event_id=int(words.get("sequencing", str(sent.event_id))),
+            )
+            if "no-request" not in words.plain:
+                body.accepted_request.CopyFrom(request)
+        elif words.verb == "reject":
+            body = update.Rejection(rejected_request_message_id=update_id + "/request", failure=failure("no"))
+            if "no-request" not in words.plain:
+                body.rejected_request.CopyFrom(request)
+        elif words.verb == "respond":
+            body = update.Response(meta=meta)
+            if "failed" in words.plain:
+                body.outcome.failure.CopyFrom(failure("bad"))
+            elif "no-outcome" not in words.plain:
+                body.outcome.success.CopyFrom(payloads(words.plain[1] if len(words.plain) > 1 else "ok"))
+        else:
+            body = update.Meta(update_id=update_id)
+        message = protocol.Message(id=message_id(words), protocol_instance_id=update_id)
+        if "no-body" not in words.plain:
+            message.body.Pack(body)
+        return [message]
+
     def fill_activity(self, attributes, words):
         attributes.activity_id = id_of(words.first())
         attributes.activity_type.name = id_of(words.get("type", "A"))
@@ -406,9 +507,9 @@ class Conversation:
         return " ".join(parts)
 
     def value(self, kind, key, attributes, field):
-        if "." in field:
-            outer, inner = field.split(".")
-            attributes, field = getattr(attributes, outer), inner
+        *outers, field = field.split(".")
+        for outer in outers:
+            attributes = getattr(attributes, outer)
         value = getattr(attributes, field)
         descriptor = attributes.DESCRIPTOR.fields_by_name[field]
         if descriptor.enum_type:
@@ -419,10 +520,14 @@ class Conversation:
             return str(value) if value else ""
         if isinstance(value, str):
             return self.run(value) if field.endswith("run_id") else value
+        if field == "lang_used_flags":
+            return ",".join(map(str, value))
         if not hasattr(value, "DESCRIPTOR"):
             return ",".join(sorted(value)) if field in ("fields", "details") else search_attributes_text(value)
         if not attributes.HasField(field):
             return ""
+        if isinstance(value, update.Outcome):
+            return outcome_text(value).strip()
         if isinstance(value, Duration):
             milliseconds = value.ToMilliseconds()
             if key == "backoff" and getattr(attributes, "initiator", 0) == 1 and 0 < milliseconds < 1000:
@@ -448,7 +553,11 @@ FIELDS = {
         " timeout:start_to_close_timeout attempt:attempt",
         "WorkflowTaskStarted": "scheduled:scheduled_event_id identity:identity"
         " suggest-continue-as-new:suggest_continue_as_new",
-        "WorkflowTaskCompleted": "scheduled:scheduled_event_id started:started_event_id identity:identity",
+        "WorkflowTaskCompleted": "scheduled:scheduled_event_id started:started_event_id identity:identity"
+        " sdk:sdk_metadata.sdk_name sdk-version:sdk_metadata.sdk_version flags:sdk_metadata.lang_used_flags"
+        " more-attempts:metering_metadata.nonfirst_local_activity_execution_attempts"
+        " deployment:worker_deployment_name version:worker_deployment_version build:deployment_version.build_id"
+        " behavior:versioning_behavior",
         "WorkflowTaskTimedOut": "scheduled:scheduled_event_id started:started_event_id timeout:timeout_type",
         "WorkflowTaskFailed": "scheduled:scheduled_event_id started:started_event_id cause:cause failure:failure"
         " identity:identity",
@@ -470,6 +579,10 @@ FIELDS = {
         "TimerFired": "id:timer_id started:started_event_id",
         "TimerCanceled": "completed:workflow_task_completed_event_id id:timer_id started:started_event_id"
         " identity:identity",
+        "WorkflowExecutionUpdateAdmitted": "update:request.meta.update_id name:request.input.name origin:origin",
+        "WorkflowExecutionUpdateAccepted": "update:protocol_instance_id message:accepted_request_message_id"
+        " sequencing:accepted_request_sequencing_event_id name:accepted_request.input.name",
+        "WorkflowExecutionUpdateCompleted": "update:meta.update_id accepted:accepted_event_id outcome:outcome",
         "WorkflowExecutionSignaled": "name:signal_name input:input identity:identity",
         "WorkflowExecutionCancelRequested": "cause:cause identity:identity",
         "WorkflowExecutionCanceled": "completed:workflow_task_completed_event_id details:details",
@@ -491,6 +604,44 @@ FIELDS = {
 }
 
 
+# What names an Update's message; all but rejections come with a Command.
+MESSAGES = ("accept", "reject", "respond", "nonsense", "message")
+
+
+def is_message_only(text):
+    words = Words(text)
+    return words.verb in MESSAGES and (words.verb == "reject" or "no-command" in words.plain)
+
+
+def message_id(words):
+    return id_of(words.first()) if words.verb == "message" else f"{words.first()}/{words.verb}"
+
+
+def update_request(update_id, name):
+    request = update.Request(meta=update.Meta(update_id=id_of(update_id), identity="client"))
+    request.input.name = id_of(name)
+    request.input.args.CopyFrom(payloads("a"))
+    return request
+
+
+def stage(text):
+    return enums.UpdateWorkflowExecutionLifecycleStage.Value("UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_" + upper_case(text))
+
+
+def outcome_text(outcome):
+    kind = outcome.WhichOneof("value")
+    if kind == "success":
+        return " " + payloads_text(outcome.success)
+    return f" failed {failure_text(outcome.failure)}" if kind else ""
+
+
+def message_text(message):
+    request = update.Request()
+    message.body.Unpack(request)
+    assert message.id == f"{message.protocol_instance_id}/request" and request.meta.update_id == message.protocol_instance_id
+    return f"{message.protocol_instance_id}@{message.event_id}"
+
+
 def task_text(task):
     text = f"query task {task.query.query_type}" if task.HasField("query") else "task"
     text += f" attempt={task.attempt} previous={task.previous_started_event_id} started={task.started_event_id}"
@@ -502,6 +653,8 @@ def task_text(task):
         text += " events=none"
     if task.queries:
         text += " queries=" + ",".join(sorted(asked.query_type for asked in task.queries.values()))
+    if task.messages:
+        text += " messages=" + ",".join(message_text(message) for message in task.messages)
     return text
 
 
