@@ -47,6 +47,11 @@ impl Flags {
         }
     }
 
+    /// Whether another SDK has written the history so far.
+    pub(crate) fn is_by_another_sdk(&self) -> bool {
+        !self.name.is_empty() && self.name != SDK_NAME
+    }
+
     /// What to note with the next completion.
     pub(crate) fn sdk_to_note(&mut self) -> Option<SdkMetadata> {
         let known = self.name == SDK_NAME && self.version == SDK_VERSION;

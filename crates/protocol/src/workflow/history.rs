@@ -99,6 +99,12 @@ pub enum HistoryError {
         /// The first Event.
         found: String,
     },
+    /// A run starts once.
+    #[error("event {event_id} starts the workflow once more: the history is damaged, or not from a Temporal Server")]
+    StartedAgain {
+        /// The Event.
+        event_id: i64,
+    },
     /// An Event that cannot be understood.
     #[error(transparent)]
     Event(#[from] EventError),
@@ -127,7 +133,11 @@ impl History {
                 return Err(HistoryError::Gap { after: last_id, found: event.event_id });
             }
             last_id = event.event_id;
-            taken.push(Event::try_from(event)?);
+            let event = Event::try_from(event)?;
+            if event.id > 1 && matches!(event.kind, EventKind::WorkflowExecutionStarted(_)) {
+                return Err(HistoryError::StartedAgain { event_id: event.id });
+            }
+            taken.push(event);
         }
         if let Some(Event { id: 1, kind, .. }) = taken.first()
             && !matches!(kind, EventKind::WorkflowExecutionStarted(_))

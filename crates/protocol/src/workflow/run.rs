@@ -12,7 +12,7 @@ use timewright_proto::{Bytes, enums::SuggestContinueAsNewReason};
 
 use super::activation::{Activation, Initialize, Job, LocalActivityResolution, Query, Resolution};
 use super::command::{Command, QueryAnswer};
-use super::event::{Event, EventKind};
+use super::event::{Event, EventKind, WorkflowTaskCompleted};
 use super::flags::Flags;
 use super::history::{Cut, History, HistoryError, HistoryPage, TaskEvents};
 use super::nondeterminism::Nondeterminism;
@@ -77,8 +77,8 @@ pub struct Run {
     last_started_event_id: i64,
     /// `WorkflowTaskScheduled` of that task.
     last_scheduled_event_id: i64,
-    /// Where user code was before the open task: where it is again if that leaves nothing.
-    before_task: Option<(i64, Moment)>,
+    /// Where user code was before that task: where it is again if the task leaves nothing.
+    before: Option<(i64, Moment)>,
     /// How long a Workflow Task may take.
     task_timeout: Option<Duration>,
     /// Bytes of what user code was told, which it may hold.
@@ -200,7 +200,6 @@ impl Run {
             TaskKind::Replay => (None, false, Vec::new(), Vec::new()),
         };
         updates.sort_by_key(|update| update.sequencing_event_id);
-        self.before_task = Some((self.last_started_event_id, self.moment.clone()));
         self.task = Some(OpenTask {
             token: task.task_token,
             attempt: task.attempt,
@@ -323,9 +322,8 @@ impl Run {
         let Phase::Completing(eviction) = self.phase else { return };
         self.phase = Phase::Idle;
         self.task = None;
-        let before = self.before_task.take();
         if receipt.reset_history_event_id.is_some()
-            && let Some((started_event_id, moment)) = before
+            && let Some((started_event_id, moment)) = self.before.take()
         {
             // What the task was started with is not in the history.
             self.history.roll_back(self.last_scheduled_event_id - 1);
@@ -478,12 +476,20 @@ impl Run {
             EventKind::WorkflowTaskFailed { cause: WorkflowTaskFailedCause::ResetWorkflow, new_run_id } => {
                 jobs.push(Job::UpdateRandomSeed { seed: seed(&new_run_id) });
             }
-            EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+            EventKind::WorkflowExecutionUpdateAdmitted(request) => {
+                let update = self.operations.admit_update(event.id, *request);
+                // The server sends no message for it. Where the task was completed, its record says what became of it.
+                if !replaying {
+                    jobs.extend(self.operations.request_update(update, true));
+                }
+            }
+            EventKind::WorkflowTaskCompleted(completed) => self.apply_completion(&completed)?,
             EventKind::WorkflowTaskScheduled => self.last_scheduled_event_id = event.id,
             EventKind::WorkflowTaskStarted(started) => {
-                self.last_started_event_id = event.id;
-                self.moment = Moment {
-                    time: event.time,
+                let started_before = std::mem::replace(&mut self.last_started_event_id, event.id);
+                let moment = Moment {
+                    // A Local Activity may have ended later than that, by the worker's clock.
+                    time: event.time.max(self.moment.time),
                     replaying,
                     history_length: u64::try_from(event.id).unwrap_or(0),
                     history_bytes: started.history_bytes,
@@ -492,9 +498,16 @@ impl Run {
                     target_worker_deployment_version_changed: started.target_worker_deployment_version_changed,
                     deployment_version: self.completing_deployment_version(),
                 };
+                self.before = Some((started_before, std::mem::replace(&mut self.moment, moment)));
             }
             _ => self.operations.handle_outcome(event, jobs).map_err(Problem::Nondeterminism)?,
         }
+        Ok(())
+    }
+
+    fn apply_completion(&mut self, completed: &WorkflowTaskCompleted) -> Result<(), Problem> {
+        self.flags.handle(completed).map_err(Problem::Flags)?;
+        self.operations.handle_author(self.flags.is_by_another_sdk());
         Ok(())
     }
 
@@ -502,7 +515,7 @@ impl Run {
     fn apply_record(&mut self, events: Vec<Event>) -> Result<(), Problem> {
         for event in events {
             match event.kind {
-                EventKind::WorkflowTaskCompleted(completed) => self.flags.handle(&completed).map_err(Problem::Flags)?,
+                EventKind::WorkflowTaskCompleted(completed) => self.apply_completion(&completed)?,
                 EventKind::Ignored(_) => (),
                 _ => self.operations.handle_record(&event).map_err(Problem::Nondeterminism)?,
             }

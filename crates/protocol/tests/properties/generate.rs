@@ -51,7 +51,7 @@ pub fn changed_program() -> impl Strategy<Value = (Program, Program)> {
 }
 
 fn on_update() -> impl Strategy<Value = OnUpdate> {
-    let valid_from = prop_oneof![3 => Just(0_u32), 1 => Just(1), 1 => Just(u32::MAX)];
+    let valid_from = prop_oneof![3 => Just(0_u32), 1 => Just(1), 2 => Just(u32::MAX)];
     (valid_from, steps(0..2), any::<bool>()).prop_map(|(valid_from, steps, fails)| OnUpdate { valid_from, steps, fails })
 }
 

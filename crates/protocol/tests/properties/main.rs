@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody uses a test from outside")]
 
+mod everything;
 mod generate;
 mod interpreter;
 mod program;
@@ -18,16 +19,13 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use timewright_model_server::{Pages, history_lines};
 use timewright_proto::enums::WorkflowTaskFailedCause;
-use timewright_proto::history::history_event::Attributes;
 
 use crate::generate::{changed_program, program};
 use crate::program::Program;
 use crate::reference::{
-    heard_news, heard_outcomes, issued_commands, news, noted_outcomes, recorded_commands, wrong_change_versions,
+    heard_news, heard_outcomes, issued_commands, news, noted_outcomes, recorded_commands, unheard_updates, wrong_change_versions,
 };
 use crate::replay::{is_note, replay};
 use crate::worker::{Heard, activation_text};
@@ -79,11 +77,14 @@ proptest! {
             let sizes = if sizes.iter().all(|size| *size == 0) { &[] } else { sizes.as_slice() };
             let replayed = replay(&program, &run, sizes);
             let mut replayed = replayed.map_err(|failure| TestCaseError::fail(format!("{failure:?}")))?;
+            let mut lived: Vec<Heard> = lived.iter().map(Heard::recorded).collect();
+            lived.retain(|heard| !heard.activation.jobs.is_empty());
             // Behind the last completion, a task may be open or lost.
             replayed.retain(|heard| heard.activation.replaying);
             for heard in &mut replayed {
                 heard.activation.replaying = false;
                 heard.activation.jobs.retain(|job| !is_note(job));
+                *heard = heard.recorded();
             }
             replayed.retain(|heard| !heard.activation.jobs.is_empty());
             let texts = |heard: &[Heard]| heard.iter().map(|heard| activation_text(&heard.activation)).collect::<Vec<_>>();
@@ -119,6 +120,7 @@ proptest! {
             let mut recorded = recorded_commands(&history);
             recorded.retain(|(_, commands)| !commands.is_empty());
             prop_assert_eq!(recorded, issued_commands(&heard), "{:#?}", history_lines(&history));
+            prop_assert_eq!(unheard_updates(&history, &heard), Vec::<String>::new(), "{:#?}", history_lines(&history));
             prop_assert_eq!(wrong_change_versions(&history), None, "{:#?}", history_lines(&history));
 
             let (mut noted, heard) = (noted_outcomes(&history), heard_outcomes(&heard));
@@ -218,66 +220,6 @@ proptest! {
     }
 }
 
-/// The random programs and schedules get to everything that can happen; else the properties above would say little.
-#[test]
-fn everything_happens() {
-    let mut runner = TestRunner::deterministic();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let mut see = |what: String, times: usize| *seen.entry(what).or_default() += times;
-    for seed in 0..400 {
-        let (program, schedule) = (program(), schedule()).new_tree(&mut runner).expect("a tree").current();
-        let world = World::live(&program, Conditions::undisturbed(seed), &schedule);
-        see("answered Query".into(), world.answered_queries());
-        for event in world.histories().into_iter().flat_map(|(_, history)| history) {
-            see(format!("{:?}", event.event_type()), 1);
-            match &event.attributes {
-                Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => see(format!("{:?}", failed.cause()), 1),
-                Some(Attributes::WorkflowTaskScheduledEventAttributes(scheduled)) => {
-                    see("retried task".into(), usize::from(scheduled.attempt > 1));
-                    let is_sticky = scheduled.task_queue.as_ref().is_some_and(|queue| queue.name == worker::STICKY);
-                    see("sticky task".into(), usize::from(is_sticky));
-                }
-                _ => (),
-            }
-        }
-    }
-    let rare: Vec<&str> =
-        EVERYTHING.into_iter().filter(|what| seen.get(*what).is_none_or(|times| *times < 3)).collect();
-    assert!(rare.is_empty(), "{rare:?} are too rare: {seen:#?}");
-}
-
-const EVERYTHING: [&str; 29] = [
-    "ActivityTaskCancelRequested",
-    "ActivityTaskCanceled",
-    "ActivityTaskCompleted",
-    "ActivityTaskFailed",
-    "ActivityTaskScheduled",
-    "ActivityTaskStarted",
-    "ActivityTaskTimedOut",
-    "ForceCloseCommand",
-    "TimerCanceled",
-    "TimerFired",
-    "TimerStarted",
-    "UnhandledCommand",
-    "WorkflowExecutionCancelRequested",
-    "WorkflowExecutionCanceled",
-    "WorkflowExecutionCompleted",
-    "WorkflowExecutionContinuedAsNew",
-    "WorkflowExecutionFailed",
-    "WorkflowExecutionSignaled",
-    "WorkflowExecutionStarted",
-    "WorkflowExecutionTerminated",
-    "WorkflowTaskCompleted",
-    "WorkflowTaskFailed",
-    "WorkflowTaskScheduled",
-    "WorkflowTaskStarted",
-    "WorkflowTaskTimedOut",
-    "WorkflowWorkerUnhandledFailure",
-    "answered Query",
-    "retried task",
-    "sticky task",
-];
-
 /// Conditions under which only what a property changes can make a difference: that a task comes too late is seen in the
 /// history by whoever has no Run cached, where others execute its Local Activities in vain.
 fn comparable(program: &Program, seed: u64) -> Conditions {
@@ -290,6 +232,7 @@ fn assert_same_histories(expected: &World, found: &World) -> Result<(), TestCase
         world.answered_queries();
         prop_assert!(world.worker.failures.iter().all(|text| is_expected(text)), "{:?}", world.worker.failures);
     }
+    prop_assert_eq!(expected.update_answers(), found.update_answers());
     let (expected, found) = (expected.histories(), found.histories());
     for ((_, expected), (_, found)) in expected.iter().zip(&found) {
         prop_assert_eq!(history_lines(expected), history_lines(found));

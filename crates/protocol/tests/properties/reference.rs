@@ -22,7 +22,18 @@ pub fn news(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
         .collect();
     let mut tasks = Vec::new();
     let (mut signals, mut others) = (Vec::new(), Vec::new());
+    // Where each Update is heard is only known from its acceptance, in the record of the same task.
+    let mut updates: Vec<(i64, String)> = Vec::new();
     for event in history {
+        if let Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted)) = &event.attributes {
+            let behind = accepted.accepted_request_sequencing_event_id;
+            updates.push((behind, format!("update {}", accepted.protocol_instance_id)));
+        }
+    }
+    updates.sort_by_key(|(behind, _)| *behind);
+    let mut updates = updates.into_iter().peekable();
+    for event in history {
+        signals.extend(std::iter::from_fn(|| updates.next_if(|(behind, _)| *behind < event.event_id)).map(|(_, it)| it));
         match event.attributes.as_ref().expect("the model writes attributes") {
             Attributes::WorkflowExecutionStartedEventAttributes(_) => signals.push("initialize".to_owned()),
             Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {
@@ -49,7 +60,7 @@ pub fn news(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
 /// `told` collects activities that were resolved because user code cancelled them, so that their ends are no news.
 pub fn heard_news(heard: &[Heard], told: &mut BTreeMap<String, i64>) -> Vec<(i64, Vec<String>)> {
     let mut tasks: Vec<(i64, Vec<String>)> = Vec::new();
-    for Heard { activation, .. } in heard {
+    for Heard { activation, .. } in heard.iter().map(Heard::recorded) {
         let started = i64::try_from(activation.history_length).expect("histories are short");
         let jobs: Vec<String> = activation
             .jobs
@@ -58,6 +69,7 @@ pub fn heard_news(heard: &[Heard], told: &mut BTreeMap<String, i64>) -> Vec<(i64
             .map(|job| match job {
                 Job::Initialize(_) => "initialize".to_owned(),
                 Job::Signal { name, .. } => format!("signal {name}"),
+                Job::Update(update) => format!("update {}", update.protocol_instance_id),
                 Job::RequestCancellation { .. } => "cancel".to_owned(),
                 Job::FireTimer { sequence } => format!("timer {sequence}"),
                 Job::ResolveActivity { sequence, .. } => format!("activity {sequence}"),
@@ -108,6 +120,13 @@ pub fn recorded_commands(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
                 }
             }
             Attributes::WorkflowPropertiesModifiedEventAttributes(_) => "upsert the memo".to_owned(),
+            Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) => {
+                format!("accept update {}", accepted.protocol_instance_id)
+            }
+            Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed) => {
+                let meta = completed.meta.clone().unwrap_or_default();
+                format!("complete update {}", meta.update_id)
+            }
             Attributes::WorkflowExecutionCompletedEventAttributes(_) => "complete".to_owned(),
             Attributes::WorkflowExecutionFailedEventAttributes(_) => "fail".to_owned(),
             Attributes::WorkflowExecutionCanceledEventAttributes(_) => "cancel".to_owned(),
@@ -169,6 +188,13 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
                     issued.push(format!("upsert {:?}", attributes.indexed_fields.keys().next()));
                 }
                 Command::UpsertMemo(_) => issued.push("upsert the memo".to_owned()),
+                Command::AcceptUpdate { protocol_instance_id } => {
+                    issued.push(format!("accept update {protocol_instance_id}"));
+                }
+                Command::CompleteUpdate { protocol_instance_id, .. } => {
+                    issued.push(format!("complete update {protocol_instance_id}"));
+                }
+                Command::RejectUpdate { .. } => (),
                 Command::CompleteWorkflow { .. } => end = Some("complete".to_owned()),
                 Command::FailWorkflow { .. } => end = Some("fail".to_owned()),
                 Command::CancelWorkflow { .. } => end = Some("cancel".to_owned()),
@@ -291,6 +317,23 @@ pub fn wrong_change_versions(history: &[HistoryEvent]) -> Option<String> {
         }
     }
     None
+}
+
+/// Updates that came with a reset and of which user code has not heard.
+pub fn unheard_updates(history: &[HistoryEvent], heard: &[Heard]) -> Vec<String> {
+    let last = heard.last().map_or(0, |heard| heard.activation.history_length);
+    let told = |id: &str| {
+        let mut jobs = heard.iter().flat_map(|heard| &heard.activation.jobs);
+        jobs.any(|job| matches!(job, Job::Update(update) if update.id == id))
+    };
+    let admitted = history.iter().take_while(|event| event.event_id.unsigned_abs() <= last);
+    let admitted = admitted.filter_map(|event| match event.attributes.as_ref()? {
+        Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted) => {
+            Some(admitted.request.clone()?.meta?.update_id)
+        }
+        _ => None,
+    });
+    admitted.filter(|id| !told(id)).collect()
 }
 
 fn patch_text(patch_id: &str, deprecated: bool) -> String {

@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time};
+use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time, UpdateCallId};
 use timewright_proto::Bytes;
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::query::WorkflowQuery;
+use timewright_proto::temporal::api::update;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
     RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
 };
 
 use crate::interpreter::{ACTIVITIES, search_attribute};
-use crate::program::{Program, SIGNALS};
+use crate::program::{Program, SIGNALS, UPDATES};
 use crate::worker::{NORMAL, STICKY, Worker, queue};
 
 pub const WORKFLOW_ID: &str = "w";
@@ -34,6 +35,14 @@ pub enum Action {
     Cancel,
     /// A client asks something.
     Query,
+    /// A client sends an Update.
+    Update(usize),
+    /// A client sends an Update after the worker polled and before it does what it got.
+    UpdateMeanwhile(usize),
+    /// An Update that another run had accepted comes with a reset.
+    Reapply(usize),
+    /// The server forgets what it has not recorded.
+    ForgetMemory,
     /// A client ends the workflow.
     Terminate,
     /// Time passes until something happens by itself.
@@ -102,6 +111,8 @@ pub struct World {
     /// The task that came last.
     last: Option<PollWorkflowTaskQueueResponse>,
     queries: Vec<QueryId>,
+    updates: Vec<UpdateCallId>,
+    update_ids: u32,
     /// When each task was handed out.
     polled: BTreeMap<Bytes, Time>,
     tasks: u32,
@@ -135,6 +146,8 @@ impl World {
             held: VecDeque::new(),
             last: None,
             queries: Vec::new(),
+            updates: Vec::new(),
+            update_ids: 0,
             polled: BTreeMap::new(),
             tasks: 0,
             fail_next: false,
@@ -157,6 +170,17 @@ impl World {
             Action::Signal(signal) => self.signal(signal),
             Action::Cancel => self.cancel(),
             Action::Query => self.query(),
+            Action::Update(update) => self.update(update),
+            Action::UpdateMeanwhile(update) => {
+                let task = self.poll();
+                self.update(update);
+                task.into_iter().for_each(|task| self.take(task));
+            }
+            Action::Reapply(update) => {
+                let request = self.update_request(update);
+                self.server.reapply_update(WORKFLOW_ID, request);
+            }
+            Action::ForgetMemory => self.server.handle_memory_lost(WORKFLOW_ID),
             Action::Terminate => self.terminate(),
             Action::Advance => {
                 self.advance();
@@ -238,6 +262,16 @@ impl World {
         let answers = self.queries.iter().filter_map(|query| self.server.query_answer(*query));
         let of_worker = answers.filter(|answer| !matches!(answer, Err(ServerError::FailedPrecondition(_))));
         of_worker.inspect(|answer| assert!(answer.is_ok(), "these programs can answer: {answer:?}")).count()
+    }
+
+    /// What became of the Updates, as their senders see it.
+    pub fn update_answers(&self) -> Vec<String> {
+        let answers = self.updates.iter().map(|update| self.server.update_answer(*update));
+        answers.map(|answer| match answer {
+            None => "none".to_owned(),
+            Some(Ok(answer)) => format!("{:?}", answer.outcome),
+            Some(Err(error)) => error.to_string(),
+        }).collect()
     }
 
     /// How many Workflow Tasks were completed.
@@ -343,6 +377,7 @@ impl World {
         self.worker.heard = old.heard;
         self.worker.failing = old.failing;
         self.worker.failures = old.failures;
+        self.worker.vanished_tasks = old.vanished_tasks;
         self.worker.wants_next = self.conditions.wants_next;
     }
 
@@ -382,6 +417,20 @@ impl World {
         self.queries.extend(self.server.query(QueryWorkflowRequest { execution, query, ..Default::default() }));
     }
 
+    fn update(&mut self, update: usize) {
+        let workflow_execution = self.execution();
+        let request = Some(self.update_request(update));
+        let request = UpdateWorkflowExecutionRequest { workflow_execution, request, ..Default::default() };
+        self.updates.extend(self.server.update(request));
+    }
+
+    fn update_request(&mut self, update: usize) -> update::v1::Request {
+        self.update_ids += 1;
+        let meta = update::v1::Meta { update_id: format!("update-{}", self.update_ids), identity: "client".into() };
+        let input = update::v1::Input { name: update.to_string(), ..Default::default() };
+        update::v1::Request { meta: Some(meta), input: Some(input), ..Default::default() }
+    }
+
     fn terminate(&mut self) {
         let workflow_execution = self.execution();
         let request = TerminateWorkflowExecutionRequest { workflow_execution, ..Default::default() };
@@ -396,6 +445,7 @@ pub fn schedule() -> impl Strategy<Value = Vec<Action>> {
         8 => Just(Action::Advance),
         10 => Just(Action::Work),
         4 => (0..SIGNALS).prop_map(Action::SignalMeanwhile),
+        3 => (0..UPDATES).prop_map(Action::UpdateMeanwhile),
         4 => Just(Action::AdvanceMeanwhile),
         2 => (0..SIGNALS).prop_map(Action::QueryMeanwhile),
         3 => Just(Action::Hold),
@@ -427,6 +477,9 @@ pub fn overlapping_schedule() -> impl Strategy<Value = Vec<Action>> {
 fn clients() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (0..SIGNALS).prop_map(Action::Signal),
+        5 => (0..UPDATES).prop_map(Action::Update),
+        1 => (0..UPDATES).prop_map(Action::Reapply),
+        1 => Just(Action::ForgetMemory),
         2 => Just(Action::Cancel),
         4 => Just(Action::Query),
         1 => Just(Action::Terminate),

@@ -213,3 +213,33 @@ fn w22_the_next_run_starts_with_all_that_was_asked_for() {
     assert_eq!(sent.search_attributes, next.search_attributes);
     assert_eq!(sent.backoff_start_interval.map(|interval| interval.seconds), Some(7));
 }
+
+/// Search attributes and memo as they are now, not as they were at the start.
+#[test]
+fn w22_the_next_run_takes_over_what_is_not_said() {
+    let payload = |text: &'static str| Payload { data: text.into(), ..Payload::default() };
+    let null = || Payload { metadata: [("encoding".to_owned(), "binary/null".into())].into(), ..Payload::default() };
+    let upsert = |name: &str, value| {
+        let indexed_fields = [(name.to_owned(), value)].into();
+        Command::UpsertSearchAttributes(SearchAttributes { indexed_fields })
+    };
+    let note = |name: &str, value| Command::UpsertMemo(Memo { fields: [(name.to_owned(), value)].into() });
+    let mut sent = wire(vec![
+        upsert("Customer", payload("mia")),
+        upsert("Status", payload("new")),
+        upsert("Status", payload("paid")),
+        upsert("Customer", null()),
+        note("shelf", payload("7")),
+        note("room", payload("2")),
+        note("room", null()),
+        Command::ContinueAsNew(Box::default()),
+    ]);
+    let Some(Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(next)) =
+        sent.pop().and_then(|it| it.attributes)
+    else {
+        panic!("another Command");
+    };
+    let search_attributes = next.search_attributes.map(|attributes| attributes.indexed_fields);
+    assert_eq!(search_attributes, Some([("Status".to_owned(), payload("paid"))].into()));
+    assert_eq!(next.memo.map(|memo| memo.fields), Some([("shelf".to_owned(), payload("7"))].into()));
+}

@@ -479,3 +479,14 @@ fn every_split_into_pages_gives_the_same_activations() {
     );
     check_every_split("start: timer 1, timer 2\n timer 1: cancel timer 2", "WES OPT WFT TS TS(2) TF WFT TCd(2) WFT*");
 }
+
+#[test]
+fn a_run_starts_once() {
+    check(
+        "",
+        "> show texts
+         > task WES WFT TS WES WFT*
+         fail task 1: WORKFLOW_WORKER_UNHANDLED_FAILURE: event 6 starts the workflow once more: the history is damaged, or not from a Temporal Server [HistoryError]
+         evict: task failed",
+    );
+}

@@ -4,13 +4,17 @@
 
 mod activities;
 mod cache;
+mod child_workflows;
 mod endings;
 mod events;
 mod history;
+mod nexus_operations;
 mod nondeterminism;
 mod notation;
+mod patches;
 mod queries;
 mod regressions;
 mod replay_flag;
 mod task_life_cycle;
 mod timers;
+mod updates;

@@ -16,6 +16,13 @@
 //! | `TS` `TF` `TCd` | Timer Started, Fired, Canceled |
 //! | `SIG` `WECR` | WorkflowExecution Signaled, CancelRequested |
 //! | `WEC` `WEF` `WECd` `WETm` `WETO` `CAN` | WorkflowExecution Completed, Failed, Canceled, Terminated, TimedOut, ContinuedAsNew |
+//! | `CWI` `CWS` `CWSF` `CWC` `CWF` `CWTO` `CWTm` `CWCd` | ChildWorkflow Initiated, Started, start Failed, Completed, Failed, TimedOut, Terminated, Canceled |
+//! | `SEI` `ESS` `SEF` | SignalExternalWorkflow Initiated, Signaled, Failed; by workflow |
+//! | `RCEI` `ECR` `RCEF` | RequestCancelExternalWorkflow Initiated, Requested, Failed; by workflow |
+//! | `NXS` `NXSt` `NXC` `NXF` `NXCd` `NXTO` `NXCR` `NXCRC` `NXCRF` | NexusOperation Scheduled, Started, Completed, Failed, Canceled, TimedOut, CancelRequested, CancelRequest Completed, Failed |
+//! | `PATCH(id)` `PATCH(id,deprecated)` `VERSION(id,2)` `EFFECT(1,value)` `MRK(name)` | markers |
+//! | `CHANGES` `UPSERT(name)` `MEMO` | UpsertWorkflowSearchAttributes of a patch, of others, WorkflowPropertiesModified |
+//! | `UPA(id,@5)` `UPC(id)` `UAD(id)` | Update Accepted (it came behind Event 5), Completed, Admitted |
 //! | `OPT` `UNKNOWN` | WorkflowExecutionOptionsUpdated, a type that nobody knows |
 //!
 //! In parentheses: which activity or timer (`ATC(2)`; 1 where nothing is said; `TF(@5)` of Event 5), an activity's type
@@ -27,13 +34,18 @@
 //!
 //! # Code
 //!
-//! A line for each piece of news: `start`, `signal NAME`, `cancel`, `timer 1`, `activity 1`, `reseed`, `query NAME`. What it
-//! does: `timer 1`, `cancel timer 1`, `activity 1` (with `type=`, `id=`, `wait`, `abandon`), `cancel activity 1`,
-//! `complete`, `fail`, `end cancelled`, `continue as new`, `answer`, `refuse`, `nothing`, `panic`.
+//! A line for each piece of news: `start`, `signal NAME`, `cancel`, `timer 1`, `activity 1`, `child 1 started`,
+//! `child 1 not started`, `child 1`, `told 1`, `stopped 1`, `nexus 1 started`, `nexus 1`, `update NAME`, `reseed`, `query NAME`.
+//! What it does: `timer 1`, `cancel timer 1`, `activity 1` (with `type=`, `id=`, `wait`, `abandon`), `cancel activity 1`,
+//! `child 1` (with `type=`, `id=`, `try`, `abandon`, `requested`), `cancel child 1`, `tell 1 WORKFLOW`, `untell 1`,
+//! `stop 1 WORKFLOW`, `nexus 1` (with `try`, `abandon`, `requested`), `cancel nexus 1`, `patch ID`, `deprecate ID`,
+//! `patched ID ? timer 1 : timer 2`, `version ID 2`, `effect 1 VALUE`, `upsert NAME`, `memo`, `accept`, `reject`, `finish`,
+//! `break ID` (an Update), `complete`, `fail`, `end cancelled`, `continue as new`, `answer`, `refuse`, `nothing`, `panic`.
 //!
 //! # What comes in
 //!
-//! - `> task HISTORY` (with `?NAME` for a Query, `x2` for the attempt, `started=8` or `previous=3` where the task says other
+//! - `> task HISTORY` (with `?NAME` for a Query, `!NAME` or `!NAME@5` for an Update that came behind Event 5, `vanishes=3` where
+//!   the task leaves nothing and the history goes on behind the task that Event 3 started, `x2` for the attempt, `started=8` or `previous=3` where the task says other
 //!   than its history), `> query NAME HISTORY`, `> replay HISTORY`. A single capital letter first names the Run.
 //! - `> code waits`, `> server waits`, `> history waits`: does not answer from now on. `> code answers`, `> server takes`,
 //!   `> server refuses`, `> history comes`, `> history fails`: does, now and from now on.
@@ -42,6 +54,7 @@
 
 mod code;
 mod history;
+mod operations;
 mod render;
 mod world;
 

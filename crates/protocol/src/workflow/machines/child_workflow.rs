@@ -108,3 +108,133 @@ fn cancel(kind: ChildWorkflowCancellationType) -> (Cancelled, Effect) {
         Kind::WaitCancellationCompleted | Kind::WaitCancellationRequested => (Cancelled::Asked, Effect::IssueCancel),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::machines::table;
+
+    #[test]
+    fn every_state_against_every_input() {
+        use Cancelled::{Asked, No, Told};
+        use ChildWorkflowCancellationType as Kind;
+        let states = [
+            State::Issued,
+            State::Initiated(No),
+            State::Initiated(Asked),
+            State::Initiated(Told),
+            State::Started(No),
+            State::Started(Asked),
+            State::Started(Told),
+            State::Closed,
+        ];
+        let inputs = [
+            Input::Cancel(Kind::Abandon),
+            Input::Cancel(Kind::TryCancel),
+            Input::Cancel(Kind::WaitCancellationCompleted),
+            Input::Cancel(Kind::WaitCancellationRequested),
+            Input::Initiated,
+            Input::Started,
+            Input::StartFailed,
+            Input::CancelRequested(Kind::TryCancel),
+            Input::CancelRequested(Kind::WaitCancellationCompleted),
+            Input::CancelRequested(Kind::WaitCancellationRequested),
+            Input::Outcome,
+        ];
+        table::check(
+            &states,
+            &inputs,
+            |state, input| state.handle(input),
+            "
+            Issued + Cancel(Abandon) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(TryCancel) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(WaitCancellationCompleted) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(WaitCancellationRequested) → Closed, WithdrawAndTellCancelled
+            Issued + Initiated → Initiated(No)
+            Issued + Started → error
+            Issued + StartFailed → error
+            Issued + CancelRequested(TryCancel) → error
+            Issued + CancelRequested(WaitCancellationCompleted) → error
+            Issued + CancelRequested(WaitCancellationRequested) → error
+            Issued + Outcome → error
+            Initiated(No) + Cancel(Abandon) → Initiated(Told), TellCancelled
+            Initiated(No) + Cancel(TryCancel) → Initiated(Told), IssueCancelAndTellCancelled
+            Initiated(No) + Cancel(WaitCancellationCompleted) → Initiated(Asked), IssueCancel
+            Initiated(No) + Cancel(WaitCancellationRequested) → Initiated(Asked), IssueCancel
+            Initiated(No) + Initiated → error
+            Initiated(No) + Started → Started(No), ResolveStart
+            Initiated(No) + StartFailed → Closed, ResolveStart
+            Initiated(No) + CancelRequested(TryCancel) → error
+            Initiated(No) + CancelRequested(WaitCancellationCompleted) → error
+            Initiated(No) + CancelRequested(WaitCancellationRequested) → error
+            Initiated(No) + Outcome → error
+            Initiated(Asked) + Cancel(Abandon) → Initiated(Asked)
+            Initiated(Asked) + Cancel(TryCancel) → Initiated(Asked)
+            Initiated(Asked) + Cancel(WaitCancellationCompleted) → Initiated(Asked)
+            Initiated(Asked) + Cancel(WaitCancellationRequested) → Initiated(Asked)
+            Initiated(Asked) + Initiated → error
+            Initiated(Asked) + Started → Started(Asked), ResolveStart
+            Initiated(Asked) + StartFailed → Closed, ResolveStart
+            Initiated(Asked) + CancelRequested(TryCancel) → Initiated(Asked)
+            Initiated(Asked) + CancelRequested(WaitCancellationCompleted) → Initiated(Asked)
+            Initiated(Asked) + CancelRequested(WaitCancellationRequested) → Initiated(Told), TellCancelled
+            Initiated(Asked) + Outcome → error
+            Initiated(Told) + Cancel(Abandon) → Initiated(Told)
+            Initiated(Told) + Cancel(TryCancel) → Initiated(Told)
+            Initiated(Told) + Cancel(WaitCancellationCompleted) → Initiated(Told)
+            Initiated(Told) + Cancel(WaitCancellationRequested) → Initiated(Told)
+            Initiated(Told) + Initiated → error
+            Initiated(Told) + Started → Started(Told)
+            Initiated(Told) + StartFailed → Closed
+            Initiated(Told) + CancelRequested(TryCancel) → Initiated(Told)
+            Initiated(Told) + CancelRequested(WaitCancellationCompleted) → Initiated(Told)
+            Initiated(Told) + CancelRequested(WaitCancellationRequested) → Initiated(Told)
+            Initiated(Told) + Outcome → error
+            Started(No) + Cancel(Abandon) → Started(Told), TellCancelled
+            Started(No) + Cancel(TryCancel) → Started(Told), IssueCancelAndTellCancelled
+            Started(No) + Cancel(WaitCancellationCompleted) → Started(Asked), IssueCancel
+            Started(No) + Cancel(WaitCancellationRequested) → Started(Asked), IssueCancel
+            Started(No) + Initiated → error
+            Started(No) + Started → error
+            Started(No) + StartFailed → error
+            Started(No) + CancelRequested(TryCancel) → error
+            Started(No) + CancelRequested(WaitCancellationCompleted) → error
+            Started(No) + CancelRequested(WaitCancellationRequested) → error
+            Started(No) + Outcome → Closed, Resolve
+            Started(Asked) + Cancel(Abandon) → Started(Asked)
+            Started(Asked) + Cancel(TryCancel) → Started(Asked)
+            Started(Asked) + Cancel(WaitCancellationCompleted) → Started(Asked)
+            Started(Asked) + Cancel(WaitCancellationRequested) → Started(Asked)
+            Started(Asked) + Initiated → error
+            Started(Asked) + Started → error
+            Started(Asked) + StartFailed → error
+            Started(Asked) + CancelRequested(TryCancel) → Started(Asked)
+            Started(Asked) + CancelRequested(WaitCancellationCompleted) → Started(Asked)
+            Started(Asked) + CancelRequested(WaitCancellationRequested) → Started(Told), TellCancelled
+            Started(Asked) + Outcome → Closed, Resolve
+            Started(Told) + Cancel(Abandon) → Started(Told)
+            Started(Told) + Cancel(TryCancel) → Started(Told)
+            Started(Told) + Cancel(WaitCancellationCompleted) → Started(Told)
+            Started(Told) + Cancel(WaitCancellationRequested) → Started(Told)
+            Started(Told) + Initiated → error
+            Started(Told) + Started → error
+            Started(Told) + StartFailed → error
+            Started(Told) + CancelRequested(TryCancel) → Started(Told)
+            Started(Told) + CancelRequested(WaitCancellationCompleted) → Started(Told)
+            Started(Told) + CancelRequested(WaitCancellationRequested) → Started(Told)
+            Started(Told) + Outcome → Closed
+            Closed + Cancel(Abandon) → Closed
+            Closed + Cancel(TryCancel) → Closed
+            Closed + Cancel(WaitCancellationCompleted) → Closed
+            Closed + Cancel(WaitCancellationRequested) → Closed
+            Closed + Initiated → error
+            Closed + Started → error
+            Closed + StartFailed → error
+            Closed + CancelRequested(TryCancel) → error
+            Closed + CancelRequested(WaitCancellationCompleted) → error
+            Closed + CancelRequested(WaitCancellationRequested) → error
+            Closed + Outcome → error
+            ",
+        );
+    }
+}

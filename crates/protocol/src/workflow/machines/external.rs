@@ -43,3 +43,31 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::machines::table;
+
+    #[test]
+    fn every_state_against_every_input() {
+        let states = [State::Issued, State::Initiated, State::Closed];
+        let inputs = [Input::Cancel, Input::Initiated, Input::Outcome];
+        table::check(
+            &states,
+            &inputs,
+            |state, input| state.handle(input),
+            "
+            Issued + Cancel → Closed, WithdrawAndTellCancelled
+            Issued + Initiated → Initiated
+            Issued + Outcome → error
+            Initiated + Cancel → Initiated
+            Initiated + Initiated → error
+            Initiated + Outcome → Closed, Resolve
+            Closed + Cancel → Closed
+            Closed + Initiated → error
+            Closed + Outcome → error
+            ",
+        );
+    }
+}

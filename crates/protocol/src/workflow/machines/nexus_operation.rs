@@ -113,3 +113,133 @@ fn cancel(kind: NexusOperationCancellationType) -> (Cancelled, Effect) {
         Kind::WaitCancellationCompleted | Kind::WaitCancellationRequested => (Cancelled::Asked, Effect::IssueCancel),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::machines::table;
+
+    #[test]
+    fn every_state_against_every_input() {
+        use Cancelled::{Asked, No, Told};
+        use NexusOperationCancellationType as Kind;
+        let states = [
+            State::Issued,
+            State::Scheduled(No),
+            State::Scheduled(Asked),
+            State::Scheduled(Told),
+            State::Started(No),
+            State::Started(Asked),
+            State::Started(Told),
+            State::Closed,
+        ];
+        let inputs = [
+            Input::Cancel(Kind::Abandon),
+            Input::Cancel(Kind::TryCancel),
+            Input::Cancel(Kind::WaitCancellationCompleted),
+            Input::Cancel(Kind::WaitCancellationRequested),
+            Input::Scheduled,
+            Input::Started,
+            Input::CancelRequestCompleted(Kind::WaitCancellationCompleted),
+            Input::CancelRequestCompleted(Kind::WaitCancellationRequested),
+            Input::CancelRequestFailed(Kind::WaitCancellationCompleted),
+            Input::CancelRequestFailed(Kind::WaitCancellationRequested),
+            Input::Outcome,
+        ];
+        table::check(
+            &states,
+            &inputs,
+            |state, input| state.handle(input),
+            "
+            Issued + Cancel(Abandon) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(TryCancel) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(WaitCancellationCompleted) → Closed, WithdrawAndTellCancelled
+            Issued + Cancel(WaitCancellationRequested) → Closed, WithdrawAndTellCancelled
+            Issued + Scheduled → Scheduled(No)
+            Issued + Started → error
+            Issued + CancelRequestCompleted(WaitCancellationCompleted) → error
+            Issued + CancelRequestCompleted(WaitCancellationRequested) → error
+            Issued + CancelRequestFailed(WaitCancellationCompleted) → error
+            Issued + CancelRequestFailed(WaitCancellationRequested) → error
+            Issued + Outcome → error
+            Scheduled(No) + Cancel(Abandon) → Scheduled(Told), TellCancelled
+            Scheduled(No) + Cancel(TryCancel) → Scheduled(Told), IssueCancelAndTellCancelled
+            Scheduled(No) + Cancel(WaitCancellationCompleted) → Scheduled(Asked), IssueCancel
+            Scheduled(No) + Cancel(WaitCancellationRequested) → Scheduled(Asked), IssueCancel
+            Scheduled(No) + Scheduled → error
+            Scheduled(No) + Started → Started(No), ResolveStart
+            Scheduled(No) + CancelRequestCompleted(WaitCancellationCompleted) → error
+            Scheduled(No) + CancelRequestCompleted(WaitCancellationRequested) → error
+            Scheduled(No) + CancelRequestFailed(WaitCancellationCompleted) → error
+            Scheduled(No) + CancelRequestFailed(WaitCancellationRequested) → error
+            Scheduled(No) + Outcome → Closed, Resolve
+            Scheduled(Asked) + Cancel(Abandon) → Scheduled(Asked)
+            Scheduled(Asked) + Cancel(TryCancel) → Scheduled(Asked)
+            Scheduled(Asked) + Cancel(WaitCancellationCompleted) → Scheduled(Asked)
+            Scheduled(Asked) + Cancel(WaitCancellationRequested) → Scheduled(Asked)
+            Scheduled(Asked) + Scheduled → error
+            Scheduled(Asked) + Started → Started(Asked), ResolveStart
+            Scheduled(Asked) + CancelRequestCompleted(WaitCancellationCompleted) → Scheduled(Asked)
+            Scheduled(Asked) + CancelRequestCompleted(WaitCancellationRequested) → Scheduled(Told), TellCancelled
+            Scheduled(Asked) + CancelRequestFailed(WaitCancellationCompleted) → Scheduled(Asked)
+            Scheduled(Asked) + CancelRequestFailed(WaitCancellationRequested) → Scheduled(Told), TellCancelFailed
+            Scheduled(Asked) + Outcome → Closed, Resolve
+            Scheduled(Told) + Cancel(Abandon) → Scheduled(Told)
+            Scheduled(Told) + Cancel(TryCancel) → Scheduled(Told)
+            Scheduled(Told) + Cancel(WaitCancellationCompleted) → Scheduled(Told)
+            Scheduled(Told) + Cancel(WaitCancellationRequested) → Scheduled(Told)
+            Scheduled(Told) + Scheduled → error
+            Scheduled(Told) + Started → Started(Told)
+            Scheduled(Told) + CancelRequestCompleted(WaitCancellationCompleted) → Scheduled(Told)
+            Scheduled(Told) + CancelRequestCompleted(WaitCancellationRequested) → Scheduled(Told)
+            Scheduled(Told) + CancelRequestFailed(WaitCancellationCompleted) → Scheduled(Told)
+            Scheduled(Told) + CancelRequestFailed(WaitCancellationRequested) → Scheduled(Told)
+            Scheduled(Told) + Outcome → Closed
+            Started(No) + Cancel(Abandon) → Started(Told), TellCancelled
+            Started(No) + Cancel(TryCancel) → Started(Told), IssueCancelAndTellCancelled
+            Started(No) + Cancel(WaitCancellationCompleted) → Started(Asked), IssueCancel
+            Started(No) + Cancel(WaitCancellationRequested) → Started(Asked), IssueCancel
+            Started(No) + Scheduled → error
+            Started(No) + Started → error
+            Started(No) + CancelRequestCompleted(WaitCancellationCompleted) → error
+            Started(No) + CancelRequestCompleted(WaitCancellationRequested) → error
+            Started(No) + CancelRequestFailed(WaitCancellationCompleted) → error
+            Started(No) + CancelRequestFailed(WaitCancellationRequested) → error
+            Started(No) + Outcome → Closed, Resolve
+            Started(Asked) + Cancel(Abandon) → Started(Asked)
+            Started(Asked) + Cancel(TryCancel) → Started(Asked)
+            Started(Asked) + Cancel(WaitCancellationCompleted) → Started(Asked)
+            Started(Asked) + Cancel(WaitCancellationRequested) → Started(Asked)
+            Started(Asked) + Scheduled → error
+            Started(Asked) + Started → error
+            Started(Asked) + CancelRequestCompleted(WaitCancellationCompleted) → Started(Asked)
+            Started(Asked) + CancelRequestCompleted(WaitCancellationRequested) → Started(Told), TellCancelled
+            Started(Asked) + CancelRequestFailed(WaitCancellationCompleted) → Started(Asked)
+            Started(Asked) + CancelRequestFailed(WaitCancellationRequested) → Started(Told), TellCancelFailed
+            Started(Asked) + Outcome → Closed, Resolve
+            Started(Told) + Cancel(Abandon) → Started(Told)
+            Started(Told) + Cancel(TryCancel) → Started(Told)
+            Started(Told) + Cancel(WaitCancellationCompleted) → Started(Told)
+            Started(Told) + Cancel(WaitCancellationRequested) → Started(Told)
+            Started(Told) + Scheduled → error
+            Started(Told) + Started → error
+            Started(Told) + CancelRequestCompleted(WaitCancellationCompleted) → Started(Told)
+            Started(Told) + CancelRequestCompleted(WaitCancellationRequested) → Started(Told)
+            Started(Told) + CancelRequestFailed(WaitCancellationCompleted) → Started(Told)
+            Started(Told) + CancelRequestFailed(WaitCancellationRequested) → Started(Told)
+            Started(Told) + Outcome → Closed
+            Closed + Cancel(Abandon) → Closed
+            Closed + Cancel(TryCancel) → Closed
+            Closed + Cancel(WaitCancellationCompleted) → Closed
+            Closed + Cancel(WaitCancellationRequested) → Closed
+            Closed + Scheduled → error
+            Closed + Started → error
+            Closed + CancelRequestCompleted(WaitCancellationCompleted) → error
+            Closed + CancelRequestCompleted(WaitCancellationRequested) → error
+            Closed + CancelRequestFailed(WaitCancellationCompleted) → error
+            Closed + CancelRequestFailed(WaitCancellationRequested) → error
+            Closed + Outcome → error
+            ",
+        );
+    }
+}

@@ -58,3 +58,59 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::machines::{Effect, table};
+
+    #[test]
+    fn every_state_against_every_input() {
+        let states = [
+            State::Requested,
+            State::AcceptIssued,
+            State::Accepted,
+            State::AcceptAndCompleteIssued,
+            State::CompleteIssued,
+            State::Closed,
+        ];
+        let inputs = [Input::Accept, Input::Reject, Input::Complete, Input::UpdateAccepted, Input::UpdateCompleted];
+        table::check(
+            &states,
+            &inputs,
+            |state, input| state.handle(input).map(|next| (next, Effect::None)),
+            "
+            Requested + Accept → AcceptIssued
+            Requested + Reject → Closed
+            Requested + Complete → error
+            Requested + UpdateAccepted → error
+            Requested + UpdateCompleted → error
+            AcceptIssued + Accept → error
+            AcceptIssued + Reject → error
+            AcceptIssued + Complete → AcceptAndCompleteIssued
+            AcceptIssued + UpdateAccepted → Accepted
+            AcceptIssued + UpdateCompleted → error
+            Accepted + Accept → error
+            Accepted + Reject → error
+            Accepted + Complete → CompleteIssued
+            Accepted + UpdateAccepted → error
+            Accepted + UpdateCompleted → error
+            AcceptAndCompleteIssued + Accept → error
+            AcceptAndCompleteIssued + Reject → error
+            AcceptAndCompleteIssued + Complete → error
+            AcceptAndCompleteIssued + UpdateAccepted → CompleteIssued
+            AcceptAndCompleteIssued + UpdateCompleted → error
+            CompleteIssued + Accept → error
+            CompleteIssued + Reject → error
+            CompleteIssued + Complete → error
+            CompleteIssued + UpdateAccepted → error
+            CompleteIssued + UpdateCompleted → Closed
+            Closed + Accept → error
+            Closed + Reject → error
+            Closed + Complete → error
+            Closed + UpdateAccepted → error
+            Closed + UpdateCompleted → error
+            ",
+        );
+    }
+}

@@ -152,12 +152,16 @@ impl Operations {
         Ok(())
     }
 
-    /// The request to cancel itself has reached the Child Workflow. It may have ended before.
+    /// The request to cancel itself has reached the Child Workflow. It may have ended before. SDKs on Temporal's shared core wait
+    /// for its end even where user code does not want to; what they have written must replay.
     pub(super) fn child_workflow_cancel_requested(
         &mut self,
         sequence: u32,
         jobs: &mut Vec<Job>,
     ) -> Result<(), ProtocolError> {
+        if self.by_another_sdk {
+            return Ok(());
+        }
         let Some(child) = self.child_workflows.get(&sequence).cloned() else { return Ok(()) };
         let effect = self.move_child_workflow(sequence, Input::CancelRequested(child.cancellation_type))?;
         if effect.tells_cancelled() {

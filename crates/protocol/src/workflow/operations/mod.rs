@@ -58,6 +58,8 @@ pub(crate) struct Operations {
     last_sequences: Sequences,
     carried: Carried,
     ended: bool,
+    /// Another SDK has written the history so far.
+    by_another_sdk: bool,
     /// The last Command whose record came, and where.
     last_match: Option<(i64, What)>,
     /// What the shell must do at once.
@@ -105,6 +107,11 @@ impl Operations {
             memo: started.memo.clone().unwrap_or_default().fields,
             retry_policy: started.retry_policy.clone(),
         };
+    }
+
+    /// Who has written the history so far.
+    pub(crate) fn handle_author(&mut self, by_another_sdk: bool) {
+        self.by_another_sdk = by_another_sdk;
     }
 
     /// Whether the workflow has issued the Command that ends it.
@@ -274,10 +281,6 @@ impl Operations {
             | E::NexusOperationCancelRequestCompleted { scheduled_event_id }
             | E::NexusOperationCancelRequestFailed { scheduled_event_id, .. } => {
                 self.nexus_operation_news(*scheduled_event_id, &event.kind, jobs)
-            }
-            E::WorkflowExecutionUpdateAdmitted(request) => {
-                self.updates.admit(request.as_ref().clone());
-                Ok(())
             }
             _ => Ok(()),
         };

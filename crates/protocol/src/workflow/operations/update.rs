@@ -37,15 +37,19 @@ struct OpenUpdate {
     request: Request,
 }
 
-impl Updates {
-    /// The history holds an Update of which no worker has heard: a reset has put it there.
-    pub(super) fn admit(&mut self, request: Request) {
-        let update_id = request.meta.as_ref().map(|meta| meta.update_id.clone()).unwrap_or_default();
-        self.admitted.insert(update_id, request);
-    }
-}
-
 impl Operations {
+    /// The history holds an Update of which no worker has heard: a reset has put it there. What accepts it does not repeat it.
+    pub(crate) fn admit_update(&mut self, event_id: i64, request: Request) -> UpdateRequest {
+        let id = request.meta.as_ref().map(|meta| meta.update_id.clone()).unwrap_or_default();
+        self.updates.admitted.insert(id.clone(), request.clone());
+        UpdateRequest {
+            message_id: format!("{id}/request"),
+            protocol_instance_id: id,
+            sequencing_event_id: event_id,
+            request: Some(request),
+        }
+    }
+
     /// Takes an Update that user code is to hear of, unless it has.
     pub(crate) fn request_update(&mut self, update: UpdateRequest, run_validator: bool) -> Option<Job> {
         let UpdateRequest { message_id, protocol_instance_id, sequencing_event_id, request } = update;

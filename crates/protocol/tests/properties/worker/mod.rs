@@ -17,13 +17,14 @@ use timewright_proto::prost_types;
 use timewright_proto::query::WorkflowQueryResult;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
 };
 use timewright_protocol::workflow::{
     Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output,
-    QueryAnswer, RunKey, Runs, TaskKind, WorkflowTask,
+    QueryAnswer, RunKey, Runs, TaskKind, UpdateMessage, WorkflowTask,
 };
 
 use crate::interpreter::Interpreter;
@@ -63,6 +64,8 @@ pub struct Worker {
     seed: u64,
     /// How many tasks were failed.
     pub failures: Vec<String>,
+    /// How many tasks left nothing in the history.
+    pub vanished_tasks: usize,
 }
 
 struct Task {
@@ -89,6 +92,31 @@ pub struct Heard {
     pub commands: Vec<Command>,
 }
 
+impl Heard {
+    /// Without what leaves nothing in the history: Updates that were rejected. A validator runs once, so that it does not
+    /// matter whether it did.
+    pub fn recorded(&self) -> Self {
+        let mut recorded = self.clone();
+        let rejected: BTreeSet<&str> = self.commands.iter().filter_map(rejected).collect();
+        recorded.commands.retain(|command| self::rejected(command).is_none());
+        recorded.activation.jobs.retain_mut(|job| match job {
+            Job::Update(update) => {
+                update.run_validator = false;
+                !rejected.contains(update.protocol_instance_id.as_str())
+            }
+            _ => true,
+        });
+        recorded
+    }
+}
+
+fn rejected(command: &Command) -> Option<&str> {
+    match command {
+        Command::RejectUpdate { protocol_instance_id, .. } => Some(protocol_instance_id),
+        _ => None,
+    }
+}
+
 impl Worker {
     pub fn new(program: Rc<Program>, cache: usize, seed: u64) -> Self {
         Self {
@@ -107,6 +135,7 @@ impl Worker {
             now: Time::ZERO,
             seed,
             failures: Vec::new(),
+            vanished_tasks: 0,
         }
     }
 
@@ -341,6 +370,10 @@ impl Worker {
             }),
             return_new_workflow_task: self.wants_next,
             force_create_new_workflow_task: completion.force_new_task,
+            messages: completion.messages.into_iter().map(UpdateMessage::into_message).collect(),
+            capabilities: Some(Capabilities {
+                discard_speculative_workflow_task_with_events: self.seed & 1 == 1,
+            }),
             query_results: results.collect(),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
@@ -351,11 +384,19 @@ impl Worker {
         };
         match server.handle_workflow_task_completed(request) {
             Ok(response) => {
+                let receipt = CompletionReceipt::from(&response);
                 if is_alive {
                     let heard = self.hearing.remove(run_id).unwrap_or_default();
-                    self.heard.entry(run_id.to_owned()).or_default().extend(heard);
+                    match receipt.reset_history_event_id {
+                        None => self.heard.entry(run_id.to_owned()).or_default().extend(heard),
+                        Some(_) => {
+                            let is_without_trace = heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
+                            assert!(is_without_trace, "more than rejected Updates has vanished: {heard:#?}");
+                            self.vanished_tasks += 1;
+                        }
+                    }
                 }
-                self.runs.handle_completed(key, CompletionReceipt::from(&response));
+                self.runs.handle_completed(key, receipt);
                 return response.workflow_task;
             }
             Err(ServerError::NotFound(_)) => (),
@@ -405,6 +446,7 @@ pub fn activation_text(activation: &Activation) -> String {
             let resolution = format!("{resolution:?}");
             format!("activity {sequence} {}", resolution.split('(').next().unwrap_or_default())
         }
+        Job::Update(update) => format!("update {}", update.id),
         Job::Query(query) => format!("query {}", query.name),
         other => format!("{other:?}"),
     });

@@ -10,27 +10,39 @@ use timewright_protocol::workflow::{
     Activation, ActivityCancellationType, Command, ContinueAsNew, Job, QueryAnswer, ScheduleActivity, StartTimer,
 };
 
+use super::operations;
+
 /// Lines such as `signal go: activity 1, timer 1`; see [`super`]. At news that no line names it does nothing.
 #[derive(Debug)]
 pub(crate) struct Code {
     lines: BTreeMap<String, String>,
     used: RefCell<BTreeSet<String>>,
+    /// Whether the code has a patch, as decided when it was asked first.
+    patches: RefCell<BTreeMap<String, bool>>,
 }
 
 impl Code {
     pub(crate) fn parse(text: &str) -> Self {
         let mut lines = BTreeMap::new();
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (news, deeds) = line.split_once(':').expect("a line of code has a colon");
+            let (news, deeds) = line.split_once(": ").expect("a line of code has a colon");
             let before = lines.insert(news.trim().to_owned(), deeds.trim().to_owned());
             assert_eq!(before, None, "two lines of code for {news:?}");
         }
-        Self { lines, used: RefCell::default() }
+        Self { lines, used: RefCell::default(), patches: RefCell::default() }
     }
 
     /// What the code does at these news; `Err` where it panics.
     pub(crate) fn run(&self, activation: &Activation) -> Result<Vec<Command>, Box<Failure>> {
         let mut commands = Vec::new();
+        // All jobs are taken in before anything is done.
+        for job in &activation.jobs {
+            match job {
+                Job::Initialize(_) => self.patches.borrow_mut().clear(),
+                Job::NotifyPatch { patch_id } => drop(self.patches.borrow_mut().insert(patch_id.clone(), true)),
+                _ => (),
+            }
+        }
         for job in &activation.jobs {
             let news = news(job);
             let deeds = match (self.lines.get(&news), job) {
@@ -40,6 +52,10 @@ impl Code {
             };
             self.used.borrow_mut().insert(news);
             for deed in deeds.split(',').map(str::trim) {
+                let deed = match deed.strip_prefix("patched ") {
+                    Some(choice) => self.patched(choice, activation, &mut commands),
+                    None => deed,
+                };
                 match deed {
                     "nothing" => (),
                     "panic" => return Err(Box::new(failure("the workflow panicked"))),
@@ -48,6 +64,17 @@ impl Code {
             }
         }
         Ok(commands)
+    }
+
+    /// `ID ? DEED : DEED`: the first where the code has the patch, which is noted then, else the second.
+    fn patched<'a>(&self, choice: &'a str, activation: &Activation, commands: &mut Vec<Command>) -> &'a str {
+        let (id, deeds) = choice.split_once(" ? ").expect("a question");
+        let (yes, no) = deeds.split_once(" : ").expect("an alternative");
+        let is_patched = *self.patches.borrow_mut().entry(id.to_owned()).or_insert(!activation.replaying);
+        if is_patched {
+            commands.push(Command::SetPatch { patch_id: id.to_owned(), deprecated: false });
+        }
+        if is_patched { yes.trim() } else { no.trim() }
     }
 
     /// A line that nothing leads to is a mistake in the test.
@@ -67,7 +94,7 @@ fn news(job: &Job) -> String {
         Job::FireTimer { sequence } => format!("timer {sequence}"),
         Job::ResolveActivity { sequence, .. } => format!("activity {sequence}"),
         Job::Query(query) => format!("query {}", query.name),
-        other => panic!("news that this notation does not know: {other:?}"),
+        other => operations::news(other).unwrap_or_else(|| panic!("news that this notation does not know: {other:?}")),
     }
 }
 
@@ -93,7 +120,8 @@ fn command(deed: &str, job: &Job) -> Command {
             task_queue: "orders".to_owned(),
             ..ContinueAsNew::default()
         })),
-        _ => panic!("{deed:?} is no Command of this notation; see notation.rs"),
+        words => operations::command(words, job)
+            .unwrap_or_else(|| panic!("{deed:?} is no Command of this notation; see notation.rs")),
     }
 }
 

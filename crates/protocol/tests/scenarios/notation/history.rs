@@ -106,6 +106,8 @@ struct Scribe {
     activity_started: BTreeMap<String, i64>,
     /// The Event that started the timer of this id.
     timers: BTreeMap<String, i64>,
+    /// The Events with which other operations began.
+    others: BTreeMap<String, i64>,
     task_scheduled: i64,
     task_started: i64,
 }
@@ -284,7 +286,8 @@ impl Scribe {
                 A::WorkflowExecutionOptionsUpdatedEventAttributes(Default::default()),
             ),
             "UNKNOWN" => return (9999, None),
-            other => panic!("{other:?} is no Event of this notation; see notation.rs"),
+            other => super::operations::event(other, arguments, id, &mut self.others)
+                .unwrap_or_else(|| panic!("{other:?} is no Event of this notation; see notation.rs")),
         };
         (event_type.into(), Some(attributes))
     }

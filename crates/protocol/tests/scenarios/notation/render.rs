@@ -11,6 +11,7 @@ use timewright_protocol::workflow::{
 };
 
 use super::history::BYTES_PER_EVENT;
+use super::operations;
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,27 +71,38 @@ impl Show {
                 format!("ResolveActivity {sequence} {}", self.resolution(resolution))
             }
             Job::Query(query) => format!("Query {}", query.name),
-            other => panic!("a job that this notation does not know: {other:?}"),
+            other => operations::job(self, other)
+                .unwrap_or_else(|| panic!("a job that this notation does not know: {other:?}")),
         }
     }
 
-    fn resolution(self, resolution: &Resolution) -> String {
+    pub(super) fn resolution(self, resolution: &Resolution) -> String {
         match resolution {
             Resolution::Completed(result) if self.texts => {
                 format!("completed with {}", payloads(result.as_slice()))
             }
             Resolution::Completed(_) => "completed".to_owned(),
-            Resolution::Failed(failure) if self.texts => format!("failed: {}", chain(failure)),
-            Resolution::Failed(_) => "failed".to_owned(),
-            Resolution::Cancelled(failure) if self.texts => format!("cancelled: {}", chain(failure)),
-            Resolution::Cancelled(_) => "cancelled".to_owned(),
+            Resolution::Failed(failure) => self.failed(failure),
+            Resolution::Cancelled(failure) => self.cancelled(failure),
         }
+    }
+
+    pub(super) fn failed(self, failure: &Failure) -> String {
+        if self.texts { format!("failed: {}", chain(failure)) } else { "failed".to_owned() }
+    }
+
+    pub(super) fn cancelled(self, failure: &Failure) -> String {
+        if self.texts { format!("cancelled: {}", chain(failure)) } else { "cancelled".to_owned() }
     }
 
     /// `StartTimer 1, ScheduleActivityTask 1 charge`, then what the Queries were answered.
     pub(crate) fn completion(self, completion: &Completion) -> String {
         let commands: Vec<_> = completion.commands.iter().map(command).collect();
         let mut line = if commands.is_empty() { "nothing".to_owned() } else { commands.join(", ") };
+        if !completion.messages.is_empty() {
+            let messages: Vec<_> = completion.messages.iter().map(|message| message.id.as_str()).collect();
+            line.push_str(&format!("; says {}", messages.join(", ")));
+        }
         for (id, answer) in &completion.query_answers {
             line.push_str(&format!("; {id} {}", self.answer(answer)));
         }
@@ -158,7 +170,9 @@ fn command(command: &WireCommand) -> String {
         Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_) => {
             ("ContinueAsNewWorkflowExecution", String::new())
         }
-        other => panic!("a Command that this notation does not know: {other:?}"),
+        other => {
+            operations::wire(other).unwrap_or_else(|| panic!("a Command that this notation does not know: {other:?}"))
+        }
     };
     assert_eq!(kind.replace('_', "").to_lowercase(), name.to_lowercase(), "type and attributes of a Command agree");
     format!("{name} {details}").trim_end().to_owned()
@@ -181,6 +195,23 @@ fn chain(failure: &Failure) -> String {
         }
         Some(FailureInfo::ApplicationFailureInfo(info)) => format!(" [{}]", info.r#type),
         Some(FailureInfo::TimeoutFailureInfo(_)) => " [timeout]".to_owned(),
+        Some(FailureInfo::TerminatedFailureInfo(_)) => " [terminated]".to_owned(),
+        Some(FailureInfo::ChildWorkflowExecutionFailureInfo(info)) => {
+            let execution = info.workflow_execution.clone().unwrap_or_default();
+            format!(
+                " [child {} {} run {:?}, initiated at {}, started at {}, {}]",
+                execution.workflow_id,
+                info.workflow_type.as_ref().map(|workflow_type| workflow_type.name.as_str()).unwrap_or_default(),
+                execution.run_id,
+                info.initiated_event_id,
+                info.started_event_id,
+                info.retry_state().as_str_name().trim_start_matches("RETRY_STATE_"),
+            )
+        }
+        Some(FailureInfo::NexusOperationExecutionFailureInfo(info)) => format!(
+            " [operation {} of {} at {}, scheduled at {}, token {:?}]",
+            info.operation, info.service, info.endpoint, info.scheduled_event_id, info.operation_token
+        ),
         Some(other) => panic!("a failure that this notation does not know: {other:?}"),
         None => String::new(),
     };

@@ -7,12 +7,13 @@ use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{
     Activation, CacheLimits, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output, Query, RunKey,
-    Runs, TaskKind, WorkflowTask,
+    Runs, TaskKind, UpdateRequest, WorkflowTask,
 };
 
 use super::code::{Code, failure};
 use super::history::Recorded;
 use super::name;
+use super::operations;
 use super::render::Show;
 
 /// Everything around [`Runs`]: the server, its histories, user code.
@@ -36,6 +37,8 @@ pub(super) struct World {
     begun: BTreeSet<String>,
     /// Of each Run that ever was there, what names it while it is, or named it last.
     keys: BTreeMap<String, RunKey>,
+    /// Tasks that leave nothing in the history, which then goes on behind the task that this Event started.
+    vanishing: BTreeMap<Bytes, i64>,
     /// When everything began.
     origin: Instant,
     /// Whether to say which Run it is.
@@ -47,7 +50,7 @@ pub(super) struct World {
 struct Waiting {
     activations: Vec<(RunKey, Activation)>,
     fetches: Vec<(RunKey, Bytes)>,
-    completions: Vec<RunKey>,
+    completions: Vec<(RunKey, CompletionReceipt)>,
 }
 
 impl Waiting {
@@ -71,6 +74,8 @@ pub(super) struct TaskOptions {
     previous: Option<i64>,
     only_query: Option<String>,
     replay: bool,
+    updates: Vec<String>,
+    vanishes: Option<i64>,
 }
 
 impl World {
@@ -89,6 +94,7 @@ impl World {
             replays: BTreeMap::new(),
             begun: BTreeSet::new(),
             keys: BTreeMap::new(),
+            vanishing: BTreeMap::new(),
             origin: now(),
             names_runs: false,
             transcript: Vec::new(),
@@ -124,13 +130,13 @@ impl World {
             }
             ["server", "takes"] => {
                 self.server_waits = false;
-                for run in std::mem::take(&mut self.waiting.completions) {
-                    self.runs.handle_completed(&run, CompletionReceipt::default());
+                for (run, receipt) in std::mem::take(&mut self.waiting.completions) {
+                    self.runs.handle_completed(&run, receipt);
                 }
             }
             ["server", "refuses"] => {
                 self.server_waits = false;
-                for run in std::mem::take(&mut self.waiting.completions) {
+                for (run, _) in std::mem::take(&mut self.waiting.completions) {
                     self.runs.handle_eviction(&run, EvictionReason::CompletionNotTaken);
                 }
             }
@@ -160,10 +166,12 @@ impl World {
             match word.split_once('=') {
                 Some(("started", id)) => options.started = Some(number(id)),
                 Some(("previous", id)) => options.previous = Some(number(id)),
+                Some(("vanishes", id)) => options.vanishes = Some(number(id)),
                 _ if word.len() == 1 && word.chars().all(char::is_uppercase) => {
                     run = word;
                     self.names_runs = true;
                 }
+                _ if word.starts_with('!') => options.updates.push(word[1..].to_owned()),
                 _ => match word.strip_prefix('?') {
                     Some(query) => options.queries.push(query.to_owned()),
                     None => match word.strip_prefix('x') {
@@ -179,6 +187,7 @@ impl World {
     pub(super) fn task(&mut self, run: &str, options: TaskOptions, recorded: Recorded) {
         let task_token = Bytes::from(format!("task {}", self.answers.len() + 1));
         self.answers.insert(task_token.clone(), 0);
+        self.vanishing.extend(options.vanishes.map(|id| (task_token.clone(), id)));
         let (started, previous) = recorded.started();
         let query = |name: &String| Query { id: name.clone(), name: name.clone(), ..Query::default() };
         let kind = match &options.only_query {
@@ -189,7 +198,7 @@ impl World {
             }
             None => TaskKind::Progress {
                 started_event_id: options.started.unwrap_or(started),
-                updates: Vec::new(),
+                updates: options.updates.iter().map(|word| update(word, started)).collect(),
                 queries: options.queries.iter().map(query).collect(),
             },
         };
@@ -257,7 +266,8 @@ impl World {
                 let Completion { task_token, .. } = &completion;
                 self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
                 self.answered(task_token);
-                self.confirm(key);
+                let receipt = CompletionReceipt { reset_history_event_id: self.vanishing.remove(task_token) };
+                self.confirm(key, receipt);
             }
             Output::FailTask(failed) => {
                 self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
@@ -266,7 +276,7 @@ impl World {
             Output::RespondQuery { task_token, answer } => {
                 self.say(&run, format!("respond {}: {}", name(&task_token), self.show.answer(&answer)));
                 self.answered(&task_token);
-                self.confirm(key);
+                self.confirm(key, CompletionReceipt::default());
             }
             Output::FinishReplay => {
                 let task_token = self.replays.get(&run).and_then(|tasks| tasks.first()).expect("a replay").clone();
@@ -282,7 +292,7 @@ impl World {
                 self.begun.remove(&run);
                 self.waiting.activations.retain(|(waiting, _)| *waiting != key);
                 self.waiting.fetches.retain(|(waiting, _)| *waiting != key);
-                self.waiting.completions.retain(|waiting| *waiting != key);
+                self.waiting.completions.retain(|(waiting, _)| *waiting != key);
             }
             other => panic!("an output that this notation does not know: {other:?}"),
         }
@@ -308,10 +318,10 @@ impl World {
         }
     }
 
-    fn confirm(&mut self, run: RunKey) {
+    fn confirm(&mut self, run: RunKey, receipt: CompletionReceipt) {
         match self.server_waits {
-            true => self.waiting.completions.push(run),
-            false => self.runs.handle_completed(&run, CompletionReceipt::default()),
+            true => self.waiting.completions.push((run, receipt)),
+            false => self.runs.handle_completed(&run, receipt),
         }
     }
 
@@ -335,6 +345,20 @@ impl World {
         let wrong: Vec<_> = self.answers.iter().filter(|(_, times)| **times != 1).collect();
         assert!(wrong.is_empty(), "tasks not answered exactly once: {wrong:?}\n{}", self.transcript.join("\n"));
         self.code.assert_all_used();
+    }
+}
+
+/// `NAME`, which came right before the task was started, or `NAME@5`, which came behind Event 5.
+fn update(word: &str, started: i64) -> UpdateRequest {
+    let (name, sequencing_event_id) = match word.split_once('@') {
+        Some((name, id)) => (name, id.parse().expect("a number behind @")),
+        None => (word, started - 1),
+    };
+    UpdateRequest {
+        message_id: format!("{name}/request"),
+        protocol_instance_id: name.to_owned(),
+        sequencing_event_id,
+        request: Some(operations::update_request(name)),
     }
 }
 
