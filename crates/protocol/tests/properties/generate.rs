@@ -50,6 +50,31 @@ pub fn changed_program() -> impl Strategy<Value = (Program, Program)> {
     )
 }
 
+/// A program in which changes are not rare.
+pub fn program_with_changes() -> impl Strategy<Value = Program> {
+    let changed = || {
+        let changed = (change(), steps(0..2), steps(0..2), any::<bool>());
+        changed.prop_map(|(number, old, new, is_patch)| match is_patch {
+            true => Step::Patched(number, old, new),
+            false => Step::Versioned(number, old, new),
+        })
+    };
+    let place = || any::<prop::sample::Index>();
+    (program(), vec((changed(), place()), 1..3), changed()).prop_map(|(mut program, changes, in_handler)| {
+        for (step, place) in changes {
+            program.main.insert(place.index(program.main.len() + 1), step);
+        }
+        program.on_signal[0].push(in_handler);
+        program
+    })
+}
+
+/// Steps that end by themselves.
+pub fn closing_steps() -> impl Strategy<Value = Vec<Step>> {
+    let waits = |steps: &Vec<Step>| format!("{steps:?}").contains("Wait");
+    vec(step(), 1..4).prop_filter("somebody else must do something", move |steps| !waits(steps))
+}
+
 fn on_update() -> impl Strategy<Value = OnUpdate> {
     let valid_from = prop_oneof![3 => Just(0_u32), 1 => Just(1), 2 => Just(u32::MAX)];
     (valid_from, steps(0..2), any::<bool>()).prop_map(|(valid_from, steps, fails)| OnUpdate { valid_from, steps, fails })

@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(missing_docs, unreachable_pub, reason = "nobody uses a test from outside")]
 
+mod bounds;
 mod everything;
 mod generate;
 mod interpreter;
+mod patches;
 mod program;
 mod reference;
 mod regressions;
@@ -26,6 +28,7 @@ use crate::generate::{changed_program, program};
 use crate::program::Program;
 use crate::reference::{
     heard_news, heard_outcomes, issued_commands, news, noted_outcomes, recorded_commands, unheard_updates, wrong_change_versions,
+    wrong_heritage,
 };
 use crate::replay::{is_note, replay};
 use crate::worker::{Heard, activation_text};
@@ -102,7 +105,11 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let world = World::live(&program, Conditions::undisturbed(seed), &schedule);
-        for (run_id, history) in world.histories() {
+        let histories = world.histories();
+        for (before, after) in histories.iter().zip(histories.iter().skip(1)) {
+            prop_assert_eq!(wrong_heritage(&before.1, &after.1), None, "{:#?}", history_lines(&before.1));
+        }
+        for (run_id, history) in histories {
             let heard = world.worker.heard.get(&run_id).cloned().unwrap_or_default();
             let mut told = BTreeMap::new();
             let found = heard_news(&heard, &mut told);
@@ -218,6 +225,11 @@ proptest! {
         prop_assert!(world.worker.failures.iter().all(|text| is_expected(text)), "{:?}", world.worker.failures);
         assert_replays(&program, &world)?;
     }
+}
+
+/// How many cases of a property that costs so many times as much as others.
+fn cases(cost: u32) -> u32 {
+    (ProptestConfig::default().cases / cost).max(1)
 }
 
 /// Conditions under which only what a property changes can make a difference: that a task comes too late is seen in the

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use timewright_proto::common::Payload;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 use timewright_protocol::workflow::{
@@ -317,6 +318,43 @@ pub fn wrong_change_versions(history: &[HistoryEvent]) -> Option<String> {
         }
     }
     None
+}
+
+/// What is wrong with what a run took over from the run before: memo and search attributes as they were at its end.
+pub fn wrong_heritage(before: &[HistoryEvent], after: &[HistoryEvent]) -> Option<String> {
+    let mut memo = BTreeMap::new();
+    let mut attributes = BTreeMap::new();
+    let data = |fields: &BTreeMap<String, Payload>| -> BTreeMap<String, String> {
+        fields.iter().map(|(name, value)| (name.clone(), String::from_utf8_lossy(&value.data).into_owned())).collect()
+    };
+    for event in before {
+        match event.attributes.as_ref().expect("the model writes attributes") {
+            Attributes::WorkflowExecutionStartedEventAttributes(started) => {
+                memo = data(&started.memo.clone().unwrap_or_default().fields);
+                attributes = data(&started.search_attributes.clone().unwrap_or_default().indexed_fields);
+            }
+            Attributes::WorkflowPropertiesModifiedEventAttributes(modified) => {
+                memo.extend(data(&modified.upserted_memo.clone().unwrap_or_default().fields));
+            }
+            Attributes::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
+                attributes.extend(data(&upsert.search_attributes.clone().unwrap_or_default().indexed_fields));
+            }
+            _ => (),
+        }
+    }
+    // What a run says of its patches is its own.
+    attributes.remove(CHANGE_VERSION);
+    memo.retain(|_, value| value != "null");
+    attributes.retain(|_, value| value != "null");
+    match after.first().and_then(|event| event.attributes.as_ref()) {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
+            let found_memo = data(&started.memo.clone().unwrap_or_default().fields);
+            let found_attributes = data(&started.search_attributes.clone().unwrap_or_default().indexed_fields);
+            let is_right = memo == found_memo && attributes == found_attributes;
+            (!is_right).then(|| format!("{memo:?} {attributes:?} became {found_memo:?} {found_attributes:?}"))
+        }
+        other => Some(format!("not the start of a history: {other:?}")),
+    }
 }
 
 /// Updates that came with a reset and of which user code has not heard.

@@ -14,8 +14,18 @@ use crate::worker::Heard;
 /// Goes through the history of a run from its start. `sizes` are the sizes of its pages, over and over; none is one page.
 pub fn replay(
     program: &Program,
+    history: &(String, Vec<HistoryEvent>),
+    sizes: &[usize],
+) -> Result<Vec<Heard>, Box<TaskFailure>> {
+    replay_and_watch(program, history, sizes, |_| ())
+}
+
+/// Likewise, and looks at the Run before each Activation.
+pub fn replay_and_watch(
+    program: &Program,
     (run_id, history): &(String, Vec<HistoryEvent>),
     sizes: &[usize],
+    mut watch: impl FnMut(&Run),
 ) -> Result<Vec<Heard>, Box<TaskFailure>> {
     let mut code = None;
     let mut heard = Vec::new();
@@ -42,6 +52,7 @@ pub fn replay(
     for _ in 0..OUTPUTS_AT_MOST {
         match run.poll_output().expect("a replay goes on until it is answered") {
             Output::Activate(activation) => {
+                watch(&run);
                 if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
                     code = Some(Interpreter::new(Rc::new(program.of_type(workflow_type(history)).clone()), ANOTHER_SEED));
                 }

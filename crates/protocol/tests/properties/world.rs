@@ -269,7 +269,11 @@ impl World {
         let answers = self.updates.iter().map(|update| self.server.update_answer(*update));
         answers.map(|answer| match answer {
             None => "none".to_owned(),
-            Some(Ok(answer)) => format!("{:?}", answer.outcome),
+            Some(Ok(answer)) => {
+                let outcome = format!("{:?}", answer.outcome);
+                assert!(!outcome.contains("UnprocessedUpdate"), "the worker did not answer an Update: {outcome}");
+                outcome
+            }
             Some(Err(error)) => error.to_string(),
         }).collect()
     }
