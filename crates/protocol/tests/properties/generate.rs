@@ -3,23 +3,39 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::program::{Activity, End, LocalActivity, OnCancel, OnUpdate, Program, SIGNALS, Step};
+use crate::program::{
+    Activity, CHILDREN, Child, End, LocalActivity, Nexus, OnCancel, OnUpdate, Program, SIGNALS, Step, Target,
+};
 
 /// Any program.
 pub fn program() -> impl Strategy<Value = Program> {
     let on_cancel = prop_oneof![Just(OnCancel::Ignore), steps(0..3).prop_map(OnCancel::CleanUp),];
     let end = prop_oneof![4 => Just(End::Complete), 1 => Just(End::Fail), 1 => (1..3_u32).prop_map(End::ContinueAsNew)];
-    (steps(0..6), [steps(0..3), steps(0..3)], [on_update(), on_update()], on_cancel, end, any::<bool>()).prop_map(
-        |(main, on_signal, on_update, on_cancel, end, handlers_run_on)| Program {
+    let handlers = ([steps(0..3), steps(0..3)], [on_update(), on_update()]);
+    (steps(0..6), handlers, on_cancel, end, any::<bool>(), [child_program(), child_program()]).prop_map(
+        |(main, (on_signal, on_update), on_cancel, end, handlers_run_on, children)| Program {
             main,
             on_signal,
             on_update,
             on_cancel,
             end,
             handlers_run_on,
+            children: children.into(),
             ..Program::default()
         },
     )
+}
+
+fn child_program() -> impl Strategy<Value = Program> {
+    let on_cancel = prop_oneof![Just(OnCancel::Ignore), steps(0..2).prop_map(OnCancel::CleanUp)];
+    let end = prop_oneof![4 => Just(End::Complete), 2 => Just(End::Fail), 1 => Just(End::ContinueAsNew(1))];
+    (steps(0..3), [steps(0..2), steps(0..2)], on_cancel, end).prop_map(|(main, on_signal, on_cancel, end)| Program {
+        main,
+        on_signal,
+        on_cancel,
+        end,
+        ..Program::default()
+    })
 }
 
 /// A program, and the same with one step put in, taken out, exchanged or doubled, or another end.
@@ -95,6 +111,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::SideEffect),
         1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertSearchAttribute(name, value)),
         1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertMemo(name, value)),
+        4 => child().prop_map(Step::Child),
+        2 => (target(), 0..SIGNALS).prop_map(|(target, signal)| Step::SignalWorkflow(target, signal)),
+        1 => target().prop_map(Step::CancelWorkflow),
+        3 => nexus().prop_map(Step::Nexus),
     ];
     leaf.prop_recursive(2, 12, 3, |inner| {
         let few = || vec(inner.clone(), 0..2);
@@ -102,6 +122,10 @@ fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             2 => (activity(), few()).prop_map(|(activity, steps)| Step::CancelActivity(activity, steps)),
             2 => (local_activity(), few()).prop_map(|(activity, steps)| Step::CancelLocalActivity(activity, steps)),
+            2 => (child(), few()).prop_map(|(child, steps)| Step::CancelChild(child, steps)),
+            1 => (target(), 0..SIGNALS, few())
+                .prop_map(|(target, signal, steps)| Step::TakeBackSignal(target, signal, steps)),
+            2 => (nexus(), few()).prop_map(|(nexus, steps)| Step::CancelNexus(nexus, steps)),
             1 => (seconds(), few()).prop_map(|(seconds, steps)| Step::CancelTimer(seconds, steps)),
             1 => (change(), few(), few()).prop_map(|(patch, old, new)| Step::Patched(patch, old, new)),
             1 => (change(), few(), few()).prop_map(|(change, old, new)| Step::Versioned(change, old, new)),
@@ -135,6 +159,39 @@ fn local_activity() -> impl Strategy<Value = LocalActivity> {
             schedule_to_close,
             interval,
             threshold,
+        },
+    )
+}
+
+fn child() -> impl Strategy<Value = Child> {
+    let run_timeout = prop_oneof![3 => Just(0_u64), 1 => Just(3)];
+    (0..CHILDREN, 0..10, 0..4_u8, 0..3_u8, run_timeout).prop_map(
+        |(kind, is_taken, cancellation, close_policy, run_timeout)| Child {
+            kind,
+            is_taken: is_taken == 0,
+            cancellation,
+            close_policy,
+            run_timeout,
+        },
+    )
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        2 => Just(Target::Root),
+        4 => any::<bool>().prop_map(Target::LastChild),
+        1 => Just(Target::Nobody),
+    ]
+}
+
+fn nexus() -> impl Strategy<Value = Nexus> {
+    let timeout = || prop_oneof![Just(0_u64), Just(4), Just(30)];
+    (0..2_u8, 0..4_u8, timeout(), timeout()).prop_map(
+        |(operation, cancellation, schedule_to_close, start_to_close)| Nexus {
+            operation,
+            cancellation,
+            schedule_to_close,
+            start_to_close,
         },
     )
 }

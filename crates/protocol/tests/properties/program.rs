@@ -44,10 +44,17 @@ impl Program {
     }
 
     /// What a workflow of this type does.
-    pub fn of_type(&self, workflow_type: &str) -> &Self {
-        let child = workflow_type.strip_prefix("child-").map(|number| number.parse::<usize>().expect("a number"));
-        child.map_or(self, |number| &self.children[number])
+    pub fn of_type(&self, workflow_type: &str) -> Self {
+        match child_number(workflow_type) {
+            None => self.clone(),
+            Some(number) => self.children.get(number).cloned().unwrap_or_default(),
+        }
     }
+}
+
+/// Which child this is; `None` for no child.
+pub fn child_number(workflow_type: &str) -> Option<usize> {
+    workflow_type.strip_prefix("child-").map(|number| number.parse().expect("children are numbered"))
 }
 
 /// How many signals there are. They are named by their numbers.
@@ -100,6 +107,20 @@ pub enum Step {
     UpsertSearchAttribute(u8, Option<u8>),
     /// Changes a field of the memo; without a value, removes it.
     UpsertMemo(u8, Option<u8>),
+    /// Starts a Child Workflow and waits for its outcome.
+    Child(Child),
+    /// Starts a Child Workflow, does something else, cancels it, waits for its outcome.
+    CancelChild(Child, Vec<Step>),
+    /// Signals another workflow, and waits until that has arrived or not.
+    SignalWorkflow(Target, usize),
+    /// Signals another workflow, does something else, takes the signal back, waits for its outcome.
+    TakeBackSignal(Target, usize, Vec<Step>),
+    /// Asks another workflow to cancel itself, and waits until that has arrived or not.
+    CancelWorkflow(Target),
+    /// Schedules a Nexus operation and waits for its outcome.
+    Nexus(Nexus),
+    /// Schedules a Nexus operation, does something else, cancels it, waits for its outcome.
+    CancelNexus(Nexus, Vec<Step>),
     /// Does all of these at the same time, and waits for all.
     Join(Vec<Vec<Step>>),
     /// Does all of these at the same time, waits for the first, and cancels what the others have under way.
@@ -136,6 +157,48 @@ pub struct LocalActivity {
     pub interval: u64,
     /// Seconds: a longer delay is spent over a durable timer.
     pub threshold: u64,
+}
+
+/// A Child Workflow and what cancelling it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// Which child. A child starts only others that come behind it.
+    pub kind: usize,
+    /// Its Workflow Id is that of another workflow, which runs.
+    pub is_taken: bool,
+    /// 0: abandon; 1: try to cancel; 2: wait for the end; 3: wait until it was asked.
+    pub cancellation: u8,
+    /// What becomes of it when its parent ends. 0: terminated; 1: abandoned; 2: asked to cancel itself.
+    pub close_policy: u8,
+    /// Seconds for one run; 0 is without end.
+    pub run_timeout: u64,
+}
+
+/// How many kinds of children there are.
+pub const CHILDREN: usize = 2;
+
+/// Another workflow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// The one that clients know.
+    Root,
+    /// The child that was started last, if there is one; the flag says that it must be one.
+    LastChild(bool),
+    /// There is no such workflow.
+    Nobody,
+}
+
+/// A Nexus operation and what cancelling it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nexus {
+    /// Its name.
+    pub operation: u8,
+    /// As with Child Workflows.
+    pub cancellation: u8,
+    /// Seconds, from scheduling to its outcome; 0 is without end.
+    pub schedule_to_close: u64,
+    /// Seconds, from its start to its outcome; 0 is without end.
+    pub start_to_close: u64,
 }
 
 /// What a workflow does when an Update comes.

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use timewright_proto::common::Payload;
-use timewright_proto::history::HistoryEvent;
+use timewright_proto::history::{HistoryEvent, StartChildWorkflowExecutionInitiatedEventAttributes};
 use timewright_proto::history::history_event::Attributes;
 use timewright_protocol::workflow::{
-    ActivityCancellationType, Command, Event, EventKind, Job, LocalActivityResolution, Marker,
+    ActivityCancellationType, ChildWorkflowCancellationType, ChildWorkflowStart, Command, Event, EventKind, Job,
+    LocalActivityResolution, Marker, NexusOperationCancellationType, NexusOperationStart,
 };
 
 use crate::worker::Heard;
 
 /// What a history says that user code must have heard, one entry a completed Workflow Task: its `WorkflowTaskStarted`, and
 /// the news up to there.
-pub fn news(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
+pub fn news(history: &[HistoryEvent], heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
+    let mut others_news = Others::new(history, heard);
     let completed: BTreeSet<i64> = history
         .iter()
         .filter_map(|event| match event.attributes.as_ref()? {
@@ -51,6 +53,7 @@ pub fn news(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
                     end_of_activity(attributes)
                         .map(|scheduled| format!("activity {}", activity_id(history, scheduled))),
                 );
+                others.extend(others_news.hear(attributes));
             }
         }
     }
@@ -74,18 +77,29 @@ pub fn heard_news(heard: &[Heard], told: &mut BTreeMap<String, i64>) -> Vec<(i64
                 Job::RequestCancellation { .. } => "cancel".to_owned(),
                 Job::FireTimer { sequence } => format!("timer {sequence}"),
                 Job::ResolveActivity { sequence, .. } => format!("activity {sequence}"),
+                Job::ResolveChildWorkflowStart { sequence, .. } => format!("child {sequence} start"),
+                Job::ResolveChildWorkflow { sequence, .. } => format!("child {sequence} end"),
+                Job::ResolveSignalExternalWorkflow { sequence, .. } => format!("signal-workflow {sequence}"),
+                Job::ResolveRequestCancelExternalWorkflow { sequence, .. } => format!("cancel-workflow {sequence}"),
+                Job::ResolveNexusOperationStart { sequence, .. } => format!("nexus {sequence} start"),
+                Job::ResolveNexusOperation { sequence, .. } => format!("nexus {sequence} end"),
                 other => panic!("not a job of these programs: {other:?}"),
             })
             .collect();
         if tasks.last().is_some_and(|(last, _)| *last == started) {
             // The second Activation of a task: only what user code brought about itself.
-            told.extend(jobs.into_iter().map(|job| (job, started)));
+            told.extend(jobs.iter().map(|job| (operation(job).to_owned(), started)));
         } else {
             tasks.push((started, jobs));
         }
     }
     tasks.retain(|(_, jobs)| !jobs.is_empty());
     tasks
+}
+
+/// The operation that a piece of news is about: what is said of its start and of its end is about the same.
+pub fn operation(job: &str) -> &str {
+    job.strip_suffix(" start").or_else(|| job.strip_suffix(" end")).unwrap_or(job)
 }
 
 /// The Commands that the history records, one entry a completion: the task's `WorkflowTaskStarted`, and the Commands.
@@ -121,6 +135,25 @@ pub fn recorded_commands(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
                 }
             }
             Attributes::WorkflowPropertiesModifiedEventAttributes(_) => "upsert the memo".to_owned(),
+            Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(child) => {
+                let kind = child.workflow_type.clone().unwrap_or_default().name;
+                format!("start child {} {kind}", child_sequence(child))
+            }
+            Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(signal) => {
+                format!("send signal-workflow {}", text(signal.input.as_ref().and_then(|input| input.payloads.first())))
+            }
+            Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(request) => {
+                match request.reason.strip_prefix("child ") {
+                    Some(_) => format!("cancel {}", request.reason),
+                    None => format!("cancel workflow {}", request.reason),
+                }
+            }
+            Attributes::NexusOperationScheduledEventAttributes(nexus) => {
+                format!("schedule nexus {}", text(nexus.input.as_ref()))
+            }
+            Attributes::NexusOperationCancelRequestedEventAttributes(request) => {
+                format!("cancel nexus {}", nexus_sequence(history, request.scheduled_event_id))
+            }
             Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) => {
                 format!("accept update {}", accepted.protocol_instance_id)
             }
@@ -151,6 +184,17 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
             match job {
                 Job::FireTimer { sequence } => drop(open.remove(&format!("timer {sequence}"))),
                 Job::ResolveActivity { sequence, .. } => drop(open.remove(&format!("activity {sequence}"))),
+                Job::ResolveChildWorkflowStart { start: ChildWorkflowStart::Started { .. }, .. }
+                | Job::ResolveNexusOperationStart { start: NexusOperationStart::Started { .. }, .. } => (),
+                Job::ResolveChildWorkflowStart { sequence, .. } | Job::ResolveChildWorkflow { sequence, .. } => {
+                    drop(open.remove(&format!("child {sequence}")));
+                }
+                Job::ResolveNexusOperationStart { sequence, .. } | Job::ResolveNexusOperation { sequence, .. } => {
+                    drop(open.remove(&format!("nexus {sequence}")));
+                }
+                Job::ResolveSignalExternalWorkflow { sequence, .. } => {
+                    drop(open.remove(&format!("signal-workflow {sequence}")));
+                }
                 _ => (),
             }
         }
@@ -174,6 +218,39 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
                 Command::CancelTimer { sequence } => cancel(&format!("timer {sequence}"), "start", &mut open, issued),
                 Command::RequestCancelActivity { sequence } => {
                     cancel(&format!("activity {sequence}"), "schedule", &mut open, issued);
+                }
+                Command::StartChildWorkflow(child) => {
+                    let name = format!("child {}", child.sequence);
+                    let tells_server = child.cancellation_type != ChildWorkflowCancellationType::Abandon;
+                    open.insert(name.clone(), tells_server);
+                    issued.push(format!("start {name} {}", child.workflow_type));
+                }
+                Command::CancelChildWorkflow { sequence, .. } => {
+                    cancel(&format!("child {sequence}"), "start", &mut open, issued);
+                }
+                Command::SignalExternalWorkflow(signal) => {
+                    let name = format!("signal-workflow {}", signal.sequence);
+                    open.insert(name.clone(), false);
+                    issued.push(format!("send {name}"));
+                }
+                Command::CancelSignalExternalWorkflow { sequence } => {
+                    let name = format!("signal-workflow {sequence}");
+                    // Too late is no error, and it is heard of as ever.
+                    if issued.contains(&format!("send {name}")) {
+                        cancel(&name, "send", &mut open, issued);
+                    }
+                }
+                Command::RequestCancelExternalWorkflow(request) => {
+                    issued.push(format!("cancel workflow {}", request.sequence));
+                }
+                Command::ScheduleNexusOperation(nexus) => {
+                    let name = format!("nexus {}", nexus.sequence);
+                    let tells_server = nexus.cancellation_type != NexusOperationCancellationType::Abandon;
+                    open.insert(name.clone(), tells_server);
+                    issued.push(format!("schedule {name}"));
+                }
+                Command::RequestCancelNexusOperation { sequence } => {
+                    cancel(&format!("nexus {sequence}"), "schedule", &mut open, issued);
                 }
                 Command::ScheduleLocalActivity(_) | Command::CancelLocalActivity { .. } => (),
                 Command::SetPatch { patch_id, deprecated } => {
@@ -231,10 +308,163 @@ fn end_of_activity(attributes: &Attributes) -> Option<i64> {
 }
 
 fn activity_id(history: &[HistoryEvent], scheduled_event_id: i64) -> &str {
-    let index = usize::try_from(scheduled_event_id - 1).expect("ids count from 1");
-    match &history[index].attributes {
-        Some(Attributes::ActivityTaskScheduledEventAttributes(activity)) => &activity.activity_id,
+    match event(history, scheduled_event_id) {
+        Attributes::ActivityTaskScheduledEventAttributes(activity) => &activity.activity_id,
         other => panic!("not an activity: {other:?}"),
+    }
+}
+
+fn nexus_sequence(history: &[HistoryEvent], scheduled_event_id: i64) -> String {
+    match event(history, scheduled_event_id) {
+        Attributes::NexusOperationScheduledEventAttributes(nexus) => text(nexus.input.as_ref()),
+        other => panic!("not a Nexus operation: {other:?}"),
+    }
+}
+
+fn child_sequence(child: &StartChildWorkflowExecutionInitiatedEventAttributes) -> String {
+    text(child.input.as_ref().and_then(|input| input.payloads.get(1)))
+}
+
+fn event(history: &[HistoryEvent], event_id: i64) -> &Attributes {
+    let index = usize::try_from(event_id - 1).expect("ids count from 1");
+    history[index].attributes.as_ref().expect("the model writes attributes")
+}
+
+fn text(payload: Option<&Payload>) -> String {
+    payload.map(|payload| String::from_utf8_lossy(&payload.data).into_owned()).unwrap_or_default()
+}
+
+/// What the history says of Child Workflows, of other workflows and of Nexus operations.
+struct Others<'a> {
+    history: &'a [HistoryEvent],
+    /// Children and Nexus operations for which user code waits until they were asked to cancel themselves.
+    waits_for_request: BTreeSet<String>,
+    started: BTreeSet<String>,
+    /// Those of which user code hears no more.
+    over: BTreeSet<String>,
+}
+
+impl<'a> Others<'a> {
+    fn new(history: &'a [HistoryEvent], heard: &[Heard]) -> Self {
+        let waits_for_request = heard.iter().flat_map(|heard| &heard.commands).filter_map(|command| match command {
+            Command::StartChildWorkflow(child)
+                if child.cancellation_type == ChildWorkflowCancellationType::WaitCancellationRequested =>
+            {
+                Some(format!("child {}", child.sequence))
+            }
+            Command::ScheduleNexusOperation(nexus)
+                if nexus.cancellation_type == NexusOperationCancellationType::WaitCancellationRequested =>
+            {
+                Some(format!("nexus {}", nexus.sequence))
+            }
+            _ => None,
+        });
+        let waits_for_request = waits_for_request.collect();
+        Self { history, waits_for_request, started: BTreeSet::new(), over: BTreeSet::new() }
+    }
+
+    fn hear(&mut self, attributes: &Attributes) -> Vec<String> {
+        use Attributes as A;
+        match attributes {
+            A::StartChildWorkflowExecutionFailedEventAttributes(it) => self.not_started(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionStartedEventAttributes(it) => self.start(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionCompletedEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionFailedEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionCanceledEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionTimedOutEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
+            A::ChildWorkflowExecutionTerminatedEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
+            A::ExternalWorkflowExecutionSignaledEventAttributes(it) => vec![self.signal(it.initiated_event_id)],
+            A::SignalExternalWorkflowExecutionFailedEventAttributes(it) => vec![self.signal(it.initiated_event_id)],
+            A::ExternalWorkflowExecutionCancelRequestedEventAttributes(it) => {
+                let reason = self.reason(it.initiated_event_id);
+                match reason.starts_with("child ") {
+                    true => self.asked_to_cancel(reason),
+                    false => vec![format!("cancel-workflow {reason}")],
+                }
+            }
+            A::RequestCancelExternalWorkflowExecutionFailedEventAttributes(it) => {
+                let reason = self.reason(it.initiated_event_id);
+                let is_child = reason.starts_with("child ");
+                (!is_child).then(|| format!("cancel-workflow {reason}")).into_iter().collect()
+            }
+            A::NexusOperationStartedEventAttributes(it) => self.start(self.nexus(it.scheduled_event_id)),
+            A::NexusOperationCompletedEventAttributes(it) => {
+                let name = self.nexus(it.scheduled_event_id);
+                let mut news = if self.started.contains(&name) { Vec::new() } else { self.start(name.clone()) };
+                news.extend(self.end(name));
+                news
+            }
+            A::NexusOperationFailedEventAttributes(it) => self.end_or_not_started(self.nexus(it.scheduled_event_id)),
+            A::NexusOperationCanceledEventAttributes(it) => self.end_or_not_started(self.nexus(it.scheduled_event_id)),
+            A::NexusOperationTimedOutEventAttributes(it) => self.end_or_not_started(self.nexus(it.scheduled_event_id)),
+            A::NexusOperationCancelRequestCompletedEventAttributes(it) => {
+                self.asked_to_cancel(self.nexus(it.scheduled_event_id))
+            }
+            A::NexusOperationCancelRequestFailedEventAttributes(it) => {
+                self.asked_to_cancel(self.nexus(it.scheduled_event_id))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn start(&mut self, name: String) -> Vec<String> {
+        self.started.insert(name.clone());
+        if self.over.contains(&name) { Vec::new() } else { vec![format!("{name} start")] }
+    }
+
+    fn not_started(&mut self, name: String) -> Vec<String> {
+        if self.over.insert(name.clone()) { vec![format!("{name} start")] } else { Vec::new() }
+    }
+
+    fn end(&mut self, name: String) -> Vec<String> {
+        if self.over.insert(name.clone()) { vec![format!("{name} end")] } else { Vec::new() }
+    }
+
+    fn end_or_not_started(&mut self, name: String) -> Vec<String> {
+        if self.started.contains(&name) { self.end(name) } else { self.not_started(name) }
+    }
+
+    fn asked_to_cancel(&mut self, name: String) -> Vec<String> {
+        if self.waits_for_request.contains(&name) { self.end_or_not_started(name) } else { Vec::new() }
+    }
+
+    fn child(&self, initiated_event_id: i64) -> String {
+        match event(self.history, initiated_event_id) {
+            Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(child) => {
+                format!("child {}", child_sequence(child))
+            }
+            other => panic!("not a child: {other:?}"),
+        }
+    }
+
+    fn signal(&self, initiated_event_id: i64) -> String {
+        match event(self.history, initiated_event_id) {
+            Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(signal) => {
+                format!("signal-workflow {}", text(signal.input.as_ref().and_then(|input| input.payloads.first())))
+            }
+            other => panic!("not a signal: {other:?}"),
+        }
+    }
+
+    fn reason(&self, initiated_event_id: i64) -> String {
+        match event(self.history, initiated_event_id) {
+            Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(request) => {
+                request.reason.clone()
+            }
+            other => panic!("not a request to cancel: {other:?}"),
+        }
+    }
+
+    fn nexus(&self, scheduled_event_id: i64) -> String {
+        format!("nexus {}", nexus_sequence(self.history, scheduled_event_id))
+    }
+}
+
+/// The Run Id of the next run, where a history ends with one.
+pub fn next_run_id(history: &[HistoryEvent]) -> Option<&str> {
+    match history.last()?.attributes.as_ref()? {
+        Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued) => Some(&continued.new_execution_run_id),
+        _ => None,
     }
 }
 

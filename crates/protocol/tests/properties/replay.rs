@@ -54,7 +54,7 @@ pub fn replay_and_watch(
             Output::Activate(activation) => {
                 watch(&run);
                 if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
-                    code = Some(Interpreter::new(Rc::new(program.of_type(workflow_type(history)).clone()), ANOTHER_SEED));
+                    code = Some(Interpreter::new(Rc::new(program.of_type(workflow_type(history))), ANOTHER_SEED));
                 }
                 let commands = code.as_mut().expect("the first job is Initialize").activate(&activation);
                 heard.push(Heard { activation, commands: commands.clone() });

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timewright_model_server::{ActivityWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time, UpdateCallId};
+use timewright_model_server::{ActivityWorker, NexusWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time, UpdateCallId};
 use timewright_proto::Bytes;
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
-use timewright_proto::history::history_event::Attributes;
 use timewright_proto::query::WorkflowQuery;
+use timewright_proto::temporal::api::nexus::v1::{EndpointSpec, EndpointTarget, endpoint_target};
+use timewright_proto::temporal::api::operatorservice::v1::CreateNexusEndpointRequest;
 use timewright_proto::temporal::api::update;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
@@ -20,7 +21,7 @@ use timewright_proto::workflow_service::{
     TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
 };
 
-use crate::interpreter::{ACTIVITIES, search_attribute};
+use crate::interpreter::{ACTIVITIES, NEXUS, search_attribute};
 use crate::program::{Program, SIGNALS, UPDATES};
 use crate::worker::{NORMAL, STICKY, Worker, queue};
 
@@ -65,6 +66,8 @@ pub enum Action {
     Fail,
     /// The worker starts anew: it has forgotten everything.
     Crash,
+    /// Somebody ends the workflow whose task came last, unless that is the first workflow.
+    TerminateChild,
     /// The worker takes a task, and does not send anything yet.
     Take,
     /// The worker sends one request.
@@ -106,6 +109,7 @@ pub struct World {
     pub worker: Worker,
     program: Rc<Program>,
     activities: ActivityWorker,
+    nexus: NexusWorker,
     conditions: Conditions,
     held: VecDeque<PollWorkflowTaskQueueResponse>,
     /// The task that came last.
@@ -117,7 +121,8 @@ pub struct World {
     polled: BTreeMap<Bytes, Time>,
     tasks: u32,
     fail_next: bool,
-    first_run_id: String,
+    /// Those that a worker has heard of.
+    executions: Vec<WorkflowExecution>,
 }
 
 impl World {
@@ -134,6 +139,7 @@ impl World {
                 ..StartWorkflowExecutionRequest::default()
             })
             .expect("a first workflow can be started");
+        create_endpoint(&mut server);
         let program = Rc::new(program.clone());
         let mut worker = Worker::new(program.clone(), conditions.cache, conditions.seed);
         worker.wants_next = conditions.wants_next;
@@ -142,6 +148,7 @@ impl World {
             worker,
             program,
             activities: ActivityWorker::new(conditions.seed, ACTIVITIES),
+            nexus: NexusWorker::new(conditions.seed, NEXUS),
             conditions,
             held: VecDeque::new(),
             last: None,
@@ -151,7 +158,7 @@ impl World {
             polled: BTreeMap::new(),
             tasks: 0,
             fail_next: false,
-            first_run_id: started.run_id,
+            executions: vec![WorkflowExecution { workflow_id: WORKFLOW_ID.into(), run_id: started.run_id }],
         }
     }
 
@@ -215,6 +222,12 @@ impl World {
             Action::Stall => self.stall(),
             Action::Fail => self.fail_next = true,
             Action::Crash => self.crash(),
+            Action::TerminateChild => {
+                let last = self.executions.iter().rev().find(|execution| execution.workflow_id != WORKFLOW_ID);
+                let workflow_execution = last.cloned();
+                let request = TerminateWorkflowExecutionRequest { workflow_execution, ..Default::default() };
+                self.server.terminate(request).ok();
+            }
             Action::Take => {
                 if let Some(task) = self.poll() {
                     self.worker.take(task, self.server.now());
@@ -242,7 +255,7 @@ impl World {
                 self.take(task);
             }
             let worked = self.poll_and_work();
-            self.activities.handle_timeout(&mut self.server);
+            self.work_elsewhere();
             if !worked && !self.advance() {
                 return;
             }
@@ -284,21 +297,14 @@ impl World {
         events.filter(|event| event.event_type() == EventType::WorkflowTaskCompleted).count()
     }
 
-    /// The histories of all runs, the first run's first.
+    /// The histories of all runs, in the order in which a worker heard of them.
     pub fn histories(&self) -> Vec<(String, Vec<HistoryEvent>)> {
-        let mut histories = Vec::new();
-        let mut next = Some(self.first_run_id.clone());
-        while let Some(run_id) = next {
-            let history = self.server.history(WORKFLOW_ID, Some(&run_id)).expect("a run that was started").to_vec();
-            next = match history.last().and_then(|event| event.attributes.as_ref()) {
-                Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued)) => {
-                    Some(continued.new_execution_run_id.clone())
-                }
-                _ => None,
-            };
-            histories.push((run_id, history));
-        }
-        histories
+        let history = |execution: &WorkflowExecution| {
+            let WorkflowExecution { workflow_id, run_id } = execution;
+            let history = self.server.history(workflow_id, Some(run_id)).expect("a run that was started");
+            (run_id.clone(), history.to_vec())
+        };
+        self.executions.iter().map(history).collect()
     }
 
     /// A task, if there is one.
@@ -314,6 +320,10 @@ impl World {
             self.worker.failing.insert(task.task_token.clone());
         }
         self.polled.insert(task.task_token.clone(), self.server.now());
+        let execution = task.workflow_execution.clone().unwrap_or_default();
+        if !self.executions.contains(&execution) {
+            self.executions.push(execution);
+        }
         self.last = Some(task.clone());
         Some(task)
     }
@@ -346,22 +356,33 @@ impl World {
 
     /// Until something happens by itself; `false` where nothing will.
     pub fn advance(&mut self) -> bool {
-        let moments = [self.server.poll_timeout(), self.activities.poll_timeout(), self.worker.poll_timeout()];
-        let Some(next) = moments.into_iter().flatten().min() else { return false };
-        self.server.handle_timeout(next.max(self.server.now()));
-        self.activities.handle_timeout(&mut self.server);
+        let Some(next) = self.next_moment().into_iter().chain(self.worker.poll_timeout()).min() else { return false };
+        self.pass_time(next);
         self.worker.handle_timeout(self.server.now());
         true
+    }
+
+    /// When something happens that is not up to the Workflow Worker.
+    fn next_moment(&self) -> Option<Time> {
+        let others = [self.server.poll_timeout(), self.activities.poll_timeout(), self.nexus.poll_timeout()];
+        others.into_iter().flatten().min()
+    }
+
+    fn pass_time(&mut self, next: Time) {
+        self.server.handle_timeout(next.max(self.server.now()));
+        self.work_elsewhere();
+    }
+
+    fn work_elsewhere(&mut self) {
+        self.activities.handle_timeout(&mut self.server);
+        self.nexus.handle_timeout(&mut self.server);
     }
 
     /// The Workflow Worker does nothing for so long that its tasks time out.
     fn stall(&mut self) {
         let end = self.server.now() + Duration::from_secs(11);
-        while let Some(next) = [self.server.poll_timeout(), self.activities.poll_timeout()].into_iter().flatten().min()
-            && next <= end
-        {
-            self.server.handle_timeout(next.max(self.server.now()));
-            self.activities.handle_timeout(&mut self.server);
+        while let Some(next) = self.next_moment().filter(|next| *next <= end) {
+            self.pass_time(next);
         }
         self.server.handle_timeout(end);
         self.worker.handle_timeout(self.server.now());
@@ -442,6 +463,14 @@ impl World {
     }
 }
 
+fn create_endpoint(server: &mut Server) {
+    let worker = endpoint_target::Worker { namespace: "default".into(), task_queue: NEXUS.into() };
+    let target = Some(EndpointTarget { variant: Some(endpoint_target::Variant::Worker(worker)) });
+    let spec = Some(EndpointSpec { name: NEXUS.into(), target, ..EndpointSpec::default() });
+    let request = CreateNexusEndpointRequest { spec, ..CreateNexusEndpointRequest::default() };
+    server.create_nexus_endpoint(request).expect("an endpoint can be created");
+}
+
 /// What may happen where the worker does one thing after the other.
 pub fn schedule() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
@@ -487,9 +516,10 @@ fn clients() -> impl Strategy<Value = Action> {
         2 => Just(Action::Cancel),
         4 => Just(Action::Query),
         1 => Just(Action::Terminate),
+        1 => Just(Action::TerminateChild),
     ]
 }
 
 /// A workflow task that fails over and over is tried again for ever; programs end long before.
-const ROUNDS_AT_MOST: usize = 2_000;
+const ROUNDS_AT_MOST: usize = 10_000;
 const TASK_TIMEOUT: Duration = Duration::from_secs(10);

@@ -19,6 +19,9 @@ use shared::{Handler, Shared, payload};
 /// The Task Queue on which activities are scheduled.
 pub const ACTIVITIES: &str = "activities";
 
+/// The endpoint at which Nexus operations are scheduled, and its Task Queue.
+pub const NEXUS: &str = "nexus";
+
 /// User code's state of one Run.
 ///
 /// Within an Activation the handlers of signals and Updates go on first, in the order in which they came, then the main

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use timewright_protocol::workflow::{Backoff, Command};
 
-use super::shared::{Kind, Shared};
+use super::shared::{Follow, Kind, Outcome, Shared};
 use crate::program::{Activity, LocalActivity};
 
 /// Waits for something to be there.
@@ -111,9 +111,9 @@ impl ScheduledLocalActivity {
                 Stage::Scheduled(sequence) => {
                     let outcome = self.shared.borrow().outcome(Kind::Activity, *sequence);
                     let Some(outcome) = outcome else { return Poll::Pending };
-                    self.stage = match outcome.backoff {
-                        Some(backoff) => Stage::Waiting(StartedTimer::new(&self.shared, backoff.delay), backoff),
-                        None => {
+                    self.stage = match outcome.follow {
+                        Follow::Backoff(backoff) => Stage::Waiting(StartedTimer::new(&self.shared, backoff.delay), backoff),
+                        Follow::Nothing | Follow::End => {
                             self.shared.borrow_mut().note(&format!("outcome {}", outcome.digest));
                             Stage::Over
                         }
@@ -148,6 +148,49 @@ impl Drop for ScheduledLocalActivity {
         if let Stage::Scheduled(sequence) = self.stage
             && self.shared.borrow().outcome(Kind::Activity, sequence).is_none()
         {
+            self.cancel();
+        }
+    }
+}
+
+/// Something else that is under way: a Child Workflow, a signal to another workflow, a Nexus operation. Dropping it cancels
+/// it.
+pub(super) struct Operation {
+    shared: Rc<RefCell<Shared>>,
+    kind: Kind,
+    sequence: u32,
+    cancel: fn(u32) -> Command,
+}
+
+impl Operation {
+    pub(super) fn new(shared: &Rc<RefCell<Shared>>, kind: Kind, sequence: u32, cancel: fn(u32) -> Command) -> Self {
+        Self { shared: shared.clone(), kind, sequence, cancel }
+    }
+
+    pub(super) fn cancel(&self) {
+        self.shared.borrow_mut().ask((self.cancel)(self.sequence));
+    }
+
+    /// Waits for its outcome; where it has a start and an end, for both.
+    pub(super) async fn outcome(&self) {
+        let outcome = until(&self.shared, |shared| self.last_outcome(shared)).await;
+        self.shared.borrow_mut().note(&format!("outcome {}", outcome.digest));
+    }
+
+    fn last_outcome(&self, shared: &Shared) -> Option<Outcome> {
+        let outcome = shared.outcome(self.kind, self.sequence)?;
+        match (outcome.follow == Follow::End, self.kind) {
+            (true, Kind::ChildStart) => shared.outcome(Kind::Child, self.sequence),
+            (true, Kind::NexusStart) => shared.outcome(Kind::Nexus, self.sequence),
+            _ => Some(outcome),
+        }
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let is_open = self.last_outcome(&self.shared.borrow()).is_none();
+        if is_open {
             self.cancel();
         }
     }

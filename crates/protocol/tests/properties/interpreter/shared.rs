@@ -5,14 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use timewright_proto::common::{Memo, Payload, RetryPolicy, SearchAttributes};
+use timewright_proto::enums::ParentClosePolicy;
 use timewright_proto::prost_types;
 use timewright_protocol::workflow::{
-    Activation, ActivityCancellationType, Backoff, Command, Job, LocalActivityResolution, Resolution, ScheduleActivity,
-    ScheduleLocalActivity, StartTimer, Update,
+    Activation, ActivityCancellationType, Backoff, ChildWorkflowCancellationType, ChildWorkflowStart, Command,
+    ExternalWorkflow, Job, LocalActivityResolution, NexusOperationCancellationType, NexusOperationStart,
+    RequestCancelExternalWorkflow, ScheduleActivity, ScheduleLocalActivity, ScheduleNexusOperation,
+    SignalExternalWorkflow, StartChildWorkflow, StartTimer, Update,
 };
 
-use super::ACTIVITIES;
-use crate::program::{Activity, LocalActivity, SIGNALS};
+use super::{ACTIVITIES, NEXUS};
+use crate::program::{Activity, Child, LocalActivity, Nexus, SIGNALS, Target, child_number};
+use crate::world::WORKFLOW_ID;
 
 /// See the file's doc.
 pub(super) struct Shared {
@@ -28,7 +32,11 @@ pub(super) struct Shared {
     pub(super) cancel_requested: bool,
     /// Which run this is.
     pub(super) number: u32,
-    pub(super) run_id: String,
+    run_id: String,
+    /// Which child this is, if it is one.
+    child_number: Option<usize>,
+    /// The Workflow Id of the child that was started last.
+    last_child: Option<String>,
     /// Depends on all that was heard and done, and on the order.
     pub(super) digest: u64,
     /// Nothing may be asked for any more.
@@ -52,6 +60,12 @@ pub(super) enum Kind {
     /// Local Activities, too.
     Activity,
     SideEffect,
+    ChildStart,
+    Child,
+    Signal,
+    Cancellation,
+    NexusStart,
+    Nexus,
 }
 
 /// What came of an operation.
@@ -59,8 +73,17 @@ pub(super) enum Kind {
 pub(super) struct Outcome {
     /// Depends on all of it.
     pub(super) digest: u64,
+    pub(super) follow: Follow,
+}
+
+/// What comes behind an outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Follow {
+    Nothing,
     /// It is to be tried again.
-    pub(super) backoff: Option<Backoff>,
+    Backoff(Backoff),
+    /// It was started, and will have another outcome.
+    End,
 }
 
 /// What is to be handled.
@@ -81,6 +104,8 @@ impl Shared {
             cancel_requested: false,
             number: 0,
             run_id: String::new(),
+            child_number: None,
+            last_child: None,
             digest: 0xcbf2_9ce4_8422_2325,
             closed: false,
             seed,
@@ -108,6 +133,7 @@ impl Shared {
                 let number = initialize.arguments.first().map(|argument| String::from_utf8_lossy(&argument.data));
                 self.number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
                 self.run_id.clone_from(&initialize.run_id);
+                self.child_number = child_number(&initialize.workflow_type);
                 let (memo, attributes) = (&initialize.started.memo, &initialize.started.search_attributes);
                 self.note(&format!("initialize {} {}", initialize.workflow_type, initialize.random_seed));
                 self.note(&format!("{memo:?} {attributes:?}"));
@@ -131,28 +157,56 @@ impl Shared {
             Job::NotifySideEffect { sequence, value } => {
                 self.noted_values.insert(*sequence, value.clone());
             }
-            Job::FireTimer { sequence } => self.resolve(Kind::Timer, *sequence, "fired", None),
+            Job::FireTimer { sequence } => self.resolve(Kind::Timer, *sequence, "fired", Follow::Nothing),
             Job::ResolveActivity { sequence, resolution } => {
-                self.resolve(Kind::Activity, *sequence, &resolution_text(resolution), None);
+                self.resolve(Kind::Activity, *sequence, &format!("{resolution:?}"), Follow::Nothing);
             }
             Job::ResolveLocalActivity { sequence, resolution } => {
-                let backoff = match resolution {
-                    LocalActivityResolution::Backoff(backoff) => Some(backoff.clone()),
-                    _ => None,
+                let follow = match resolution {
+                    LocalActivityResolution::Backoff(backoff) => Follow::Backoff(backoff.clone()),
+                    _ => Follow::Nothing,
                 };
-                self.resolve(Kind::Activity, *sequence, &format!("locally {resolution:?}"), backoff);
+                self.resolve(Kind::Activity, *sequence, &format!("locally {resolution:?}"), follow);
+            }
+            Job::ResolveChildWorkflowStart { sequence, start } => {
+                let is_started = matches!(start, ChildWorkflowStart::Started { .. });
+                self.resolve_start(Kind::ChildStart, Kind::Child, *sequence, &format!("{start:?}"), is_started);
+            }
+            Job::ResolveChildWorkflow { sequence, resolution } => {
+                self.resolve(Kind::Child, *sequence, &format!("{resolution:?}"), Follow::Nothing);
+            }
+            Job::ResolveSignalExternalWorkflow { sequence, outcome } => {
+                self.resolve(Kind::Signal, *sequence, &format!("{outcome:?}"), Follow::Nothing);
+            }
+            Job::ResolveRequestCancelExternalWorkflow { sequence, outcome } => {
+                self.resolve(Kind::Cancellation, *sequence, &format!("{outcome:?}"), Follow::Nothing);
+            }
+            Job::ResolveNexusOperationStart { sequence, start } => {
+                let is_started = matches!(start, NexusOperationStart::Started { .. });
+                self.resolve_start(Kind::NexusStart, Kind::Nexus, *sequence, &format!("{start:?}"), is_started);
+            }
+            Job::ResolveNexusOperation { sequence, resolution } => {
+                self.resolve(Kind::Nexus, *sequence, &format!("{resolution:?}"), Follow::Nothing);
             }
             other => panic!("a job that these programs do not expect: {other:?}"),
         }
     }
 
     /// There is an outcome, the first and only one.
-    fn resolve(&mut self, kind: Kind, sequence: u32, text: &str, backoff: Option<Backoff>) {
+    fn resolve(&mut self, kind: Kind, sequence: u32, text: &str, follow: Follow) {
         let outcome = self.operations.get_mut(&(kind, sequence));
         let outcome = outcome.unwrap_or_else(|| panic!("{kind:?} {sequence} is not under way: {text}"));
         assert_eq!(*outcome, None, "{kind:?} {sequence} was resolved twice, now with {text}");
-        *outcome = Some(Outcome { digest: hash(0, text), backoff });
+        *outcome = Some(Outcome { digest: hash(0, text), follow });
         self.note(&format!("{kind:?} {sequence} {text}"));
+    }
+
+    /// It was started, or it was not and has no other outcome.
+    fn resolve_start(&mut self, start: Kind, end: Kind, sequence: u32, text: &str, is_started: bool) {
+        self.resolve(start, sequence, text, if is_started { Follow::End } else { Follow::Nothing });
+        if is_started {
+            self.operations.insert((end, sequence), None);
+        }
     }
 
     pub(super) fn note(&mut self, text: &str) {
@@ -233,6 +287,94 @@ impl Shared {
         sequence
     }
 
+    /// `None` where this workflow may start no such child.
+    pub(super) fn start_child(&mut self, child: &Child) -> Option<u32> {
+        if self.child_number.is_some_and(|number| child.kind <= number) {
+            return None;
+        }
+        let sequence = self.begin_operation(Kind::ChildStart);
+        let workflow_id = match child.is_taken {
+            true => WORKFLOW_ID.to_owned(),
+            false => format!("{}/{sequence}", self.run_id),
+        };
+        self.last_child = Some(workflow_id.clone());
+        self.ask(Command::StartChildWorkflow(Box::new(StartChildWorkflow {
+            sequence,
+            workflow_id,
+            workflow_type: format!("child-{}", child.kind),
+            // The first says which run this is, the second names it for a test that looks at the history.
+            arguments: vec![payload("0"), payload(&sequence.to_string()), payload(&self.digest.to_string())],
+            workflow_run_timeout: seconds(child.run_timeout),
+            parent_close_policy: match child.close_policy {
+                0 => ParentClosePolicy::Terminate,
+                1 => ParentClosePolicy::Abandon,
+                _ => ParentClosePolicy::RequestCancel,
+            },
+            cancellation_type: match child.cancellation {
+                0 => ChildWorkflowCancellationType::Abandon,
+                1 => ChildWorkflowCancellationType::TryCancel,
+                2 => ChildWorkflowCancellationType::WaitCancellationCompleted,
+                _ => ChildWorkflowCancellationType::WaitCancellationRequested,
+            },
+            ..StartChildWorkflow::default()
+        })));
+        Some(sequence)
+    }
+
+    pub(super) fn signal_workflow(&mut self, target: Target, signal: usize) -> u32 {
+        let sequence = self.begin_operation(Kind::Signal);
+        let workflow = self.external_workflow(target);
+        self.ask(Command::SignalExternalWorkflow(Box::new(SignalExternalWorkflow {
+            sequence,
+            workflow,
+            signal_name: signal.to_string(),
+            // So that a test knows it again in the history.
+            arguments: vec![payload(&sequence.to_string())],
+            ..SignalExternalWorkflow::default()
+        })));
+        sequence
+    }
+
+    pub(super) fn cancel_workflow(&mut self, target: Target) -> u32 {
+        let sequence = self.begin_operation(Kind::Cancellation);
+        let workflow = self.external_workflow(target);
+        let reason = sequence.to_string();
+        let request = RequestCancelExternalWorkflow { sequence, workflow, reason };
+        self.ask(Command::RequestCancelExternalWorkflow(Box::new(request)));
+        sequence
+    }
+
+    fn external_workflow(&self, target: Target) -> ExternalWorkflow {
+        let (workflow_id, child_workflow_only) = match (target, &self.last_child) {
+            (Target::Root, _) => (WORKFLOW_ID.to_owned(), false),
+            (Target::LastChild(only), Some(child)) => (child.clone(), only),
+            (Target::LastChild(_), None) | (Target::Nobody, _) => ("nobody".to_owned(), false),
+        };
+        ExternalWorkflow { workflow_id, child_workflow_only, ..ExternalWorkflow::default() }
+    }
+
+    pub(super) fn schedule_nexus(&mut self, nexus: &Nexus) -> u32 {
+        let sequence = self.begin_operation(Kind::NexusStart);
+        self.ask(Command::ScheduleNexusOperation(Box::new(ScheduleNexusOperation {
+            sequence,
+            endpoint: NEXUS.into(),
+            service: "service".into(),
+            operation: format!("operation-{}", nexus.operation),
+            // So that a test knows it again in the history.
+            input: Some(payload(&sequence.to_string())),
+            schedule_to_close_timeout: seconds(nexus.schedule_to_close),
+            start_to_close_timeout: seconds(nexus.start_to_close),
+            cancellation_type: match nexus.cancellation {
+                0 => NexusOperationCancellationType::Abandon,
+                1 => NexusOperationCancellationType::TryCancel,
+                2 => NexusOperationCancellationType::WaitCancellationCompleted,
+                _ => NexusOperationCancellationType::WaitCancellationRequested,
+            },
+            ..ScheduleNexusOperation::default()
+        })));
+        sequence
+    }
+
     /// Whether this execution goes the way of the code behind the patch. The first answer holds.
     pub(super) fn patched(&mut self, patch: u8) -> bool {
         let patch_id = patch_id(patch);
@@ -302,14 +444,6 @@ fn cancellation_type(number: u8) -> ActivityCancellationType {
         0 => ActivityCancellationType::TryCancel,
         1 => ActivityCancellationType::WaitCancellationCompleted,
         _ => ActivityCancellationType::Abandon,
-    }
-}
-
-fn resolution_text(resolution: &Resolution) -> String {
-    match resolution {
-        Resolution::Completed(result) => format!("completed {result:?}"),
-        Resolution::Failed(failure) => format!("failed {failure:?}"),
-        Resolution::Cancelled(failure) => format!("cancelled {failure:?}"),
     }
 }
 

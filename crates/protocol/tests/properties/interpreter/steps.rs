@@ -10,9 +10,9 @@ use std::time::Duration;
 use timewright_proto::failure::Failure;
 use timewright_protocol::workflow::{Command, ContinueAsNew, Update};
 
-use super::operations::{ScheduledActivity, ScheduledLocalActivity, StartedTimer, until};
-use super::shared::{Shared, payload};
-use crate::program::{End, Era, OnCancel, Program, Step};
+use super::operations::{Operation, ScheduledActivity, ScheduledLocalActivity, StartedTimer, until};
+use super::shared::{Kind, Shared, payload};
+use crate::program::{Child, End, Era, Nexus, OnCancel, Program, Step, Target};
 
 /// The whole workflow.
 pub(super) async fn main(shared: Rc<RefCell<Shared>>, program: Rc<Program>) {
@@ -137,6 +137,37 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         Step::SideEffect => shared.borrow_mut().side_effect(),
         Step::UpsertSearchAttribute(name, value) => shared.borrow_mut().upsert_search_attribute(name, value),
         Step::UpsertMemo(name, value) => shared.borrow_mut().upsert_memo(name, value),
+        Step::Child(child) => {
+            if let Some(child) = start_child(&shared, &child) {
+                child.outcome().await;
+            }
+        }
+        Step::CancelChild(child, between) => {
+            let child = start_child(&shared, &child);
+            run(shared.clone(), between, era).await;
+            if let Some(child) = child {
+                child.cancel();
+                child.outcome().await;
+            }
+        }
+        Step::SignalWorkflow(target, signal) => send_signal(&shared, target, signal).outcome().await,
+        Step::TakeBackSignal(target, signal, between) => {
+            let signal = send_signal(&shared, target, signal);
+            run(shared.clone(), between, era).await;
+            signal.cancel();
+            signal.outcome().await;
+        }
+        Step::CancelWorkflow(target) => {
+            let sequence = shared.borrow_mut().cancel_workflow(target);
+            until(&shared, |shared| shared.outcome(Kind::Cancellation, sequence)).await;
+        }
+        Step::Nexus(nexus) => schedule_nexus(&shared, &nexus).outcome().await,
+        Step::CancelNexus(nexus, between) => {
+            let operation = schedule_nexus(&shared, &nexus);
+            run(shared.clone(), between, era).await;
+            operation.cancel();
+            operation.outcome().await;
+        }
         Step::Join(branches) => {
             let mut branches: Vec<_> =
                 branches.into_iter().map(|steps| Some(run(shared.clone(), steps, era))).collect();
@@ -160,6 +191,22 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         }
     }
     shared.borrow_mut().note("step");
+}
+
+fn start_child(shared: &Rc<RefCell<Shared>>, child: &Child) -> Option<Operation> {
+    let sequence = shared.borrow_mut().start_child(child)?;
+    let cancel = |sequence| Command::CancelChildWorkflow { sequence, reason: format!("child {sequence}") };
+    Some(Operation::new(shared, Kind::ChildStart, sequence, cancel))
+}
+
+fn send_signal(shared: &Rc<RefCell<Shared>>, target: Target, signal: usize) -> Operation {
+    let sequence = shared.borrow_mut().signal_workflow(target, signal);
+    Operation::new(shared, Kind::Signal, sequence, |sequence| Command::CancelSignalExternalWorkflow { sequence })
+}
+
+fn schedule_nexus(shared: &Rc<RefCell<Shared>>, nexus: &Nexus) -> Operation {
+    let sequence = shared.borrow_mut().schedule_nexus(nexus);
+    Operation::new(shared, Kind::NexusStart, sequence, |sequence| Command::RequestCancelNexusOperation { sequence })
 }
 
 fn is_patched(shared: &mut Shared, patch: u8, era: Era) -> bool {

@@ -45,6 +45,8 @@ pub struct Worker {
     pub local_activities: LocalActivities,
     /// What is to go over the network, and for which Run.
     requests: VecDeque<(RunKey, Output)>,
+    /// The Workflow Id of each Run Id.
+    workflow_ids: BTreeMap<String, String>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
@@ -125,6 +127,7 @@ impl Worker {
             program,
             local_activities: LocalActivities::new(seed),
             requests: VecDeque::new(),
+            workflow_ids: BTreeMap::new(),
             tasks: BTreeMap::new(),
             seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
@@ -149,6 +152,7 @@ impl Worker {
             TaskKind::Query(_) | TaskKind::Replay => None,
         };
         let run_id = task.run_id.clone();
+        self.workflow_ids.insert(run_id.clone(), task.workflow_id.clone());
         let completed = completed_tasks(&task.history.events);
         if self.open_tasks(&run_id).next().is_none() {
             self.seen.entry(run_id.clone()).or_default().extend(&completed);
@@ -213,7 +217,7 @@ impl Worker {
         let is_alive = self.runs.key(&run_id).as_ref() == Some(&key);
         match request {
             Output::FetchHistory { next_page_token } => {
-                let page = fetch(server, &run_id, next_page_token);
+                let page = fetch(server, &self.workflow_ids[&run_id], &run_id, next_page_token);
                 if is_alive {
                     self.seen.entry(run_id).or_default().extend(completed_tasks(&page.events));
                 }
@@ -309,8 +313,9 @@ impl Worker {
 
     fn activate(&mut self, key: &RunKey, activation: Activation) {
         let run_id = key.run_id();
-        if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
-            let new = Interpreter::new(self.program.clone(), self.seed);
+        if let Some(Job::Initialize(initialize)) = activation.jobs.first() {
+            let program = self.program.of_type(&initialize.workflow_type);
+            let new = Interpreter::new(Rc::new(program), self.seed);
             let is_new = self.code.insert(run_id.to_owned(), new).is_none();
             assert!(is_new, "run {run_id} was initialized although it was there");
         }
@@ -414,8 +419,8 @@ impl Worker {
 }
 
 /// A page, as the server answers for it.
-fn fetch(server: &mut Server, run_id: &str, next_page_token: Bytes) -> HistoryPage {
-    let execution = WorkflowExecution { workflow_id: crate::world::WORKFLOW_ID.into(), run_id: run_id.into() };
+fn fetch(server: &mut Server, workflow_id: &str, run_id: &str, next_page_token: Bytes) -> HistoryPage {
+    let execution = WorkflowExecution { workflow_id: workflow_id.into(), run_id: run_id.into() };
     let page = server
         .history_page(&GetWorkflowExecutionHistoryRequest {
             execution: Some(execution),
