@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use timewright_protocol::workflow::{Job, LocalActivityResolution, Resolution};
 
+use crate::cases;
 use crate::generate::closing_steps;
 use crate::program::{Program, Step};
 use crate::replay::replay_and_watch;
-use crate::cases;
 use crate::world::{Conditions, World};
 
 proptest! {
@@ -59,7 +59,11 @@ fn told_bytes(job: &Job) -> u64 {
     let payload = match job {
         Job::NotifySideEffect { value, .. } => Some(value),
         Job::ResolveActivity { resolution: Resolution::Completed(Some(result)), .. }
-        | Job::ResolveLocalActivity { resolution: LocalActivityResolution::Completed(Some(result)), .. } => Some(result),
+        | Job::ResolveChildWorkflow { resolution: Resolution::Completed(Some(result)), .. }
+        | Job::ResolveNexusOperation { resolution: Resolution::Completed(Some(result)), .. }
+        | Job::ResolveLocalActivity { resolution: LocalActivityResolution::Completed(Some(result)), .. } => {
+            Some(result)
+        }
         _ => None,
     };
     payload.map_or(0, |payload| payload.data.len() as u64)

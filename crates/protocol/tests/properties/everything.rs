@@ -19,7 +19,8 @@ fn everything_happens() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..WORLDS {
         let (program, schedule) = (program(), schedule()).new_tree(&mut runner).expect("a tree").current();
-        let world = World::live(&program, Conditions { wants_next: seed % 3 == 0, ..Conditions::undisturbed(seed) }, &schedule);
+        let world =
+            World::live(&program, Conditions { wants_next: seed % 3 == 0, ..Conditions::undisturbed(seed) }, &schedule);
         see(&world, |what, times| *seen.entry(what).or_default() += times);
     }
     let rare: Vec<&str> =

@@ -88,12 +88,43 @@ pub fn program_with_changes() -> impl Strategy<Value = Program> {
 /// Steps that end by themselves.
 pub fn closing_steps() -> impl Strategy<Value = Vec<Step>> {
     let waits = |steps: &Vec<Step>| format!("{steps:?}").contains("Wait");
-    vec(step(), 1..4).prop_filter("somebody else must do something", move |steps| !waits(steps))
+    let steps = vec(step(), 1..4).prop_map(|mut steps| {
+        steps.iter_mut().for_each(end_nexus_operations);
+        steps
+    });
+    steps.prop_filter("somebody else must do something", move |steps| !waits(steps))
+}
+
+/// A Nexus operation without a time-out may go on for ever.
+fn end_nexus_operations(step: &mut Step) {
+    match step {
+        Step::Nexus(nexus) => nexus.schedule_to_close = 30,
+        Step::CancelNexus(nexus, steps) => {
+            nexus.schedule_to_close = 30;
+            steps.iter_mut().for_each(end_nexus_operations);
+        }
+        Step::CancelActivity(_, steps)
+        | Step::CancelLocalActivity(_, steps)
+        | Step::CancelTimer(_, steps)
+        | Step::CancelChild(_, steps)
+        | Step::TakeBackSignal(_, _, steps) => steps.iter_mut().for_each(end_nexus_operations),
+        Step::Patched(_, old, new) | Step::Versioned(_, old, new) => {
+            old.iter_mut().chain(new).for_each(end_nexus_operations);
+        }
+        Step::Join(branches) | Step::Race(branches) => {
+            branches.iter_mut().flatten().for_each(end_nexus_operations);
+        }
+        _ => (),
+    }
 }
 
 fn on_update() -> impl Strategy<Value = OnUpdate> {
     let valid_from = prop_oneof![3 => Just(0_u32), 1 => Just(1), 2 => Just(u32::MAX)];
-    (valid_from, steps(0..2), any::<bool>()).prop_map(|(valid_from, steps, fails)| OnUpdate { valid_from, steps, fails })
+    (valid_from, steps(0..2), any::<bool>()).prop_map(|(valid_from, steps, fails)| OnUpdate {
+        valid_from,
+        steps,
+        fails,
+    })
 }
 
 fn steps(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
@@ -186,14 +217,9 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn nexus() -> impl Strategy<Value = Nexus> {
     let timeout = || prop_oneof![Just(0_u64), Just(4), Just(30)];
-    (0..2_u8, 0..4_u8, timeout(), timeout()).prop_map(
-        |(operation, cancellation, schedule_to_close, start_to_close)| Nexus {
-            operation,
-            cancellation,
-            schedule_to_close,
-            start_to_close,
-        },
-    )
+    (0..2_u8, 0..4_u8, timeout(), timeout()).prop_map(|(operation, cancellation, schedule_to_close, start_to_close)| {
+        Nexus { operation, cancellation, schedule_to_close, start_to_close }
+    })
 }
 
 fn change() -> impl Strategy<Value = u8> {

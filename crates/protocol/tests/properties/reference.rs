@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use timewright_proto::common::Payload;
-use timewright_proto::history::{HistoryEvent, StartChildWorkflowExecutionInitiatedEventAttributes};
 use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{HistoryEvent, StartChildWorkflowExecutionInitiatedEventAttributes};
 use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, ChildWorkflowStart, Command, Event, EventKind, Job,
     LocalActivityResolution, Marker, NexusOperationCancellationType, NexusOperationStart,
@@ -36,7 +36,8 @@ pub fn news(history: &[HistoryEvent], heard: &[Heard]) -> Vec<(i64, Vec<String>)
     updates.sort_by_key(|(behind, _)| *behind);
     let mut updates = updates.into_iter().peekable();
     for event in history {
-        signals.extend(std::iter::from_fn(|| updates.next_if(|(behind, _)| *behind < event.event_id)).map(|(_, it)| it));
+        signals
+            .extend(std::iter::from_fn(|| updates.next_if(|(behind, _)| *behind < event.event_id)).map(|(_, it)| it));
         match event.attributes.as_ref().expect("the model writes attributes") {
             Attributes::WorkflowExecutionStartedEventAttributes(_) => signals.push("initialize".to_owned()),
             Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {
@@ -187,13 +188,13 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
                 Job::ResolveChildWorkflowStart { start: ChildWorkflowStart::Started { .. }, .. }
                 | Job::ResolveNexusOperationStart { start: NexusOperationStart::Started { .. }, .. } => (),
                 Job::ResolveChildWorkflowStart { sequence, .. } | Job::ResolveChildWorkflow { sequence, .. } => {
-                    drop(open.remove(&format!("child {sequence}")));
+                    open.remove(&format!("child {sequence}"));
                 }
                 Job::ResolveNexusOperationStart { sequence, .. } | Job::ResolveNexusOperation { sequence, .. } => {
-                    drop(open.remove(&format!("nexus {sequence}")));
+                    open.remove(&format!("nexus {sequence}"));
                 }
                 Job::ResolveSignalExternalWorkflow { sequence, .. } => {
-                    drop(open.remove(&format!("signal-workflow {sequence}")));
+                    open.remove(&format!("signal-workflow {sequence}"));
                 }
                 _ => (),
             }
@@ -286,6 +287,17 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
     tasks
 }
 
+/// Without the numbers that the history does not have, so that a Run cannot mind that they are others.
+pub fn without_numbers(mut tasks: Vec<(i64, Vec<String>)>) -> Vec<(i64, Vec<String>)> {
+    for text in tasks.iter_mut().flat_map(|(_, commands)| commands) {
+        let words: Vec<&str> = text.split(' ').collect();
+        if let [verb, what @ ("child" | "nexus" | "signal-workflow" | "workflow"), ..] = words.as_slice() {
+            *text = format!("{verb} {what} {}", words.get(3..).unwrap_or_default().join(" "));
+        }
+    }
+    tasks
+}
+
 fn cancel(name: &str, start: &str, open: &mut BTreeMap<String, bool>, issued: &mut Vec<String>) {
     let Some(tells_server) = open.remove(name) else { return };
     let started = format!("{start} {name}");
@@ -366,7 +378,9 @@ impl<'a> Others<'a> {
     fn hear(&mut self, attributes: &Attributes) -> Vec<String> {
         use Attributes as A;
         match attributes {
-            A::StartChildWorkflowExecutionFailedEventAttributes(it) => self.not_started(self.child(it.initiated_event_id)),
+            A::StartChildWorkflowExecutionFailedEventAttributes(it) => {
+                self.not_started(self.child(it.initiated_event_id))
+            }
             A::ChildWorkflowExecutionStartedEventAttributes(it) => self.start(self.child(it.initiated_event_id)),
             A::ChildWorkflowExecutionCompletedEventAttributes(it) => self.end(self.child(it.initiated_event_id)),
             A::ChildWorkflowExecutionFailedEventAttributes(it) => self.end(self.child(it.initiated_event_id)),

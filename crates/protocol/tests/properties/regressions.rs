@@ -8,10 +8,7 @@ use crate::world::{Action, Conditions, WORKFLOW_ID, World};
 /// must be heard all the same.
 #[test]
 fn a_query_while_a_retry_is_scheduled() {
-    let program = Program {
-        main: vec![Step::WaitSignal(0), Step::WaitSignal(1)],
-        ..Program::default()
-    };
+    let program = Program { main: vec![Step::WaitSignal(0), Step::WaitSignal(1)], ..Program::default() };
     let schedule = [
         Action::Work,
         Action::Query,

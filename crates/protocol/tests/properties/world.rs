@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use timewright_model_server::{ActivityWorker, NexusWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time, UpdateCallId};
+use timewright_model_server::{
+    ActivityWorker, NexusWorker, Pages, QueryId, Server, ServerError, ServerOptions, Time, UpdateCallId,
+};
 use timewright_proto::Bytes;
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::enums::EventType;
@@ -100,7 +102,15 @@ pub struct Conditions {
 impl Conditions {
     /// Nothing is ever dropped or split.
     pub fn undisturbed(seed: u64) -> Self {
-        Self { seed, pages: Pages::Whole, cache: 100, evictions: 0, wants_next: false, drops_stale_tasks: false, overlaps: false }
+        Self {
+            seed,
+            pages: Pages::Whole,
+            cache: 100,
+            evictions: 0,
+            wants_next: false,
+            drops_stale_tasks: false,
+            overlaps: false,
+        }
     }
 }
 
@@ -280,15 +290,17 @@ impl World {
     /// What became of the Updates, as their senders see it.
     pub fn update_answers(&self) -> Vec<String> {
         let answers = self.updates.iter().map(|update| self.server.update_answer(*update));
-        answers.map(|answer| match answer {
-            None => "none".to_owned(),
-            Some(Ok(answer)) => {
-                let outcome = format!("{:?}", answer.outcome);
-                assert!(!outcome.contains("UnprocessedUpdate"), "the worker did not answer an Update: {outcome}");
-                outcome
-            }
-            Some(Err(error)) => error.to_string(),
-        }).collect()
+        answers
+            .map(|answer| match answer {
+                None => "none".to_owned(),
+                Some(Ok(answer)) => {
+                    let outcome = format!("{:?}", answer.outcome);
+                    assert!(!outcome.contains("UnprocessedUpdate"), "the worker did not answer an Update: {outcome}");
+                    outcome
+                }
+                Some(Err(error)) => error.to_string(),
+            })
+            .collect()
     }
 
     /// How many Workflow Tasks were completed.

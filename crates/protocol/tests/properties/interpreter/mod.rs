@@ -13,8 +13,8 @@ use std::task::{Context, Waker};
 use timewright_protocol::workflow::{Activation, Command, Job, QueryAnswer};
 
 use crate::program::Program;
-pub use shared::{hash, search_attribute};
 use shared::{Handler, Shared, payload};
+pub use shared::{hash, search_attribute};
 
 /// The Task Queue on which activities are scheduled.
 pub const ACTIVITIES: &str = "activities";
@@ -64,7 +64,9 @@ impl Interpreter {
             for handler in unhandled {
                 let shared = self.shared.clone();
                 self.handlers.push(match handler {
-                    Handler::Signal(signal) => steps::run(shared, self.program.on_signal[signal].clone(), self.program.era),
+                    Handler::Signal(signal) => {
+                        steps::run(shared, self.program.on_signal[signal].clone(), self.program.era)
+                    }
                     Handler::Update(update) => Box::pin(steps::handle_update(shared, self.program.clone(), *update)),
                 });
             }

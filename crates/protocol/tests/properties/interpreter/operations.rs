@@ -112,7 +112,9 @@ impl ScheduledLocalActivity {
                     let outcome = self.shared.borrow().outcome(Kind::Activity, *sequence);
                     let Some(outcome) = outcome else { return Poll::Pending };
                     self.stage = match outcome.follow {
-                        Follow::Backoff(backoff) => Stage::Waiting(StartedTimer::new(&self.shared, backoff.delay), backoff),
+                        Follow::Backoff(backoff) => {
+                            Stage::Waiting(StartedTimer::new(&self.shared, backoff.delay), backoff)
+                        }
                         Follow::Nothing | Follow::End => {
                             self.shared.borrow_mut().note(&format!("outcome {}", outcome.digest));
                             Stage::Over

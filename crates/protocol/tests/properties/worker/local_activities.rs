@@ -9,7 +9,8 @@ use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
 use timewright_proto::prost_types;
 use timewright_protocol::workflow::{
-    Activation, ActivityCancellationType, Command, Job, LocalActivityAttempt, LocalActivityOutcome, RunKey, StartLocalActivity,
+    Activation, ActivityCancellationType, Command, Job, LocalActivityAttempt, LocalActivityOutcome, RunKey,
+    StartLocalActivity,
 };
 
 use crate::interpreter::hash;

@@ -146,7 +146,8 @@ impl Worker {
     pub fn take(&mut self, response: PollWorkflowTaskQueueResponse, now: Time) {
         self.now = self.now.max(now);
         let received_at = self.origin + self.now;
-        let task = WorkflowTask::from_poll(response, received_at).expect("the model sends whole tasks").expect("a task");
+        let task =
+            WorkflowTask::from_poll(response, received_at).expect("the model sends whole tasks").expect("a task");
         let started_event_id = match task.kind {
             TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
             TaskKind::Query(_) | TaskKind::Replay => None,
@@ -272,7 +273,9 @@ impl Worker {
     fn drain(&mut self) {
         while let Some((key, output)) = self.runs.poll_output() {
             let run_id = key.run_id().to_owned();
-            if std::env::var("TRACE").is_ok() { println!("{:?} {}", self.now, format!("{output:?}").chars().take(150).collect::<String>()); }
+            if std::env::var("TRACE").is_ok() {
+                println!("{:?} {}", self.now, format!("{output:?}").chars().take(150).collect::<String>());
+            }
             match output {
                 Output::Activate(activation) => self.activate(&key, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
@@ -376,9 +379,7 @@ impl Worker {
             return_new_workflow_task: self.wants_next,
             force_create_new_workflow_task: completion.force_new_task,
             messages: completion.messages.into_iter().map(UpdateMessage::into_message).collect(),
-            capabilities: Some(Capabilities {
-                discard_speculative_workflow_task_with_events: self.seed & 1 == 1,
-            }),
+            capabilities: Some(Capabilities { discard_speculative_workflow_task_with_events: self.seed & 1 == 1 }),
             query_results: results.collect(),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
@@ -395,7 +396,8 @@ impl Worker {
                     match receipt.reset_history_event_id {
                         None => self.heard.entry(run_id.to_owned()).or_default().extend(heard),
                         Some(_) => {
-                            let is_without_trace = heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
+                            let is_without_trace =
+                                heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
                             assert!(is_without_trace, "more than rejected Updates has vanished: {heard:#?}");
                             self.vanished_tasks += 1;
                         }
