@@ -133,7 +133,7 @@ fn steps(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
 
 fn step() -> impl Strategy<Value = Step> {
     let leaf = prop_oneof![
-        4 => activity().prop_map(Step::Activity),
+        5 => activity().prop_map(Step::Activity),
         5 => local_activity().prop_map(Step::LocalActivity),
         3 => seconds().prop_map(Step::Timer),
         2 => (0..SIGNALS).prop_map(Step::WaitSignal),
@@ -151,7 +151,7 @@ fn step() -> impl Strategy<Value = Step> {
         let few = || vec(inner.clone(), 0..2);
         let branches = || vec(vec(inner.clone(), 1..3), 2..4);
         prop_oneof![
-            2 => (activity(), few()).prop_map(|(activity, steps)| Step::CancelActivity(activity, steps)),
+            3 => (activity(), few()).prop_map(|(activity, steps)| Step::CancelActivity(activity, steps)),
             2 => (local_activity(), few()).prop_map(|(activity, steps)| Step::CancelLocalActivity(activity, steps)),
             2 => (child(), few()).prop_map(|(child, steps)| Step::CancelChild(child, steps)),
             1 => (target(), 0..SIGNALS, few())

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use timewright_proto::Bytes;
-use timewright_proto::history::HistoryEvent;
+use timewright_proto::history::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
 use timewright_proto::history::history_event::Attributes;
 use timewright_protocol::workflow::{HistoryPage, Job, Output, Run, TaskFailure, TaskKind, WorkflowTask};
 
@@ -40,7 +40,7 @@ pub fn replay_and_watch(
     let mut run = Run::new();
     run.handle_task(WorkflowTask {
         task_token: "replay".into(),
-        workflow_id: "w".into(),
+        workflow_id: started(history).workflow_id.clone(),
         run_id: run_id.clone(),
         workflow_type: "program".into(),
         attempt: 1,
@@ -75,10 +75,12 @@ pub fn is_note(job: &Job) -> bool {
 }
 
 fn workflow_type(history: &[HistoryEvent]) -> &str {
+    started(history).workflow_type.as_ref().map_or("", |workflow_type| &workflow_type.name)
+}
+
+fn started(history: &[HistoryEvent]) -> &WorkflowExecutionStartedEventAttributes {
     match history.first().and_then(|event| event.attributes.as_ref()) {
-        Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
-            started.workflow_type.as_ref().map_or("", |workflow_type| &workflow_type.name)
-        }
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
         other => panic!("not the start of a history: {other:?}"),
     }
 }

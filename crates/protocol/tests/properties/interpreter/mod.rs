@@ -65,7 +65,8 @@ impl Interpreter {
                 let shared = self.shared.clone();
                 self.handlers.push(match handler {
                     Handler::Signal(signal) => {
-                        steps::run(shared, self.program.on_signal[signal].clone(), self.program.era)
+                        let place = steps::Place { era: self.program.era, handles_signal: true };
+                        steps::run(shared, self.program.on_signal[signal].clone(), place)
                     }
                     Handler::Update(update) => Box::pin(steps::handle_update(shared, self.program.clone(), *update)),
                 });

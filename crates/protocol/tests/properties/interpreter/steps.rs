@@ -16,7 +16,7 @@ use crate::program::{Child, End, Era, Nexus, OnCancel, Program, Step, Target};
 
 /// The whole workflow.
 pub(super) async fn main(shared: Rc<RefCell<Shared>>, program: Rc<Program>) {
-    let work = run(shared.clone(), program.main.clone(), program.era);
+    let work = run(shared.clone(), program.main.clone(), Place { era: program.era, handles_signal: false });
     let cancelled = match &program.on_cancel {
         OnCancel::Ignore => {
             work.await;
@@ -37,7 +37,7 @@ pub(super) async fn main(shared: Rc<RefCell<Shared>>, program: Rc<Program>) {
         }
     };
     if let Some(clean_up) = cancelled {
-        run(shared.clone(), clean_up.clone(), program.era).await;
+        run(shared.clone(), clean_up.clone(), Place { era: program.era, handles_signal: false }).await;
         shared.borrow_mut().ask(Command::CancelWorkflow { details: Vec::new() });
         return;
     }
@@ -66,7 +66,7 @@ pub(super) async fn handle_update(shared: Rc<RefCell<Shared>>, program: Rc<Progr
     }
     shared.borrow_mut().note(&format!("update {number} {protocol_instance_id}"));
     shared.borrow_mut().ask(Command::AcceptUpdate { protocol_instance_id: protocol_instance_id.clone() });
-    run(shared.clone(), handler.steps.clone(), program.era).await;
+    run(shared.clone(), handler.steps.clone(), Place { era: program.era, handles_signal: false }).await;
     let digest = shared.borrow().digest.to_string();
     let outcome = match handler.fails {
         true => Err(Box::new(Failure { message: digest, ..Failure::default() })),
@@ -75,21 +75,31 @@ pub(super) async fn handle_update(shared: Rc<RefCell<Shared>>, program: Rc<Progr
     shared.borrow_mut().ask(Command::CompleteUpdate { protocol_instance_id, outcome });
 }
 
+/// Where a step stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) era: Era,
+    /// Signals must not bring about signals, or there would be no end.
+    pub(super) handles_signal: bool,
+}
+
 /// One step after the other.
-pub(super) fn run(shared: Rc<RefCell<Shared>>, steps: Vec<Step>, era: Era) -> Pin<Box<dyn Future<Output = ()>>> {
+pub(super) fn run(shared: Rc<RefCell<Shared>>, steps: Vec<Step>, place: Place) -> Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(async move {
         for step in steps {
-            do_step(shared.clone(), step, era).await;
+            do_step(shared.clone(), step, place).await;
         }
     })
 }
 
-async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
+async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, place: Place) {
     match step {
+        Step::Child(_) | Step::CancelChild(..) | Step::SignalWorkflow(..) | Step::TakeBackSignal(..)
+            if place.handles_signal => {}
         Step::Activity(activity) => ScheduledActivity::new(&shared, &activity).outcome().await,
         Step::CancelActivity(activity, between) => {
             let scheduled = ScheduledActivity::new(&shared, &activity);
-            run(shared.clone(), between, era).await;
+            run(shared.clone(), between, place).await;
             scheduled.cancel();
             scheduled.outcome().await;
         }
@@ -99,7 +109,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         }
         Step::CancelLocalActivity(activity, between) => {
             let mut scheduled = ScheduledLocalActivity::new(&shared, activity);
-            let mut between = run(shared.clone(), between, era);
+            let mut between = run(shared.clone(), between, place);
             poll_fn(|context| {
                 let _goes_on_beside = scheduled.poll();
                 between.as_mut().poll(context)
@@ -111,7 +121,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         Step::Timer(seconds) => StartedTimer::new(&shared, Duration::from_secs(seconds)).fired().await,
         Step::CancelTimer(seconds, between) => {
             let timer = StartedTimer::new(&shared, Duration::from_secs(seconds));
-            run(shared.clone(), between, era).await;
+            run(shared.clone(), between, place).await;
             drop(timer);
         }
         Step::WaitSignal(signal) => {
@@ -127,12 +137,12 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
             shared.borrow_mut().note("count");
         }
         Step::Patched(patch, old, new) => {
-            let is_patched = is_patched(&mut shared.borrow_mut(), patch, era);
-            run(shared.clone(), if is_patched { new } else { old }, era).await;
+            let is_patched = is_patched(&mut shared.borrow_mut(), patch, place.era);
+            run(shared.clone(), if is_patched { new } else { old }, place).await;
         }
         Step::Versioned(change, old, new) => {
-            let is_new = era != Era::Before && shared.borrow_mut().version(change) >= 1;
-            run(shared.clone(), if is_new { new } else { old }, era).await;
+            let is_new = place.era != Era::Before && shared.borrow_mut().version(change) >= 1;
+            run(shared.clone(), if is_new { new } else { old }, place).await;
         }
         Step::SideEffect => shared.borrow_mut().side_effect(),
         Step::UpsertSearchAttribute(name, value) => shared.borrow_mut().upsert_search_attribute(name, value),
@@ -144,7 +154,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         }
         Step::CancelChild(child, between) => {
             let child = start_child(&shared, &child);
-            run(shared.clone(), between, era).await;
+            run(shared.clone(), between, place).await;
             if let Some(child) = child {
                 child.cancel();
                 child.outcome().await;
@@ -153,7 +163,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         Step::SignalWorkflow(target, signal) => send_signal(&shared, target, signal).outcome().await,
         Step::TakeBackSignal(target, signal, between) => {
             let signal = send_signal(&shared, target, signal);
-            run(shared.clone(), between, era).await;
+            run(shared.clone(), between, place).await;
             signal.cancel();
             signal.outcome().await;
         }
@@ -164,13 +174,13 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
         Step::Nexus(nexus) => schedule_nexus(&shared, &nexus).outcome().await,
         Step::CancelNexus(nexus, between) => {
             let operation = schedule_nexus(&shared, &nexus);
-            run(shared.clone(), between, era).await;
+            run(shared.clone(), between, place).await;
             operation.cancel();
             operation.outcome().await;
         }
         Step::Join(branches) => {
             let mut branches: Vec<_> =
-                branches.into_iter().map(|steps| Some(run(shared.clone(), steps, era))).collect();
+                branches.into_iter().map(|steps| Some(run(shared.clone(), steps, place))).collect();
             poll_fn(|context| {
                 for branch in &mut branches {
                     if branch.as_mut().is_some_and(|branch| branch.as_mut().poll(context).is_ready()) {
@@ -182,7 +192,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, era: Era) {
             .await;
         }
         Step::Race(branches) => {
-            let mut branches: Vec<_> = branches.into_iter().map(|steps| run(shared.clone(), steps, era)).collect();
+            let mut branches: Vec<_> = branches.into_iter().map(|steps| run(shared.clone(), steps, place)).collect();
             poll_fn(|context| {
                 let ready = branches.iter_mut().any(|branch| branch.as_mut().poll(context).is_ready());
                 if ready { Poll::Ready(()) } else { Poll::Pending }
