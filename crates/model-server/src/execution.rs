@@ -3,29 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use timewright_proto::common::Priority;
 use timewright_proto::enums::WorkflowExecutionStatus;
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
+use timewright_proto::temporal::api::nexus::v1::Endpoint;
 
 use crate::activity::Activity;
+use crate::child::Child;
 use crate::completion_pages::CompletionPages;
 use crate::error::ServerError;
 use crate::events::Events;
+use crate::external::{ExternalCancellation, ExternalSignal};
+use crate::nexus::{NexusOperation, RequestKind};
 use crate::random::Random;
 use crate::server::ServerOptions;
 use crate::start::NextRun;
 use crate::time::Time;
 use crate::timer::Timer;
+use crate::transfer::Transfer;
 use crate::update::{Progress, Updates};
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `update.rs`, `start.rs`, `close.rs`, `command/`.
+/// `child.rs`, `external.rs`, `nexus/`, `update.rs`, `start.rs`, `close.rs`, `reset.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,
     pub(crate) run_id: String,
     /// What it was started with.
     pub(crate) started: WorkflowExecutionStartedEventAttributes,
+    /// The present one.
+    pub(crate) priority: Option<Priority>,
     /// When its first Workflow Task was due; without a back-off, when it started.
     pub(crate) execution_time: Time,
     /// The end of this run.
@@ -55,6 +63,17 @@ pub(crate) struct Execution {
     pub(crate) timers: BTreeMap<i64, Timer>,
     /// Activities without an outcome, by the Event that scheduled them.
     pub(crate) activities: BTreeMap<i64, Activity>,
+    /// Children without an outcome, by the Event that initiated them. A closed run keeps them for its close policies.
+    pub(crate) children: BTreeMap<i64, Child>,
+    /// Signals to other workflows without an outcome, by the Event that initiated them.
+    pub(crate) external_signals: BTreeMap<i64, ExternalSignal>,
+    /// Requests to cancel other workflows without an outcome, by the Event that initiated them.
+    pub(crate) external_cancellations: BTreeMap<i64, ExternalCancellation>,
+    /// Nexus operations without an outcome, by the Event that scheduled them.
+    pub(crate) nexus_operations: BTreeMap<i64, NexusOperation>,
+
+    /// The run that goes on in its place since it was reset.
+    pub(crate) reset_run_id: Option<String>,
 
     pub(crate) updates: Updates,
     /// Pages of the started task's completion.
@@ -73,6 +92,10 @@ pub(crate) enum Effect {
     DispatchWorkflowTask,
     /// Put the attempt into the activity's queue.
     DispatchActivity { scheduled_event_id: i64 },
+    /// Tell another run of something.
+    Transfer(Transfer),
+    /// Ask the operation's endpoint; an answer counts until the request expires.
+    SendNexusRequest { scheduled_event_id: i64, kind: RequestKind, expires: Time },
     /// Start the next run of the workflow.
     StartRun(Box<NextRun>),
     /// Queries that waited for a Workflow Task get tasks of their own.
@@ -85,6 +108,8 @@ pub(crate) enum Effect {
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) options: &'a ServerOptions,
+    /// By name.
+    pub(crate) nexus_endpoints: &'a BTreeMap<String, Endpoint>,
     pub(crate) random: &'a mut Random,
 }
 
@@ -109,6 +134,7 @@ impl Execution {
         if !self.has_started_task() {
             self.events.flush();
         }
+        self.events.end_batch();
     }
 
     pub(crate) fn task_queue(&self) -> &str {
@@ -129,6 +155,7 @@ impl Execution {
             self.timers.values().map(|timer| timer.fires).min().map(|time| (time, Deadline::Timers)),
             self.next_activity_timeout().map(|time| (time, Deadline::ActivityTimeouts)),
             self.next_activity_retry().map(|time| (time, Deadline::ActivityRetries)),
+            self.next_nexus_deadline().map(|time| (time, Deadline::NexusOperations)),
             self.task_timeout().map(|time| (time, Deadline::WorkflowTask)),
             self.execution_expires.map(|time| (time, Deadline::Execution)),
             self.run_expires.map(|time| (time, Deadline::Run)),
@@ -145,6 +172,7 @@ impl Execution {
             Deadline::Timers => self.fire_timers(context),
             Deadline::ActivityTimeouts => self.time_out_activities(context),
             Deadline::ActivityRetries => self.retry_activities(context),
+            Deadline::NexusOperations => self.handle_nexus_deadline(context),
             Deadline::WorkflowTask => self.time_out_task(context),
             Deadline::Execution => self.time_out_execution(context),
             Deadline::Run => self.time_out_run(context),
@@ -160,6 +188,7 @@ pub(crate) enum Deadline {
     Timers,
     ActivityTimeouts,
     ActivityRetries,
+    NexusOperations,
     Execution,
     Run,
     WorkflowTask,

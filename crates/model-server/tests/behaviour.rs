@@ -48,12 +48,15 @@ fn a_command_beyond_the_model_is_an_error_and_changes_nothing() {
     let child = Command {
         command_type: CommandType::StartChildWorkflowExecution.into(),
         attributes: Some(Attributes::StartChildWorkflowExecutionCommandAttributes(
-            StartChildWorkflowExecutionCommandAttributes::default(),
+            StartChildWorkflowExecutionCommandAttributes {
+                cron_schedule: "* * * * *".into(),
+                ..StartChildWorkflowExecutionCommandAttributes::default()
+            },
         )),
         ..Command::default()
     };
     let error = complete(&mut server, &task, vec![timer("1"), child]).unwrap_err();
-    assert_eq!(error, ServerError::Unsupported { what: "the Command StartChildWorkflowExecution".into() });
+    assert_eq!(error, ServerError::Unsupported { what: "cron schedules".into() });
     assert_eq!(server.history("w", None).unwrap().len(), 3);
 
     complete(&mut server, &task, vec![done()]).unwrap();

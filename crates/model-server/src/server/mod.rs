@@ -3,7 +3,10 @@
 
 mod activity_tasks;
 mod client_calls;
+mod nexus_tasks;
+mod operator_calls;
 mod queries;
+mod transfers;
 mod updates;
 mod workflow_tasks;
 
@@ -18,18 +21,21 @@ use timewright_proto::history::HistoryEvent;
 
 use crate::error::ServerError;
 use crate::execution::{Context, Deadline, Effect, Execution};
+use crate::nexus::NexusRequests;
 use crate::pages::{Deliveries, Pages};
 use crate::query::Queries;
 use crate::queues::{ActivityEntry, TaskQueues};
 use crate::random::Random;
 use crate::time::Time;
+use crate::transfer::Transfers;
 use updates::UpdateCalls;
 
 /// The server's half of the Workflow Task protocol: one namespace with any number of Workflow Executions.
 ///
 /// Requests and answers are those of the real server's `WorkflowService`. Time stands still but for
 /// [`handle_timeout`](Self::handle_timeout); [`poll_timeout`](Self::poll_timeout) says when it should be called next. A poll
-/// that finds nothing returns `None`, where the real server would wait.
+/// that finds nothing returns `None`, where the real server would wait. What one workflow has for another (a start as a child,
+/// a signal, its end) is on its way until [`handle_timeout`](Self::handle_timeout) too, even where that takes no time.
 ///
 /// The same calls on a server of the same options give the same answers. What the real server leaves to chance (ids, the
 /// order of tasks in a queue, where histories are split into pages) is chosen by [`ServerOptions::seed`] and
@@ -66,9 +72,11 @@ pub struct Server {
     /// The latest run of each workflow: Workflow Id to Run Id.
     current: BTreeMap<String, String>,
     queues: TaskQueues,
+    nexus: NexusRequests,
     queries: Queries,
     update_calls: UpdateCalls,
     deliveries: Deliveries,
+    transfers: Transfers,
     /// Ids.
     random: Random,
     /// The order of what waits in a queue.
@@ -92,6 +100,9 @@ pub struct ServerOptions {
     pub workflow_task_heartbeat_timeout: Duration,
     /// Whether completions of Workflow Tasks may come in pages, which a real server does not allow by default.
     pub workflow_task_completion_pages: bool,
+    /// How long it takes at most until a workflow hears of another. The seed decides how long each time. Zero keeps the order
+    /// in which things were sent.
+    pub longest_transfer: Duration,
 }
 
 impl Default for ServerOptions {
@@ -105,6 +116,7 @@ impl Default for ServerOptions {
             suggest_continue_as_new_events: 4096,
             workflow_task_heartbeat_timeout: Duration::from_secs(30 * 60),
             workflow_task_completion_pages: false,
+            longest_transfer: Duration::ZERO,
         }
     }
 }
@@ -124,9 +136,11 @@ impl Server {
             runs: BTreeMap::new(),
             current: BTreeMap::new(),
             queues: TaskQueues::default(),
+            nexus: NexusRequests::default(),
             queries: Queries::default(),
             update_calls: UpdateCalls::default(),
             deliveries: Deliveries::default(),
+            transfers: Transfers::default(),
             random: Random::new(options.seed),
             order: Random::new(!options.seed),
             options,
@@ -152,6 +166,7 @@ impl Server {
                     self.change(&run_id, |run, context| run.handle_deadline(deadline, context));
                 }
                 Due::Query(query) => self.take_back_query(query),
+                Due::Transfer => self.deliver_transfer(),
             }
         }
         self.now = self.now.max(now);
@@ -178,8 +193,8 @@ impl Server {
 
     /// Changes a run and does what the change asks for. `None` if there is no such run.
     fn change<T>(&mut self, run_id: &str, change: impl FnOnce(&mut Execution, &mut Context<'_>) -> T) -> Option<T> {
-        let run = self.runs.get_mut(run_id)?;
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+        let (mut context, runs) = self.parts();
+        let run = runs.get_mut(run_id)?;
         let result = change(run, &mut context);
         run.settle();
         for effect in std::mem::take(&mut run.outbox) {
@@ -188,17 +203,34 @@ impl Server {
         Some(result)
     }
 
+    /// What operations on runs need to know, and the runs.
+    fn parts(&mut self) -> (Context<'_>, &mut BTreeMap<String, Execution>) {
+        let context = Context {
+            now: self.now,
+            options: &self.options,
+            nexus_endpoints: &self.nexus.endpoints,
+            random: &mut self.random,
+        };
+        (context, &mut self.runs)
+    }
+
     fn perform(&mut self, run_id: &str, effect: Effect) {
         match effect {
             Effect::DispatchWorkflowTask => self.dispatch_workflow_task(run_id),
             Effect::DispatchActivity { scheduled_event_id } => self.dispatch_activity(run_id, scheduled_event_id),
+            Effect::Transfer(transfer) => {
+                let ServerOptions { longest_transfer, seed, .. } = self.options;
+                self.transfers.push(self.now, longest_transfer, seed, run_id, transfer);
+            }
             Effect::StartRun(next) => {
-                let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-                let run = Execution::new(*next, &mut context);
+                let run = Execution::new(*next, &mut self.parts().0);
                 self.add_run(run);
             }
             Effect::ReleaseQueries => self.release_queries(run_id),
             Effect::ReportUpdate { update_id, progress } => self.report_update(run_id, &update_id, &progress),
+            Effect::SendNexusRequest { scheduled_event_id, kind, expires } => {
+                self.send_nexus_request(run_id, scheduled_event_id, kind, expires);
+            }
         }
     }
 
@@ -240,7 +272,7 @@ impl Server {
         run_id
             .filter(|run_id| self.runs.get(*run_id).is_some_and(|run| run.workflow_id == execution.workflow_id))
             .map(str::to_owned)
-            .ok_or_else(|| ServerError::NotFound(format!("workflow not found for ID: {}", execution.workflow_id)))
+            .ok_or_else(|| ServerError::NotFound(not_found_text(execution)))
     }
 
     fn next_due(&self) -> Option<(Time, Due)> {
@@ -250,13 +282,25 @@ impl Server {
             .filter_map(|run| run.next_deadline().map(|(time, deadline)| (time, deadline, &run.run_id)))
             .min();
         let query = self.queries.next_expiry();
-        match (run, query) {
+        let own = match (run, query) {
             (run, Some((time, query))) if run.is_none_or(|(run_time, ..)| time < run_time) => {
                 Some((time, Due::Query(query)))
             }
             (Some((time, deadline, run_id)), _) => Some((time, Due::Run { run_id: run_id.clone(), deadline })),
             (None, _) => None,
+        };
+        match self.transfers.next_due() {
+            Some(time) if own.as_ref().is_none_or(|(own, _)| time <= *own) => Some((time, Due::Transfer)),
+            _ => own,
         }
+    }
+}
+
+fn not_found_text(WorkflowExecution { workflow_id, run_id }: &WorkflowExecution) -> String {
+    if run_id.is_empty() {
+        format!("workflow not found for ID: {workflow_id}")
+    } else {
+        format!("workflow execution not found for workflow ID {workflow_id:?} and run ID {run_id:?}")
     }
 }
 
@@ -268,4 +312,6 @@ enum Due {
     },
     /// A sticky queue did not hand out this Query in time.
     Query(u64),
+    /// Something is no longer on its way from run to run.
+    Transfer,
 }

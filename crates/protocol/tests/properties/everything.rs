@@ -64,7 +64,7 @@ fn see_event(event: &HistoryEvent, seen: &mut impl FnMut(String, usize)) {
 
 const WORLDS: u64 = 400;
 
-const EVERYTHING: [&str; 69] = [
+const EVERYTHING: [&str; 70] = [
     "ActivityTaskCancelRequested",
     "ActivityTaskCanceled",
     "ActivityTaskCompleted",
@@ -98,6 +98,7 @@ const EVERYTHING: [&str; 69] = [
     "NexusOperationTimedOut",
     "RequestCancelExternalWorkflowExecutionFailed",
     "RequestCancelExternalWorkflowExecutionInitiated",
+    "ResetWorkflow",
     "SideEffect",
     "SignalExternalWorkflowExecutionFailed",
     "SignalExternalWorkflowExecutionInitiated",

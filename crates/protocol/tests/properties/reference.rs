@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use timewright_proto::common::Payload;
+use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::{HistoryEvent, StartChildWorkflowExecutionInitiatedEventAttributes};
 use timewright_protocol::workflow::{
@@ -472,6 +473,16 @@ impl<'a> Others<'a> {
     fn nexus(&self, scheduled_event_id: i64) -> String {
         format!("nexus {}", nexus_sequence(self.history, scheduled_event_id))
     }
+}
+
+/// Whether the beginning of a history is another run's, so that nobody has lived it in this one.
+pub fn comes_of_reset(history: &[HistoryEvent]) -> bool {
+    history.iter().any(|event| match &event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
+            failed.cause() == WorkflowTaskFailedCause::ResetWorkflow
+        }
+        _ => false,
+    })
 }
 
 /// The Run Id of the next run, where a history ends with one.

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use timewright_proto::Bytes;
-use timewright_proto::history::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
 use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{HistoryEvent, WorkflowExecutionStartedEventAttributes};
 use timewright_protocol::workflow::{HistoryPage, Job, Output, Run, TaskFailure, TaskKind, WorkflowTask};
 
 use crate::interpreter::Interpreter;

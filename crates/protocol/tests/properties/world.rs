@@ -19,8 +19,8 @@ use timewright_proto::temporal::api::operatorservice::v1::CreateNexusEndpointReq
 use timewright_proto::temporal::api::update;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
-    RequestCancelWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+    RequestCancelWorkflowExecutionRequest, ResetWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
 };
 
 use crate::interpreter::{ACTIVITIES, NEXUS, search_attribute};
@@ -42,8 +42,8 @@ pub enum Action {
     Update(usize),
     /// A client sends an Update after the worker polled and before it does what it got.
     UpdateMeanwhile(usize),
-    /// An Update that another run had accepted comes with a reset.
-    Reapply(usize),
+    /// Somebody resets the workflow to its so manieth Workflow Task; with more than there are, to one of them.
+    Reset(usize),
     /// The server forgets what it has not recorded.
     ForgetMemory,
     /// A client ends the workflow.
@@ -193,10 +193,7 @@ impl World {
                 self.update(update);
                 task.into_iter().for_each(|task| self.take(task));
             }
-            Action::Reapply(update) => {
-                let request = self.update_request(update);
-                self.server.reapply_update(WORKFLOW_ID, request);
-            }
+            Action::Reset(task) => self.reset(task),
             Action::ForgetMemory => self.server.handle_memory_lost(WORKFLOW_ID),
             Action::Terminate => self.terminate(),
             Action::Advance => {
@@ -468,6 +465,22 @@ impl World {
         update::v1::Request { meta: Some(meta), input: Some(input), ..Default::default() }
     }
 
+    fn reset(&mut self, task: usize) {
+        let history = self.server.history(WORKFLOW_ID, None).unwrap_or_default();
+        let completed: Vec<i64> = history
+            .iter()
+            .filter(|event| event.event_type() == EventType::WorkflowTaskCompleted)
+            .map(|event| event.event_id)
+            .collect();
+        let Some(event_id) = completed.get(task % completed.len().max(1)) else { return };
+        let request = ResetWorkflowExecutionRequest {
+            workflow_execution: Some(WorkflowExecution { workflow_id: WORKFLOW_ID.into(), run_id: String::new() }),
+            workflow_task_finish_event_id: *event_id,
+            ..ResetWorkflowExecutionRequest::default()
+        };
+        self.server.reset(request).ok();
+    }
+
     fn terminate(&mut self) {
         let workflow_execution = self.execution();
         let request = TerminateWorkflowExecutionRequest { workflow_execution, ..Default::default() };
@@ -523,12 +536,12 @@ fn clients() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (0..SIGNALS).prop_map(Action::Signal),
         5 => (0..UPDATES).prop_map(Action::Update),
-        1 => (0..UPDATES).prop_map(Action::Reapply),
+        1 => (0..5_usize).prop_map(Action::Reset),
         1 => Just(Action::ForgetMemory),
         2 => Just(Action::Cancel),
         4 => Just(Action::Query),
         1 => Just(Action::Terminate),
-        1 => Just(Action::TerminateChild),
+        3 => Just(Action::TerminateChild),
     ]
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Shared {
     /// Which run this is.
     pub(super) number: u32,
     run_id: String,
+    /// The same behind a reset, so that the ids of children are.
+    first_seed: u64,
     /// Which child this is, if it is one.
     child_number: Option<usize>,
     /// The Workflow Id of the child that was started last.
@@ -104,6 +106,7 @@ impl Shared {
             cancel_requested: false,
             number: 0,
             run_id: String::new(),
+            first_seed: 0,
             child_number: None,
             last_child: None,
             digest: 0xcbf2_9ce4_8422_2325,
@@ -133,6 +136,7 @@ impl Shared {
                 let number = initialize.arguments.first().map(|argument| String::from_utf8_lossy(&argument.data));
                 self.number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
                 self.run_id.clone_from(&initialize.run_id);
+                self.first_seed = initialize.random_seed;
                 self.child_number = child_number(&initialize.workflow_type);
                 let (memo, attributes) = (&initialize.started.memo, &initialize.started.search_attributes);
                 self.note(&format!("initialize {} {}", initialize.workflow_type, initialize.random_seed));
@@ -150,6 +154,7 @@ impl Shared {
                 self.cancel_requested = true;
                 self.note("cancel");
             }
+            Job::UpdateRandomSeed { seed } => self.note(&format!("seed {seed}")),
             Job::NotifyPatch { patch_id } => drop(self.noted_patches.insert(patch_id.clone())),
             Job::NotifyVersion { change_id, version } => {
                 self.noted_versions.insert(change_id.clone(), *version);
@@ -295,7 +300,7 @@ impl Shared {
         let sequence = self.begin_operation(Kind::ChildStart);
         let workflow_id = match child.is_taken {
             true => WORKFLOW_ID.to_owned(),
-            false => format!("{}/{sequence}", self.run_id),
+            false => format!("{:x}/{sequence}", self.first_seed),
         };
         self.last_child = Some(workflow_id.clone());
         self.ask(Command::StartChildWorkflow(Box::new(StartChildWorkflow {
