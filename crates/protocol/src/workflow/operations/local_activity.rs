@@ -169,11 +169,10 @@ impl Operations {
         }
     }
 
-    /// Whether the worker executes some. Those that nobody was asked to execute, since only a Query led to them, do not count.
+    /// Whether the worker executes some, or user code has not heard of an outcome, which would be lost with the Run. Those that
+    /// nobody was asked to execute, since only a Query led to them, do not count.
     pub(crate) fn has_local_activities(&self) -> bool {
-        let LocalActivities { open, finished, .. } = &self.local_activities;
-        let is_over = |sequence: &u32| finished.iter().any(|marker| marker.sequence == *sequence);
-        open.iter().any(|(sequence, activity)| activity.is_executed() && !is_over(sequence))
+        self.local_activities.open.values().any(LocalActivity::is_executed)
     }
 
     /// Takes an attempt that is over. One that is given up, or that user code does not wait for, is none of our business.
