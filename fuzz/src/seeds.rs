@@ -49,7 +49,7 @@ fn recorded_histories() -> io::Result<Vec<(String, History)>> {
     let mut histories = Vec::new();
     for file in files {
         let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name(&file);
         let content = fs::read(&file).map_err(|error| wrong(&error))?;
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("binpb") => {
@@ -63,6 +63,12 @@ fn recorded_histories() -> io::Result<Vec<(String, History)>> {
         }
     }
     Ok(histories)
+}
+
+/// The names of the file and of its folder, since SDKs have histories of the same name.
+fn name(file: &Path) -> String {
+    let names = file.iter().skip(file.iter().count().saturating_sub(2));
+    names.map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("-")
 }
 
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
