@@ -169,9 +169,10 @@ impl Operations {
         }
     }
 
-    /// Whether the worker executes some, or user code has not heard of an outcome.
+    /// Whether the worker executes some, or user code has not heard of an outcome. Those that nobody was asked to execute, since
+    /// only a Query led to them, do not count.
     pub(crate) fn has_local_activities(&self) -> bool {
-        !self.ended && !self.local_activities.open.is_empty()
+        self.local_activities.open.values().any(LocalActivity::is_executed)
     }
 
     /// Takes an attempt that is over. One that is given up, or that user code does not wait for, is none of our business.
@@ -183,7 +184,10 @@ impl Operations {
         if !is_expected || finished.iter().any(|marker| marker.sequence == sequence) {
             return;
         }
-        let next = activity.next_attempt(&outcome, finished_at);
+        let next = match activity.state {
+            State::Cancelling => Next::GiveUp,
+            _ => activity.next_attempt(&outcome, finished_at),
+        };
         let mut marker = activity.marker(sequence, outcome.into_result());
         marker.complete_time = Some(finished_at);
         match next {
@@ -218,8 +222,9 @@ impl Operations {
     /// The workflow has ended, or the Run is dropped: nobody waits for what is executed.
     pub(crate) fn give_up_local_activities(&mut self) {
         let open = std::mem::take(&mut self.local_activities.open);
-        let executed = open.into_iter().filter(|(_, activity)| activity.is_executed());
-        self.outputs.extend(executed.map(|(sequence, _)| Output::CancelLocalActivity { sequence }));
+        // Others were told before, or never began.
+        let untold = open.into_iter().filter(|(_, activity)| activity.state == State::Executing);
+        self.outputs.extend(untold.map(|(sequence, _)| Output::CancelLocalActivity { sequence }));
     }
 
     /// Tells user code the outcome, if it waits for one.
