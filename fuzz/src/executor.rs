@@ -59,16 +59,18 @@ impl Executor {
 
     pub(crate) fn cancel(&mut self, key: &RunKey, sequence: u32) {
         let activity = self.local_activities.get_mut(&(key.clone(), sequence));
-        activity.expect("a Local Activity is cancelled that was never started").is_cancelled = true;
+        let activity = activity.expect("a Local Activity is cancelled that was never started");
+        assert!(!activity.is_told && !activity.is_cancelled, "it has ended and is cancelled: {activity:?}");
+        activity.is_cancelled = true;
     }
 
     /// User code asks for something.
     pub(crate) fn note(&mut self, key: &RunKey, command: &Command) {
         match command {
-            Command::ScheduleLocalActivity(schedule) => {
-                if schedule.cancellation_type == ActivityCancellationType::Abandon {
-                    self.go_on.insert((key.clone(), schedule.sequence));
-                }
+            Command::ScheduleLocalActivity(schedule)
+                if schedule.cancellation_type == ActivityCancellationType::Abandon =>
+            {
+                self.go_on.insert((key.clone(), schedule.sequence));
             }
             Command::CancelLocalActivity { sequence } => {
                 let id = (key.clone(), *sequence);

@@ -16,6 +16,7 @@
 
 mod commands;
 mod damage;
+mod events;
 mod executor;
 mod input;
 mod json;

@@ -1,15 +1,17 @@
 //! Runs, fed with damaged histories by a server that makes mistakes, and with answers by user code that does.
 
+mod interference;
+mod outputs;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::Failure;
 use timewright_proto::history::{History, HistoryEvent};
 use timewright_proto::{Bytes, Message};
 use timewright_protocol::workflow::{
-    Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Output, RunKey, Runs,
-    TaskKind, UpdateBody,
+    Activation, CacheLimits, CompletionReceipt, EvictionReason, HistoryPage, RunKey, Runs, TaskKind,
 };
 
 use crate::damage::damage;
@@ -123,6 +125,8 @@ impl World<'_, '_> {
             match self.runs.poll_timeout() {
                 _ if !self.needs.is_empty() => self.meet_need(0),
                 Some(due) => self.wait_until(due),
+                // Tasks may be allowed to take for ever.
+                None if !self.open.is_empty() && self.executor.len() > 0 => self.finish_local_activity(),
                 None => break,
             }
         }
@@ -198,169 +202,11 @@ impl World<'_, '_> {
             }
         }
     }
-
-    /// An attempt of a Local Activity ends; it may be said twice.
-    fn finish_local_activity(&mut self) {
-        let Some((key, attempt)) = self.executor.finish(&mut self.script) else { return };
-        self.runs.handle_local_activity(&key, attempt.clone());
-        self.do_outputs();
-        if self.script.rarely(4) {
-            self.does_nothing(|runs| runs.handle_local_activity(&key, attempt));
-        }
-    }
-
-    /// Some time, more or less than what the Runs wait for.
-    fn pass_time(&mut self) {
-        let time = Duration::from_secs(self.script.byte().into());
-        match self.runs.poll_timeout() {
-            Some(due) if self.script.rarely(2) => self.wait_until(due),
-            Some(due) if due <= self.now + time => self.wait_until(self.now + time),
-            _ => {
-                self.now += time;
-                let now = self.now;
-                self.does_nothing(|runs| runs.handle_timeout(now));
-            }
-        }
-    }
-
-    /// Until the time that the Runs wait for has come: they do not wait for the same again.
-    fn wait_until(&mut self, due: Instant) {
-        self.now = self.now.max(due);
-        self.runs.handle_timeout(self.now);
-        let next = self.runs.poll_timeout();
-        assert!(next.is_none_or(|next| next > self.now), "it waits until {next:?}, which is over");
-        self.do_outputs();
-    }
-
-    /// Says something to a Run that it does not wait for.
-    fn interfere(&mut self) {
-        let run_id = self.servers[self.script.below(2)].run_id().to_owned();
-        let gone = self.gone.iter().rfind(|key| key.run_id() == run_id).cloned();
-        let key = match (self.runs.key(&run_id), gone) {
-            (Some(key), None) => key,
-            (Some(key), Some(_)) if !self.script.rarely(4) => key,
-            (_, Some(gone)) => gone,
-            (None, None) => return,
-        };
-        let need = self.needs.iter().find(|(needy, _)| *needy == key).map(|(_, need)| need);
-        match (self.script.below(8), need) {
-            (0, _) if !self.gone.contains(&key) => {
-                self.runs.handle_eviction(&key, EvictionReason::Requested);
-                self.do_outputs();
-            }
-            (1 | 2, Some(Need::Activate(_))) | (3 | 4, Some(Need::Fetch(_))) | (5, Some(Need::Deliver(_))) => (),
-            (1, _) => self.does_nothing(|runs| runs.handle_commands(&key, vec![END])),
-            (2, _) => self.does_nothing(|runs| {
-                runs.handle_failure(&key, WorkflowTaskFailedCause::Unspecified, Failure::default());
-            }),
-            (3, _) => self.does_nothing(|runs| runs.handle_history(&key, HistoryPage::default())),
-            (4, _) => self.does_nothing(|runs| runs.handle_history_failure(&key, "nobody has asked")),
-            (5, _) => {
-                let receipt = CompletionReceipt { reset_history_event_id: Some(self.script.event_id()) };
-                self.does_nothing(|runs| runs.handle_completed(&key, receipt));
-            }
-            (6, _) if self.gone.contains(&key) => {
-                self.does_nothing(|runs| runs.handle_eviction(&key, EvictionReason::Requested));
-            }
-            _ => {
-                let attempt = self.executor.stale(&key, &mut self.script);
-                self.does_nothing(|runs| runs.handle_local_activity(&key, attempt));
-            }
-        }
-    }
-
-    /// Nobody waits for this, so that nothing follows from it.
-    fn does_nothing(&mut self, act: impl FnOnce(&mut Runs)) {
-        let state = |runs: &Runs| (runs.len(), runs.bytes(), runs.poll_timeout());
-        let before = state(&self.runs);
-        act(&mut self.runs);
-        assert_eq!(self.runs.poll_output(), None, "what nobody waited for had a consequence");
-        assert_eq!(state(&self.runs), before, "what nobody waited for changed something");
-    }
-
-    /// Does what the Runs say, as far as nobody else is needed for it.
-    fn do_outputs(&mut self) {
-        assert!(self.runs.bytes() <= self.given_bytes, "{} bytes came of {}", self.runs.bytes(), self.given_bytes);
-        while let Some((key, output)) = self.runs.poll_output() {
-            self.step();
-            assert!(!self.gone.contains(&key), "{key:?} has left, but says {output:?}");
-            match output {
-                Output::Activate(activation) => {
-                    activation.jobs.iter().for_each(|job| self.executor.hear(&key, job));
-                    self.need(key, Need::Activate(activation));
-                }
-                Output::FetchHistory { next_page_token } => self.need(key, Need::Fetch(next_page_token)),
-                Output::StartLocalActivity(start) => {
-                    assert!(!self.has_ended(&key), "the workflow has ended, but starts {start:?}");
-                    self.executor.start(&key, &start);
-                }
-                Output::CancelLocalActivity { sequence } => self.executor.cancel(&key, sequence),
-                Output::CompleteTask(completion) => {
-                    self.close(&key, &completion.task_token);
-                    self.executor.complete(&key, completion.force_new_task);
-                    let receipt = self.receipt(&completion);
-                    self.need(key, Need::Deliver(receipt));
-                }
-                Output::RespondQuery { task_token, .. } => {
-                    self.close(&key, &task_token);
-                    self.need(key, Need::Deliver(CompletionReceipt::default()));
-                }
-                Output::FailTask(failure) => {
-                    assert!(!failure.failure.message.is_empty() || failure.nondeterminism.is_none());
-                    self.close(&key, &failure.task_token);
-                }
-                Output::AbandonTask { task_token, .. } => self.close(&key, &task_token),
-                Output::FinishReplay => self.finish_replay(&key),
-                Output::Evict { .. } => {
-                    self.user_code.remove(&key);
-                    self.needs.retain(|(needy, _)| *needy != key);
-                    self.executor.evict(&key);
-                    self.gone.insert(key);
-                }
-                other => panic!("this driver does not know yet what to do about {other:?}"),
-            }
-        }
-    }
-
-    fn has_ended(&self, key: &RunKey) -> bool {
-        self.user_code.get(key).is_some_and(UserCode::has_ended)
-    }
-
-    /// What the server says to an answer: a speculative task that has only rejected something has left nothing.
-    fn receipt(&mut self, completion: &Completion) -> CompletionReceipt {
-        let is_rejection = |body: &UpdateBody| matches!(body, UpdateBody::Rejection(_));
-        let leaves_nothing =
-            completion.commands.is_empty() && completion.messages.iter().all(|message| is_rejection(&message.body));
-        let resets_to = self.resets.remove(&completion.task_token).filter(|_| leaves_nothing);
-        let wrong = self.script.rarely(64).then(|| self.script.event_id());
-        CompletionReceipt { reset_history_event_id: wrong.or(resets_to) }
-    }
-
-    fn need(&mut self, key: RunKey, need: Need) {
-        let earlier = self.needs.iter().find(|(needy, _)| *needy == key);
-        assert!(earlier.is_none(), "{key:?} waits for {need:?}, and for {earlier:?}");
-        self.needs.push_back((key, need));
-    }
-
-    fn close(&mut self, key: &RunKey, task_token: &Bytes) {
-        let task = self.open.remove(task_token);
-        let (of, _) = task.unwrap_or_else(|| panic!("{task_token:?} was answered, but is not open"));
-        assert_eq!(of, key.run_id(), "{task_token:?} was answered by another Run");
-    }
-
-    /// A replay has no answer that says whose it is: it is the Run's first that is open.
-    fn finish_replay(&mut self, key: &RunKey) {
-        let replay = self.open.iter().find(|(_, (of, is_replay))| of == key.run_id() && *is_replay);
-        let token = replay.map(|(token, _)| token.clone()).expect("a replay has ended that had not begun");
-        self.open.remove(&token);
-    }
 }
 
 fn bytes(page: &HistoryPage) -> u64 {
     page.events.iter().map(HistoryEvent::encoded_len).sum::<usize>() as u64
 }
-
-const END: Command = Command::CompleteWorkflow { result: None };
 
 /// What a Run that holds nothing has at most.
 const BYTES_OF_A_RUN: u64 = 1 << 13;
