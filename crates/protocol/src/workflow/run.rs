@@ -20,6 +20,7 @@ use super::operations::{CommandError, LocalActivityNews, Operations, Place};
 use super::output::{
     AbandonReason, Completion, CompletionReceipt, EvictionReason, LocalActivityAttempt, Output, TaskFailure,
 };
+use super::retry::to_std;
 use super::task::{TaskKind, UpdateRequest, WorkflowTask};
 
 /// A Run of a workflow, as a pure state machine: no clock, no randomness, no IO.
@@ -301,6 +302,7 @@ impl Run {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout): the task must be answered then, though Local Activities go on.
+    /// Never, where the clock does not go so far.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
         let latest = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT).mul_f64(HEARTBEAT_AFTER);
@@ -683,7 +685,7 @@ impl Run {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
         self.operations.initialize(&started);
-        let task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        let task_timeout = started.workflow_task_timeout.as_ref().and_then(to_std);
         self.task_timeout = task_timeout.filter(|timeout| !timeout.is_zero());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {

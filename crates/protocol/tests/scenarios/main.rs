@@ -5,6 +5,7 @@
 mod activities;
 mod cache;
 mod child_workflows;
+mod damaged;
 mod endings;
 mod events;
 mod history;

@@ -76,6 +76,10 @@ impl Operations {
         if schedule.start_to_close_timeout.or(schedule.schedule_to_close_timeout).is_none() {
             return Err(CommandError::NoTimeout { activity_type: schedule.activity_type });
         }
+        // Nobody is there to hear of it, also where the history has its outcome.
+        if self.ended {
+            return Ok(());
+        }
         let machine = LocalActivity {
             state: State::Scheduled,
             activity_id: schedule.activity_id.clone().unwrap_or_else(|| sequence.to_string()),
@@ -116,7 +120,7 @@ impl Operations {
 
     /// User code goes through one more Activation.
     pub(crate) fn count_activation(&mut self) {
-        self.local_activities.activations += 1;
+        self.local_activities.activations = self.local_activities.activations.saturating_add(1);
     }
 
     /// Outcomes that the record has for this Activation: beside other news, or, where there is none, by themselves.
