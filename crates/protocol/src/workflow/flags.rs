@@ -78,3 +78,39 @@ impl Flags {
 /// How SDKs on Temporal's shared core note that ids and types of operations must agree, that a patch changes the search attribute
 /// `TemporalChangeVersion`, and that the Command which ends the workflow comes last.
 const CORE_FLAGS: [u32; 3] = [1, 2, 3];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(name: &str, core_used_flags: &[u32]) -> WorkflowTaskCompleted {
+        WorkflowTaskCompleted {
+            sdk_name: name.to_owned(),
+            sdk_version: SDK_VERSION.to_owned(),
+            core_used_flags: core_used_flags.to_vec(),
+            ..WorkflowTaskCompleted::default()
+        }
+    }
+
+    #[test]
+    fn other_sdks_find_the_flags_by_which_they_replay() {
+        let mut flags = Flags::default();
+        let noted = flags.sdk_to_note().expect("nothing is noted yet");
+        assert_eq!((noted.name.as_str(), noted.core_used_flags.as_slice()), (SDK_NAME, &CORE_FLAGS[..]));
+        assert_eq!(flags.sdk_to_note(), None, "once is enough");
+
+        let mut replayed = Flags::default();
+        assert_eq!(replayed.handle(&completed(SDK_NAME, &CORE_FLAGS)), Ok(()));
+        assert_eq!(replayed.sdk_to_note(), None);
+
+        let mut from_before_there_were_patches = Flags::default();
+        assert_eq!(from_before_there_were_patches.handle(&completed(SDK_NAME, &[])), Ok(()));
+        assert!(from_before_there_were_patches.sdk_to_note().is_some());
+    }
+
+    #[test]
+    fn a_flag_of_a_later_version_is_not_guessed_at() {
+        assert!(Flags::default().handle(&completed(SDK_NAME, &[4])).is_err());
+        assert_eq!(Flags::default().handle(&completed("another", &[4])), Ok(()));
+    }
+}
