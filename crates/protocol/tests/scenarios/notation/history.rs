@@ -12,7 +12,7 @@ use timewright_proto::history::*;
 use timewright_proto::prost_types::Timestamp;
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
 use timewright_proto::to_duration;
-use timewright_protocol::workflow::{Completion, HistoryPage};
+use timewright_protocol::workflow::{Completion, HistoryPage, SDK_NAME};
 
 use super::local;
 
@@ -358,6 +358,8 @@ impl Scribe {
         let sdk_metadata = WorkflowTaskCompletedMetadata {
             sdk_name: argument(0),
             sdk_version: argument(1),
+            // Those of the shared core that ours notes, too.
+            core_used_flags: if argument(0) == SDK_NAME { vec![1, 2, 3] } else { Vec::new() },
             lang_used_flags: arguments
                 .get(2)
                 .map(|flag| flag.parse().expect("a flag is a number"))
