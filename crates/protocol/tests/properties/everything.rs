@@ -62,7 +62,7 @@ fn see_event(event: &HistoryEvent, seen: &mut impl FnMut(String, usize)) {
     }
 }
 
-const WORLDS: u64 = 400;
+const WORLDS: u64 = 1_000;
 
 const EVERYTHING: [&str; 70] = [
     "ActivityTaskCancelRequested",

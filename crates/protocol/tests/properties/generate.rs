@@ -156,7 +156,7 @@ fn step() -> impl Strategy<Value = Step> {
             2 => (child(), few()).prop_map(|(child, steps)| Step::CancelChild(child, steps)),
             1 => (target(), 0..SIGNALS, few())
                 .prop_map(|(target, signal, steps)| Step::TakeBackSignal(target, signal, steps)),
-            2 => (nexus(), few()).prop_map(|(nexus, steps)| Step::CancelNexus(nexus, steps)),
+            4 => (nexus(), few()).prop_map(|(nexus, steps)| Step::CancelNexus(nexus, steps)),
             1 => (seconds(), few()).prop_map(|(seconds, steps)| Step::CancelTimer(seconds, steps)),
             1 => (change(), few(), few()).prop_map(|(patch, old, new)| Step::Patched(patch, old, new)),
             1 => (change(), few(), few()).prop_map(|(change, old, new)| Step::Versioned(change, old, new)),

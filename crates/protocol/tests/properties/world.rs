@@ -492,7 +492,7 @@ fn create_endpoint(server: &mut Server) {
     let worker = endpoint_target::Worker { namespace: "default".into(), task_queue: NEXUS.into() };
     let target = Some(EndpointTarget { variant: Some(endpoint_target::Variant::Worker(worker)) });
     let spec = Some(EndpointSpec { name: NEXUS.into(), target, ..EndpointSpec::default() });
-    let request = CreateNexusEndpointRequest { spec, ..CreateNexusEndpointRequest::default() };
+    let request = CreateNexusEndpointRequest { spec };
     server.create_nexus_endpoint(request).expect("an endpoint can be created");
 }
 

@@ -273,9 +273,6 @@ impl Worker {
     fn drain(&mut self) {
         while let Some((key, output)) = self.runs.poll_output() {
             let run_id = key.run_id().to_owned();
-            if std::env::var("TRACE").is_ok() {
-                println!("{:?} {}", self.now, format!("{output:?}").chars().take(150).collect::<String>());
-            }
             match output {
                 Output::Activate(activation) => self.activate(&key, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
