@@ -264,10 +264,11 @@ impl Run {
         }
     }
 
-    /// User code could not answer an Activation: it panicked, its type is not known, something could not be decoded.
+    /// User code could not answer an Activation: it panicked, its type is not known, something could not be decoded. Or it asked
+    /// for a Local Activity that cannot be executed.
     pub fn handle_failure(&mut self, cause: WorkflowTaskFailedCause, failure: Failure) {
         match std::mem::take(&mut self.phase) {
-            Phase::Activating => self.fail(cause, failure, None),
+            Phase::Activating | Phase::AwaitingLocalActivities => self.fail(cause, failure, None),
             Phase::Querying(query) => {
                 self.answer_query(query.id, QueryAnswer::Failed(Box::new(failure)));
                 self.advance();

@@ -728,3 +728,18 @@ fn what_is_to_be_executed_carries_all_that_was_asked_for() {
     let [marker] = completion.commands.try_into().expect("one Command");
     assert_eq!(marker.user_metadata.expect("metadata").summary, Some(payload("charges the card")));
 }
+
+/// Nobody can execute it: the shell says so in place of an outcome.
+#[test]
+fn one_that_cannot_be_executed_fails_its_task() {
+    check(
+        "start: local 1, timer 1",
+        "> task WES WFT*
+         3 live: Initialize
+         start local 1 charge
+         > late failure A
+         fail task 1: UNSPECIFIED
+         cancel local 1
+         evict: task failed",
+    );
+}
