@@ -554,7 +554,7 @@ fn clients() -> impl Strategy<Value = Action> {
         2 => Just(Action::Cancel),
         4 => Just(Action::Query),
         1 => Just(Action::Terminate),
-        3 => Just(Action::TerminateChild),
+        6 => Just(Action::TerminateChild),
     ]
 }
 
