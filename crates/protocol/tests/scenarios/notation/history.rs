@@ -365,7 +365,6 @@ impl Scribe {
                 .map(|flag| flag.parse().expect("a flag is a number"))
                 .into_iter()
                 .collect(),
-            ..Default::default()
         };
         WorkflowTaskCompletedEventAttributes {
             scheduled_event_id: self.task_scheduled,
