@@ -287,3 +287,44 @@ pub struct Initialize {
     /// `header` have been moved to the fields above.
     pub started: Box<WorkflowExecutionStartedEventAttributes>,
 }
+
+impl Job {
+    /// The documented order within an Activation.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Self::Initialize(_) => 0,
+            Self::NotifyPatch { .. } | Self::NotifyVersion { .. } | Self::NotifySideEffect { .. } => 1,
+            Self::UpdateRandomSeed { .. } => 2,
+            Self::Signal { .. } | Self::Update(_) => 3,
+            Self::RequestCancellation { .. }
+            | Self::FireTimer { .. }
+            | Self::ResolveActivity { .. }
+            | Self::ResolveChildWorkflowStart { .. }
+            | Self::ResolveChildWorkflow { .. }
+            | Self::ResolveSignalExternalWorkflow { .. }
+            | Self::ResolveRequestCancelExternalWorkflow { .. }
+            | Self::ResolveNexusOperationStart { .. }
+            | Self::ResolveNexusOperation { .. } => 4,
+            Self::ResolveLocalActivity { .. } => 5,
+            Self::Query(_) => 6,
+        }
+    }
+
+    /// The bytes of its Payloads.
+    pub(super) fn bytes(&self) -> u64 {
+        let payloads: Vec<&Payload> = match self {
+            Self::Initialize(initialize) => initialize.arguments.iter().collect(),
+            Self::Signal { input, .. } => input.iter().collect(),
+            Self::Update(update) => update.input.iter().collect(),
+            Self::NotifySideEffect { value, .. } => vec![value],
+            Self::ResolveActivity { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveChildWorkflow { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveNexusOperation { resolution: Resolution::Completed(Some(result)), .. }
+            | Self::ResolveLocalActivity { resolution: LocalActivityResolution::Completed(Some(result)), .. } => {
+                vec![result]
+            }
+            _ => Vec::new(),
+        };
+        payloads.into_iter().map(|payload| payload.data.len() as u64).sum()
+    }
+}
