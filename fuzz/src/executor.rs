@@ -29,8 +29,10 @@ struct LocalActivity {
     /// It is executed.
     is_executed: bool,
     is_cancelled: bool,
-    /// User code was told its outcome, or does not wait for it any more.
+    /// User code was told its outcome.
     is_told: bool,
+    /// User code wants nobody to be told of its cancellation, so far as its Commands were carried out.
+    may_go_on: bool,
 }
 
 impl Executor {
@@ -41,7 +43,7 @@ impl Executor {
 
     /// Whether user code of this Run waits for a Local Activity.
     pub(crate) fn is_awaited(&self, key: &RunKey) -> bool {
-        self.of(key).any(|activity| !activity.is_told)
+        self.of(key).any(|activity| !activity.is_told && !activity.may_go_on)
     }
 
     /// Begins an attempt. It may be waiting for its delay, or running; nobody can see that.
@@ -53,7 +55,13 @@ impl Executor {
             assert!(!before.is_told && !before.is_cancelled, "it has ended and is started again: {before:?}");
         }
         assert!(start.attempt > 0, "{start:?}");
-        let started = LocalActivity { attempt: start.attempt, is_executed: true, is_cancelled: false, is_told: false };
+        let started = LocalActivity {
+            attempt: start.attempt,
+            is_executed: true,
+            is_cancelled: false,
+            is_told: false,
+            may_go_on: false,
+        };
         self.local_activities.insert(id, started);
     }
 
@@ -77,7 +85,7 @@ impl Executor {
                 if self.go_on.contains(&id)
                     && let Some(activity) = self.local_activities.get_mut(&id)
                 {
-                    activity.is_told = true;
+                    activity.may_go_on = true;
                 }
             }
             _ => (),
@@ -145,7 +153,7 @@ impl Executor {
     }
 
     fn assert_given_up(&self, key: &RunKey) {
-        let forgotten = self.of(key).find(|activity| !activity.is_told && !activity.is_cancelled);
+        let forgotten = self.of(key).find(|it| !it.is_told && !it.is_cancelled && !it.may_go_on);
         assert!(forgotten.is_none(), "nobody waits for it any more, but it was not cancelled: {forgotten:?}");
     }
 }

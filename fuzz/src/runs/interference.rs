@@ -58,6 +58,11 @@ impl World<'_, '_> {
                 self.runs.handle_eviction(&key, EvictionReason::Requested);
                 self.do_outputs();
             }
+            // A Local Activity that cannot be executed.
+            (2, None) if self.executor.is_awaited(&key) && !self.gone.contains(&key) => {
+                self.runs.handle_failure(&key, WorkflowTaskFailedCause::Unspecified, Failure::default());
+                self.do_outputs();
+            }
             (1 | 2, Some(Need::Activate(_))) | (3 | 4, Some(Need::Fetch(_))) | (5, Some(Need::Deliver(_))) => (),
             (1, _) => self.does_nothing(|runs| runs.handle_commands(&key, vec![END])),
             (2, _) => self.does_nothing(|runs| {
