@@ -234,7 +234,7 @@ impl Worker {
             Output::FailTask(failure) => {
                 let attempt = self.tasks[&failure.task_token].attempt;
                 assert_eq!(attempt, 1, "a task that fails again and again is reported once");
-                self.failures.push(format!("{:?}: {}", failure.cause, failure.failure.message));
+                let text = format!("{:?}: {}", failure.cause, failure.failure.message);
                 let request = RespondWorkflowTaskFailedRequest {
                     task_token: failure.task_token,
                     cause: failure.cause.into(),
@@ -242,7 +242,12 @@ impl Worker {
                     identity: IDENTITY.into(),
                     ..RespondWorkflowTaskFailedRequest::default()
                 };
-                allow_not_found(server.handle_workflow_task_failed(request));
+                match server.handle_workflow_task_failed(request) {
+                    Ok(()) => self.failures.push(text),
+                    // The task is gone, so that nothing is wrong with how it was executed.
+                    Err(ServerError::NotFound(_)) => (),
+                    Err(error) => panic!("the server refused an answer: {error}"),
+                }
             }
             Output::RespondQuery { task_token, answer } => {
                 let (completed_type, query_result, error_message) = query_result(answer);
