@@ -5,6 +5,9 @@
 //! - An intermediate page brings Commands only, at least one. The last page brings all the rest, and may have none.
 //! - The server keeps intermediate pages in memory. If one is gone when the last comes, that is `ABORTED`, and all must be
 //!   sent again.
+//! - What all pages make of Events is stored at once. If that is more than `system.transactionSizeLimit` (4 MiB by default,
+//!   and told to nobody), the server terminates the workflow: "Transaction size exceeds limit." Who turns pages on has to
+//!   raise it, too.
 //! - Pages of a speculative Workflow Task may lose their Commands. Such tasks carry Updates, so what answers Updates is not
 //!   sent in pages.
 

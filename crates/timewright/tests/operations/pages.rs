@@ -21,6 +21,8 @@ use crate::support::{LIMIT, connect, start_options, unique, within};
 
 const MEGABYTE: usize = 1024 * 1024;
 const ALLOW_PAGES: &str = "--dynamic-config-value=history.enableWorkflowTaskCompletionPagination=true";
+/// Else the server terminates a workflow whose task makes more than 4 MiB of Events.
+const ALLOW_EVENTS: &str = "--dynamic-config-value=system.transactionSizeLimit=41943040";
 
 activity!(Measure: String => usize);
 
@@ -72,7 +74,11 @@ fn taken() -> HttpResponse {
 
 #[tokio::test]
 async fn what_is_too_large_for_one_message_goes_in_pages() {
-    let server = DevServer::builder().argument(ALLOW_PAGES).start().unwrap_or_else(|error| panic!("{error}"));
+    let server = DevServer::builder()
+        .argument(ALLOW_PAGES)
+        .argument(ALLOW_EVENTS)
+        .start()
+        .unwrap_or_else(|error| panic!("{error}"));
     // Eight Commands, two a page. Each later task is one message.
     for (lost, pages) in [(None, 4), (Some(0), 8), (Some(2), 8)] {
         let loses = Loses { number: lost, ..Loses::default() };
