@@ -63,7 +63,7 @@ impl Answerer {
             sticky_queue,
             sticky_schedule_to_start_timeout: options.sticky_schedule_to_start_timeout,
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
-            paged_completion_limit: namespace.paged_completion_limit,
+            paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             sticky_stopped: AtomicBool::new(false),
         }
     }

@@ -85,7 +85,11 @@ async fn what_is_too_large_for_one_message_goes_in_pages() {
         let options = ClientOptions::new(format!("http://{}", server.address())).layer(loses.clone());
         let (client, queue) = (connect(options).await, unique("pages"));
         let activities = ActivityWorker::builder(client.clone(), &queue).activity(Measure, measure).build().unwrap();
-        let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<MeasuresEight>().build().unwrap();
+        let workflows = WorkflowWorker::builder(client.clone(), &queue)
+            .workflow::<MeasuresEight>()
+            .paged_completions(true)
+            .build()
+            .unwrap();
         let worker = run_both(workflows, activities);
         let measures = client.start_workflow(MeasuresEight, (), start_options(&queue)).await.unwrap();
         let sizes = within("the sizes", measures.result()).await.unwrap();
