@@ -1,0 +1,125 @@
+//! A small language of workflows whose Events come in an order that is certain.
+//!
+//! A real server promises no order to what happens at about the same time. So all that goes on beside each other ends at
+//! moments of its own, each a slot or more from the others: `generate.rs` sees to that. What clients do — send a Signal,
+//! ask for cancellation — is done by an activity ([`Action`]) which then goes on for some slots: so it happens at a point of
+//! the program, and not at a time of its own.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a workflow does, run by run: all but the last go on as new.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Program {
+    pub(crate) runs: Vec<Run>,
+    /// How the last run ends, if nobody cancels it.
+    pub(crate) end: End,
+}
+
+/// What one run does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) main: Vec<Step>,
+    pub(crate) on_cancel: OnCancel,
+}
+
+/// One step. It ends before the next begins. Times are in slots.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// Waits.
+    Timer(u64),
+    /// Starts a timer that takes long, does something else, cancels the timer.
+    CancelTimer(Vec<Step>),
+    /// Executes an activity.
+    Activity(Activity),
+    /// Schedules an activity, does something else, cancels the activity, waits for its outcome.
+    CancelActivity(Activity, Vec<Step>),
+    /// Has an activity do what a client does; it then goes on for so many slots.
+    Act(Action, u64),
+    /// Waits until so many Signals have come to this run.
+    WaitSignals(u32),
+    /// Does all of these at the same time, and waits for all.
+    Join(Vec<Vec<Step>>),
+    /// Does all of these at the same time, waits for the first, and cancels what the others have under way.
+    Race(Vec<Vec<Step>>),
+}
+
+/// An activity, and how it is asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Activity {
+    /// What its code does.
+    pub(crate) work: Work,
+    /// Attempts at most.
+    pub(crate) attempts: u32,
+    /// Slots between the attempts.
+    pub(crate) interval: u64,
+    /// It is for a Task Queue that nobody polls.
+    pub(crate) nobody: bool,
+    pub(crate) timeout: Timeout,
+    pub(crate) cancellation: Cancellation,
+}
+
+/// The timeout that matters to an activity, in slots; those that do not are long.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) enum Timeout {
+    #[default]
+    None,
+    ScheduleToStart(u64),
+    ScheduleToClose(u64),
+    StartToClose(u64),
+}
+
+/// What cancelling an activity means.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) enum Cancellation {
+    #[default]
+    Try,
+    Wait,
+    Abandon,
+}
+
+/// What an activity's code does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Work {
+    /// So many attempts fail, at once.
+    pub(crate) fails: u32,
+    /// How it fails is not worth another attempt.
+    pub(crate) for_good: bool,
+    /// What the attempt takes which does not fail: slots, and milliseconds in the activity's input.
+    pub(crate) takes: u64,
+    /// It heartbeats, and stops when it is told to.
+    pub(crate) heeds: bool,
+}
+
+/// What an activity does that stands for a client. It reaches the workflow that has scheduled it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Action {
+    Signal,
+    Query,
+    Cancel,
+    Terminate,
+}
+
+/// What a run does when it is asked to cancel itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum OnCancel {
+    /// Nothing.
+    Ignore,
+    /// Its operations end; then it does this, and ends as cancelled.
+    CleanUp(Vec<Step>),
+}
+
+/// How the last run ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum End {
+    /// With all that it has heard.
+    Complete,
+    /// With a failure; the server starts it so many times.
+    Fail(u32),
+}
+
+/// So many slots as a time, where a slot has so many milliseconds.
+pub(crate) fn slots(count: u64, slot: u64) -> Duration {
+    Duration::from_millis(count * slot)
+}
