@@ -5,6 +5,8 @@
 //!   `ForceCloseCommand` and the identity `history-service`, and writes what was buffered in front of the last Event.
 //! - A failed or timed-out run with a retry policy is followed by another as the policy says, also where a cancellation
 //!   was requested. It gets what the first was started with; what the run added to memo and search attributes is lost.
+//! - A run that continues as new hands on what it has of its parent and its present priority; a run that is tried again,
+//!   the priority with which it was started.
 //! - Between two runs of a workflow lies at least a second, counted from the first's due start; what is missing is the
 //!   second's back-off.
 
@@ -30,6 +32,7 @@ use crate::execution::{Context, Effect, Execution};
 use crate::retry::next_interval;
 use crate::start::{NextRun, run_timeout, task_timeout};
 use crate::time::{Time, checked_duration, wire_duration};
+use crate::transfer::Transfer;
 
 impl Execution {
     pub(crate) fn complete(&mut self, completed_event_id: i64, result: Option<Payloads>, context: &mut Context<'_>) {
@@ -65,7 +68,8 @@ impl Execution {
     /// has no gaps.
     ///
     /// Facts (server 1.32): type, task queue and time-outs that the Command leaves out are those of this run. Input,
-    /// header, memo, search attributes and retry policy are the Command's only.
+    /// header, memo, search attributes and retry policy are the Command's only. The initiator is the one that the Command
+    /// says; one that says `Retry` counts as the next attempt.
     pub(crate) fn continue_as_new(
         &mut self,
         completed_event_id: i64,
@@ -73,6 +77,8 @@ impl Execution {
         context: &mut Context<'_>,
     ) {
         let backoff_start_interval = command.backoff_start_interval;
+        let (initiator, inherit_build_id) = (command.initiator, command.inherit_build_id);
+        let initial_versioning_behavior = command.initial_versioning_behavior;
         let next = self.continued(command, context);
         let started = next.started.clone();
         let continued = WorkflowExecutionContinuedAsNewEventAttributes {
@@ -84,12 +90,14 @@ impl Execution {
             workflow_task_timeout: started.workflow_task_timeout,
             workflow_task_completed_event_id: completed_event_id,
             backoff_start_interval,
+            initiator,
             failure: started.continued_failure,
             last_completion_result: started.last_completion_result,
             header: started.header,
             memo: started.memo,
             search_attributes: started.search_attributes,
-            ..WorkflowExecutionContinuedAsNewEventAttributes::default()
+            inherit_build_id,
+            initial_versioning_behavior,
         };
         self.events.record(context.now, Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued));
         self.close(WorkflowExecutionStatus::ContinuedAsNew);
@@ -151,7 +159,12 @@ impl Execution {
         self.sticky = None;
         self.timers.clear();
         self.activities.clear();
+        self.external_signals.clear();
+        self.external_cancellations.clear();
         self.events.drop_buffered();
+        if self.started.parent_workflow_execution.is_some() || !self.children.is_empty() {
+            self.outbox.push(Effect::Transfer(Transfer::Close));
+        }
     }
 
     /// Starts the workflow again if its policy says so. Returns what to record of that.
@@ -174,7 +187,8 @@ impl Execution {
             identity: String::new(),
             ..self.started.clone()
         };
-        let next = NextRun { run_id: run_id.clone(), started, execution_expires: self.execution_expires };
+        let next =
+            NextRun { run_id: run_id.clone(), started, user_metadata: None, execution_expires: self.execution_expires };
         self.outbox.push(Effect::StartRun(Box::new(next)));
         (RetryState::InProgress, run_id)
     }
@@ -184,6 +198,11 @@ impl Execution {
         command: ContinueAsNewWorkflowExecutionCommandAttributes,
         context: &mut Context<'_>,
     ) -> NextRun {
+        let (initiator, attempt) = match command.initiator() {
+            ContinueAsNewInitiator::Unspecified => (ContinueAsNewInitiator::Workflow, 1),
+            ContinueAsNewInitiator::Retry => (ContinueAsNewInitiator::Retry, self.started.attempt + 1),
+            initiator => (initiator, 1),
+        };
         let or_own = |wire: Option<&_>, own: Option<&_>| match checked_duration(wire) {
             Duration::ZERO => checked_duration(own),
             requested => requested,
@@ -200,6 +219,7 @@ impl Execution {
         let task_queue = command.task_queue.map(|queue| queue.name).filter(|name| !name.is_empty());
         let requested_backoff = command.backoff_start_interval.map(|wire| checked_duration(Some(&wire)));
         let run_id = context.random.uuid();
+        let first = self.started.clone();
         let started = WorkflowExecutionStartedEventAttributes {
             workflow_type: command
                 .workflow_type
@@ -211,27 +231,33 @@ impl Execution {
                 normal_name: String::new(),
             }),
             input: command.input,
-            workflow_execution_timeout: self.started.workflow_execution_timeout,
+            workflow_execution_timeout: first.workflow_execution_timeout,
             workflow_run_timeout: Some(wire_duration(run_timeout)),
             workflow_task_timeout: Some(wire_duration(task_timeout)),
             continued_execution_run_id: self.run_id.clone(),
-            initiator: ContinueAsNewInitiator::Workflow.into(),
+            initiator: initiator.into(),
             continued_failure: command.failure,
             last_completion_result: command.last_completion_result,
             original_execution_run_id: run_id.clone(),
-            first_execution_run_id: self.started.first_execution_run_id.clone(),
+            first_execution_run_id: first.first_execution_run_id,
             retry_policy: command.retry_policy,
-            attempt: 1,
-            workflow_execution_expiration_time: self.started.workflow_execution_expiration_time,
+            attempt,
+            workflow_execution_expiration_time: first.workflow_execution_expiration_time,
             first_workflow_task_backoff: self.backoff(requested_backoff, context.now).map(wire_duration),
             memo: command.memo,
             search_attributes: command.search_attributes,
             header: command.header,
-            workflow_id: self.workflow_id.clone(),
-            priority: self.started.priority.clone(),
+            workflow_id: first.workflow_id,
+            priority: self.priority.clone(),
+            parent_workflow_namespace: first.parent_workflow_namespace,
+            parent_workflow_namespace_id: first.parent_workflow_namespace_id,
+            parent_workflow_execution: first.parent_workflow_execution,
+            parent_initiated_event_id: first.parent_initiated_event_id,
+            parent_initiated_event_version: first.parent_initiated_event_version,
+            root_workflow_execution: first.root_workflow_execution,
             ..WorkflowExecutionStartedEventAttributes::default()
         };
-        NextRun { run_id, started, execution_expires: self.execution_expires }
+        NextRun { run_id, started, user_metadata: None, execution_expires: self.execution_expires }
     }
 
     /// The back-off of the next run.

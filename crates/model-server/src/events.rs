@@ -1,10 +1,13 @@
 //! The history of one run: what is recorded, and what waits to be.
 
+use std::collections::BTreeSet;
+
 use timewright_proto::Message;
 use timewright_proto::enums::EventType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 
+use crate::child::{end_of_child, set_started_child, start_of_child};
 use crate::time::{Time, timestamp};
 
 /// A history, and the Events that wait until no Workflow Task runs.
@@ -13,17 +16,29 @@ use crate::time::{Time, timestamp};
 /// - Events of Workflow Tasks, of Commands, and of the workflow's end are recorded at once. All others (signals,
 ///   cancellation requests, fired timers, what activities do) are buffered, and written when no Workflow Task is
 ///   running: at the end of the same request if none is, else behind the Events of the task's end.
-/// - When the buffer is written, the ends of activities come behind all others, whatever came first. So the start of an
-///   activity and its end, buffered together, may have other Events between them.
+/// - When the buffer is written, the ends of activities and of children come behind all others, whatever came first. So the
+///   start of an activity and its end, buffered together, may have other Events between them.
 /// - The end of the workflow drops what is buffered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Events {
     recorded: Vec<HistoryEvent>,
     buffered: Vec<HistoryEvent>,
     bytes: usize,
+    /// The last Event of each batch.
+    ends_of_batches: BTreeSet<i64>,
 }
 
 impl Events {
+    /// The Events in front of the one of this id, as the beginning of another history.
+    pub(crate) fn copy_until(&self, event_id: i64) -> Self {
+        let mut copy = Self::default();
+        for event in self.recorded.iter().filter(|event| event.event_id < event_id) {
+            copy.push(event.clone());
+        }
+        copy.ends_of_batches = self.ends_of_batches.range(..event_id).copied().collect();
+        copy
+    }
+
     pub(crate) fn all(&self) -> &[HistoryEvent] {
         &self.recorded
     }
@@ -65,20 +80,33 @@ impl Events {
     /// Writes what is buffered.
     pub(crate) fn flush(&mut self) {
         let (ends, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.buffered).into_iter().partition(|event| end_of_activity(event).is_some());
+            std::mem::take(&mut self.buffered).into_iter().partition(|event| end_of_operation(event).is_some());
         let mut starts = Vec::new();
         for event in others {
-            let scheduled = start_of_activity(&event);
+            let operation = start_of_operation(&event);
             let id = self.push(event);
-            starts.extend(scheduled.map(|scheduled| (scheduled, id)));
+            starts.extend(operation.map(|operation| (operation, id)));
         }
         for mut event in ends {
-            let start = starts.iter().find(|(scheduled, _)| end_of_activity(&event) == Some(*scheduled));
+            let start = starts.iter().find(|(operation, _)| end_of_operation(&event) == Some(*operation));
             if let Some((_, id)) = start {
                 set_started_event_id(&mut event, *id);
             }
             self.push(event);
         }
+    }
+
+    /// What was recorded since the last batch belongs together.
+    ///
+    /// Facts (server 1.32): the Events of a request are a batch. The start of a Workflow Task ends one too, where it is
+    /// recorded with the end of that task only.
+    pub(crate) fn end_batch(&mut self) {
+        self.ends_of_batches.insert(self.next_id() - 1);
+    }
+
+    /// Whether the Event was the last of its batch.
+    pub(crate) fn ends_batch(&self, event_id: i64) -> bool {
+        self.ends_of_batches.contains(&event_id)
     }
 
     /// Takes a fired timer back that nobody has heard of, and returns the Event that started it.
@@ -102,7 +130,11 @@ impl Events {
         event.event_id = self.next_id();
         event.task_id = event.event_id;
         self.bytes += event.encoded_len();
+        let is_start_of_task = event.event_type() == EventType::WorkflowTaskStarted;
         self.recorded.push(event);
+        if is_start_of_task {
+            self.end_batch();
+        }
         self.next_id() - 1
     }
 }
@@ -110,11 +142,27 @@ impl Events {
 /// An Event that has no id yet.
 pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
     HistoryEvent {
+        worker_may_ignore: may_ignore(&attributes),
         event_time: Some(timestamp(now)),
         event_type: event_type(&attributes).into(),
         attributes: Some(attributes),
         ..HistoryEvent::default()
     }
+}
+
+/// Fact (server 1.32): of the modelled Events, older workers may ignore changes of options.
+fn may_ignore(attributes: &Attributes) -> bool {
+    matches!(attributes, Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_))
+}
+
+/// Which activity or child started, by the Event that asked for it.
+fn start_of_operation(event: &HistoryEvent) -> Option<i64> {
+    start_of_activity(event).or_else(|| start_of_child(event))
+}
+
+/// Which activity or child ended, by the Event that asked for it.
+fn end_of_operation(event: &HistoryEvent) -> Option<i64> {
+    end_of_activity(event).or_else(|| end_of_child(event))
 }
 
 /// Which activity started, by the Event that scheduled it.
@@ -126,7 +174,7 @@ fn start_of_activity(event: &HistoryEvent) -> Option<i64> {
 }
 
 /// Which activity ended, by the Event that scheduled it.
-fn end_of_activity(event: &HistoryEvent) -> Option<i64> {
+pub(crate) fn end_of_activity(event: &HistoryEvent) -> Option<i64> {
     match event.attributes.as_ref()? {
         Attributes::ActivityTaskCompletedEventAttributes(end) => Some(end.scheduled_event_id),
         Attributes::ActivityTaskFailedEventAttributes(end) => Some(end.scheduled_event_id),
@@ -142,7 +190,7 @@ fn set_started_event_id(event: &mut HistoryEvent, id: i64) {
         Some(Attributes::ActivityTaskFailedEventAttributes(end)) => end.started_event_id = id,
         Some(Attributes::ActivityTaskTimedOutEventAttributes(end)) => end.started_event_id = id,
         Some(Attributes::ActivityTaskCanceledEventAttributes(end)) => end.started_event_id = id,
-        _ => (),
+        _ => set_started_child(event, id),
     }
 }
 
@@ -179,6 +227,33 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::MarkerRecordedEventAttributes(_) => EventType::MarkerRecorded,
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(_) => EventType::UpsertWorkflowSearchAttributes,
         Attributes::WorkflowPropertiesModifiedEventAttributes(_) => EventType::WorkflowPropertiesModified,
+        Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(_) => {
+            EventType::StartChildWorkflowExecutionInitiated
+        }
+        Attributes::StartChildWorkflowExecutionFailedEventAttributes(_) => EventType::StartChildWorkflowExecutionFailed,
+        Attributes::ChildWorkflowExecutionStartedEventAttributes(_) => EventType::ChildWorkflowExecutionStarted,
+        Attributes::ChildWorkflowExecutionCompletedEventAttributes(_) => EventType::ChildWorkflowExecutionCompleted,
+        Attributes::ChildWorkflowExecutionFailedEventAttributes(_) => EventType::ChildWorkflowExecutionFailed,
+        Attributes::ChildWorkflowExecutionCanceledEventAttributes(_) => EventType::ChildWorkflowExecutionCanceled,
+        Attributes::ChildWorkflowExecutionTimedOutEventAttributes(_) => EventType::ChildWorkflowExecutionTimedOut,
+        Attributes::ChildWorkflowExecutionTerminatedEventAttributes(_) => EventType::ChildWorkflowExecutionTerminated,
+        Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            EventType::SignalExternalWorkflowExecutionInitiated
+        }
+        Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(_) => {
+            EventType::SignalExternalWorkflowExecutionFailed
+        }
+        Attributes::ExternalWorkflowExecutionSignaledEventAttributes(_) => EventType::ExternalWorkflowExecutionSignaled,
+        Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(_) => {
+            EventType::RequestCancelExternalWorkflowExecutionInitiated
+        }
+        Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(_) => {
+            EventType::RequestCancelExternalWorkflowExecutionFailed
+        }
+        Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => {
+            EventType::ExternalWorkflowExecutionCancelRequested
+        }
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_) => EventType::WorkflowExecutionOptionsUpdated,
         _ => EventType::Unspecified,
     }
 }

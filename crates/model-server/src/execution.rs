@@ -3,29 +3,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use timewright_proto::common::Priority;
 use timewright_proto::enums::WorkflowExecutionStatus;
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
 
 use crate::activity::Activity;
+use crate::child::Child;
 use crate::completion_pages::CompletionPages;
 use crate::error::ServerError;
 use crate::events::Events;
+use crate::external::{ExternalCancellation, ExternalSignal};
 use crate::random::Random;
 use crate::server::ServerOptions;
 use crate::start::NextRun;
 use crate::time::Time;
 use crate::timer::Timer;
+use crate::transfer::Transfer;
 use crate::update::{Progress, Updates};
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `update.rs`, `start.rs`, `close.rs`, `command/`.
+/// `child.rs`, `external.rs`, `update.rs`, `start.rs`, `close.rs`, `reset.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,
     pub(crate) run_id: String,
     /// What it was started with.
     pub(crate) started: WorkflowExecutionStartedEventAttributes,
+    /// The present one.
+    pub(crate) priority: Option<Priority>,
     /// When its first Workflow Task was due; without a back-off, when it started.
     pub(crate) execution_time: Time,
     /// The end of this run.
@@ -55,6 +61,15 @@ pub(crate) struct Execution {
     pub(crate) timers: BTreeMap<i64, Timer>,
     /// Activities without an outcome, by the Event that scheduled them.
     pub(crate) activities: BTreeMap<i64, Activity>,
+    /// Children without an outcome, by the Event that initiated them. A closed run keeps them for its close policies.
+    pub(crate) children: BTreeMap<i64, Child>,
+    /// Signals to other workflows without an outcome, by the Event that initiated them.
+    pub(crate) external_signals: BTreeMap<i64, ExternalSignal>,
+    /// Requests to cancel other workflows without an outcome, by the Event that initiated them.
+    pub(crate) external_cancellations: BTreeMap<i64, ExternalCancellation>,
+
+    /// The run that goes on in its place since it was reset.
+    pub(crate) reset_run_id: Option<String>,
 
     pub(crate) updates: Updates,
     /// Pages of the started task's completion.
@@ -73,6 +88,8 @@ pub(crate) enum Effect {
     DispatchWorkflowTask,
     /// Put the attempt into the activity's queue.
     DispatchActivity { scheduled_event_id: i64 },
+    /// Tell another run of something.
+    Transfer(Transfer),
     /// Start the next run of the workflow.
     StartRun(Box<NextRun>),
     /// Queries that waited for a Workflow Task get tasks of their own.
@@ -109,6 +126,7 @@ impl Execution {
         if !self.has_started_task() {
             self.events.flush();
         }
+        self.events.end_batch();
     }
 
     pub(crate) fn task_queue(&self) -> &str {

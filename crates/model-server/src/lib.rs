@@ -14,20 +14,21 @@
 //!
 //! Workflow Tasks with attempts, transient and sticky tasks, buffered Events, refused completions; activities with retries,
 //! time-outs and cancellation; timers; markers, search attributes and memo; signals, cancellation, termination, time-outs
-//! of runs; completion, failure with retries, continue-as-new; Queries with and without a task of their own; histories in
-//! pages; Updates, speculative Workflow Tasks, the limit of prolonged Workflow Tasks, completions in pages.
+//! of runs; completion, failure with retries, continue-as-new; child workflows; signals and cancellations from workflow to
+//! workflow; resets; changes of the priority; Queries with and without a task of their own; Updates, speculative Workflow
+//! Tasks; the limit of prolonged Workflow Tasks; histories and completions in pages.
 //!
 //! # What it does not
 //!
-//! Child workflows, signals and cancellations to other workflows, Nexus, Updates with callbacks or together with a start,
-//! schedules and cron, resets (but for the Updates that they take over), versioning (what a completion says of it is
-//! recorded only), limits on sizes and numbers, eager execution. What a request asks for beyond the model is answered with
-//! [`ServerError::Unsupported`]. Another family of Commands is another file in `command/`, another kind of pending
-//! operation another map in `execution.rs`.
+//! Other namespaces, Nexus, Updates with callbacks or together with a start, schedules and cron, versioning (what a
+//! completion says of it is recorded only), limits on sizes and numbers, eager execution, pauses (which a server has to be
+//! configured for). What a request asks for beyond the model is answered with [`ServerError::Unsupported`]. Another family
+//! of Commands is another file in `command/`, another kind of pending operation another map in `execution.rs`.
 #![forbid(unsafe_code)]
 
 mod activity;
 mod activity_worker;
+mod child;
 mod close;
 mod command;
 mod completion;
@@ -35,11 +36,13 @@ mod completion_pages;
 mod error;
 mod events;
 mod execution;
+mod external;
 mod pages;
 mod protocol_message;
 mod query;
 mod queues;
 mod random;
+mod reset;
 mod retry;
 mod server;
 mod speculative_task;
@@ -48,8 +51,8 @@ mod text;
 mod time;
 mod timer;
 mod token;
+mod transfer;
 mod update;
-mod update_text;
 mod workflow_task;
 
 pub use activity_worker::ActivityWorker;

@@ -1,13 +1,16 @@
-//! How a run starts: by a client's request, or as the next run of a workflow.
+//! How a run starts: by a client's request, as a child, or as the next run of a workflow.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use timewright_proto::common::{RetryPolicy, SearchAttributes};
+use timewright_proto::common::{Priority, RetryPolicy, SearchAttributes, WorkflowExecution};
 use timewright_proto::enums::{TaskQueueKind, WorkflowExecutionStatus};
-use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
 use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{
+    StartChildWorkflowExecutionInitiatedEventAttributes, WorkflowExecutionStartedEventAttributes,
+};
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::sdk::v1::UserMetadata;
 use timewright_proto::workflow_service::StartWorkflowExecutionRequest;
 
 use crate::error::ServerError;
@@ -23,6 +26,8 @@ use crate::update::Updates;
 pub(crate) struct NextRun {
     pub(crate) run_id: String,
     pub(crate) started: WorkflowExecutionStartedEventAttributes,
+    /// What its first Event says to people.
+    pub(crate) user_metadata: Option<UserMetadata>,
     /// The end of all runs.
     pub(crate) execution_expires: Option<Time>,
 }
@@ -31,20 +36,36 @@ impl Execution {
     /// Facts (server 1.32): the first Workflow Task is scheduled in the same request, unless the run starts with a
     /// back-off.
     pub(crate) fn new(run: NextRun, context: &mut Context<'_>) -> Self {
-        let NextRun { run_id, started, execution_expires } = run;
+        let mut execution = Self::empty(run.run_id, run.started, run.execution_expires, context.now);
+        let started = execution.started.clone();
+        execution.events.record(context.now, Attributes::WorkflowExecutionStartedEventAttributes(started));
+        if let Some(event) = execution.events.last_mut() {
+            event.user_metadata = run.user_metadata;
+        }
+        execution.wake_worker(context);
+        execution
+    }
+
+    /// A run without a history.
+    pub(crate) fn empty(
+        run_id: String,
+        started: WorkflowExecutionStartedEventAttributes,
+        execution_expires: Option<Time>,
+        now: Time,
+    ) -> Self {
         let backoff = checked_duration(started.first_workflow_task_backoff.as_ref());
         let run_timeout = checked_duration(started.workflow_run_timeout.as_ref());
-        let mut execution = Self {
+        Self {
             workflow_id: started.workflow_id.clone(),
             run_id,
-            execution_time: context.now + backoff,
-            run_expires: after(context.now + backoff, run_timeout),
+            execution_time: now + backoff,
+            run_expires: after(now + backoff, run_timeout),
             execution_expires,
             status: WorkflowExecutionStatus::Running,
             cancel_requested: false,
             signal_requests: Default::default(),
             events: Events::default(),
-            first_task_at: after(context.now, backoff),
+            first_task_at: after(now, backoff),
             task: None,
             next_attempt: 1,
             sticky: None,
@@ -52,16 +73,17 @@ impl Execution {
             closing_attempted: false,
             timers: BTreeMap::new(),
             activities: BTreeMap::new(),
+            children: BTreeMap::new(),
+            external_signals: BTreeMap::new(),
+            external_cancellations: BTreeMap::new(),
+            reset_run_id: None,
             updates: Updates::default(),
             pages: None,
             leaves_no_trace: false,
             outbox: Vec::new(),
+            priority: started.priority.clone(),
             started,
-        };
-        let started = execution.started.clone();
-        execution.events.record(context.now, Attributes::WorkflowExecutionStartedEventAttributes(started));
-        execution.wake_worker(context);
-        execution
+        }
     }
 }
 
@@ -133,8 +155,72 @@ pub(crate) fn run_of_request(
             ..WorkflowExecutionStartedEventAttributes::default()
         },
         run_id,
+        user_metadata: request.user_metadata,
         execution_expires,
     })
+}
+
+/// The first run of a child. What the Command asked for was checked when it was initiated.
+///
+/// Facts (server 1.32): a child begins at once, is nobody's next run, and names its parent and the root of all. Where the
+/// Command says nothing of its priority, it is the parent's.
+pub(crate) fn run_of_child(
+    parent: &Execution,
+    initiated_event_id: i64,
+    initiated: StartChildWorkflowExecutionInitiatedEventAttributes,
+    context: &mut Context<'_>,
+) -> NextRun {
+    let run_id = context.random.uuid();
+    let own = WorkflowExecution { workflow_id: parent.workflow_id.clone(), run_id: parent.run_id.clone() };
+    let execution_timeout = checked_duration(initiated.workflow_execution_timeout.as_ref());
+    let execution_expires = after(context.now, execution_timeout);
+    let event = usize::try_from(initiated_event_id - 1).ok().and_then(|index| parent.events.all().get(index));
+    NextRun {
+        started: WorkflowExecutionStartedEventAttributes {
+            workflow_type: initiated.workflow_type,
+            parent_workflow_namespace: initiated.namespace,
+            parent_workflow_execution: Some(own.clone()),
+            parent_initiated_event_id: initiated_event_id,
+            root_workflow_execution: parent.started.root_workflow_execution.clone().or(Some(own)),
+            task_queue: initiated.task_queue,
+            input: initiated.input,
+            workflow_execution_timeout: initiated.workflow_execution_timeout,
+            workflow_run_timeout: initiated.workflow_run_timeout,
+            workflow_task_timeout: initiated.workflow_task_timeout,
+            original_execution_run_id: run_id.clone(),
+            first_execution_run_id: run_id.clone(),
+            retry_policy: initiated.retry_policy,
+            attempt: 1,
+            workflow_execution_expiration_time: execution_expires.map(timestamp),
+            first_workflow_task_backoff: Some(wire_duration(Duration::ZERO)),
+            memo: initiated.memo,
+            search_attributes: initiated.search_attributes,
+            header: initiated.header,
+            workflow_id: initiated.workflow_id,
+            priority: merged_priority(initiated.priority, parent.priority.as_ref()),
+            ..WorkflowExecutionStartedEventAttributes::default()
+        },
+        run_id,
+        user_metadata: event.and_then(|event| event.user_metadata.clone()),
+        execution_expires,
+    }
+}
+
+/// Fills in what the priority of an activity or of a child does not say, part by part. Fact (server 1.32).
+pub(crate) fn merged_priority(priority: Option<Priority>, defaults: Option<&Priority>) -> Option<Priority> {
+    let (Some(mut priority), Some(defaults)) = (priority.clone(), defaults) else {
+        return priority.or_else(|| defaults.cloned());
+    };
+    if priority.priority_key == 0 {
+        priority.priority_key = defaults.priority_key;
+    }
+    if priority.fairness_key.is_empty() {
+        priority.fairness_key.clone_from(&defaults.fairness_key);
+    }
+    if priority.fairness_weight == 0.0 {
+        priority.fairness_weight = defaults.fairness_weight;
+    }
+    Some(priority)
 }
 
 pub(crate) fn run_timeout(requested: Duration, execution_timeout: Duration) -> Duration {

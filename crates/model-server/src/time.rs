@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use timewright_proto::history::HistoryEvent;
 use timewright_proto::prost_types;
 
 /// A moment in the model: the time that has passed since the model's beginning, which it calls 2024-01-01T00:00:00Z.
@@ -10,6 +11,13 @@ pub type Time = Duration;
 pub(crate) fn timestamp(time: Time) -> prost_types::Timestamp {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_add(BEGINNING);
     prost_types::Timestamp { seconds, nanos: time.subsec_nanos().cast_signed() }
+}
+
+/// When an Event of the model happened.
+pub(crate) fn time_of(event: &HistoryEvent) -> Time {
+    let Some(time) = &event.event_time else { return Time::ZERO };
+    let seconds = u64::try_from(time.seconds - BEGINNING).unwrap_or_default();
+    Time::new(seconds, time.nanos.unsigned_abs())
 }
 
 /// A duration on the wire; one that is not there is zero, as the server reads it. `Err` where it is negative.

@@ -22,8 +22,8 @@
 use timewright_proto::enums::UpdateAdmittedEventOrigin;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
-use timewright_proto::history::WorkflowExecutionUpdateAdmittedEventAttributes;
 use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{HistoryEvent, WorkflowExecutionUpdateAdmittedEventAttributes};
 use timewright_proto::prost_types::Any;
 use timewright_proto::temporal::api::protocol::v1::Message;
 use timewright_proto::temporal::api::protocol::v1::message::SequencingId;
@@ -32,6 +32,7 @@ use timewright_proto::temporal::api::update::v1::{Outcome, Request, outcome};
 use crate::error::ServerError;
 use crate::execution::{Context, Effect, Execution};
 use crate::protocol_message::pack;
+use crate::time::Time;
 
 /// The Updates of a run, in the order in which they were admitted.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +82,13 @@ impl Updates {
 
     pub(crate) fn admit(&mut self, id: &str, request: Option<Request>) {
         self.0.push(Update { id: id.to_owned(), state: State::Admitted(request) });
+    }
+
+    fn set(&mut self, id: &str, state: State) {
+        match self.find_mut(id) {
+            Some(update) => update.state = state,
+            None => self.0.push(Update { id: id.to_owned(), state }),
+        }
     }
 
     /// Whether any waits to be delivered or answered.
@@ -143,19 +151,33 @@ impl Execution {
         Ok(())
     }
 
-    /// Takes over an Update of the run before, when this run comes of a reset.
-    ///
-    /// Facts (server 1.32): the Update becomes an Admitted Event with its request, and no message is sent for it; else it
-    /// is answered like any other, with the first task that brings the Event. Its Accepted Event has no request.
-    pub(crate) fn reapply_update(&mut self, request: Request, context: &mut Context<'_>) {
-        let id = request.meta.as_ref().map_or_else(String::new, |meta| meta.update_id.clone());
-        self.updates.admit(&id, None);
+    /// Takes over an Update of the run before, when this run comes of a reset; see `reset.rs`.
+    pub(crate) fn reapply_update(&mut self, request: Request, now: Time) {
+        self.updates.admit(update_id(&request), None);
         let admitted = WorkflowExecutionUpdateAdmittedEventAttributes {
             request: Some(request),
             origin: UpdateAdmittedEventOrigin::Reapply.into(),
         };
-        self.events.buffer(context.now, Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted));
-        self.wake_worker(context);
+        self.events.buffer(now, Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted));
+    }
+
+    /// What a recorded Event says of Updates.
+    pub(crate) fn replay_update(&mut self, event: &HistoryEvent) {
+        let event_id = event.event_id;
+        match &event.attributes {
+            Some(Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(_)) => {
+                self.updates.admit(request_of(event).map_or("", update_id), None);
+            }
+            Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted)) => {
+                self.updates.set(&accepted.protocol_instance_id, State::Accepted { event_id });
+            }
+            Some(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed)) => {
+                let id = completed.meta.as_ref().map_or("", |meta| &meta.update_id);
+                let outcome = completed.outcome.clone().unwrap_or_default();
+                self.updates.set(id, State::Completed { event_id, outcome });
+            }
+            _ => (),
+        }
     }
 
     /// Rejects what was delivered and is not answered.
@@ -247,6 +269,19 @@ impl Execution {
     pub(crate) fn report_update(&mut self, update_id: String, progress: Progress) {
         self.outbox.push(Effect::ReportUpdate { update_id, progress });
     }
+}
+
+/// The request of an Update, where the Event records it.
+pub(crate) fn request_of(event: &HistoryEvent) -> Option<&Request> {
+    match event.attributes.as_ref()? {
+        Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted) => admitted.request.as_ref(),
+        Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) => accepted.accepted_request.as_ref(),
+        _ => None,
+    }
+}
+
+pub(crate) fn update_id(request: &Request) -> &str {
+    request.meta.as_ref().map_or("", |meta| &meta.update_id)
 }
 
 /// The id of the message that delivers an Update.

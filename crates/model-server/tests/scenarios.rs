@@ -6,21 +6,28 @@
 //!
 //! | line | meaning |
 //! |--|--|
-//! | `start [attempts=2] [initial=1s] [run-timeout=1s] …` | starts the workflow `w` |
+//! | `start [ID] [attempts=2] [initial=1s] [run-timeout=1s] …` | starts a workflow: `w` unless it says another |
 //! | `signal NAME`, `cancel`, `terminate`, `query NAME`, `await NAME` | what clients do; `await` shows the Query's answer |
 //! | `update ID [wait=accepted] …`, `poll-update ID`, `await-update ID` | the same with Updates; `nothing`: no answer yet |
+//! | `reset EVENT [reapply=…] [exclude=…]`, `options [priority=4]` | what operators do |
+//! | `… [on=ID] [run=run-1]` | of all these: which workflow is meant |
 //! | `sticky-worker` | a worker polls the sticky queue, and gets nothing |
-//! | `poll [sticky] [as=NAME]` | polls for a Workflow Task |
+//! | `poll [sticky] [queue=NAME] [as=NAME]` | polls for a Workflow Task |
 //! | `complete [sticky] [new] [force] [answer=X]: COMMAND; …` | answers the task; `new`: wants the next one back |
 //! | `complete [discard] [metadata] [page=1] [intermediate]: accept ID; respond ID; reject ID; …` | more of that; what names an
 //! Update is a message and, unless it says `no-command` or rejects, the Command that gives it its place |
 //! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
-//! | `advance 1s` | time passes |
-//! | `history [run-1]` | what is new in the history since it was shown |
+//! | `advance 1s` | time passes; after `0s`, what went on between workflows has arrived |
+//! | `history [run-1] [on=ID]` | what is new in the history since it was shown |
+//!
+//! The Commands to other workflows stand in `scenarios/other_workflows.rs`. `summary=TEXT` goes with every Command.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod messages;
+#[path = "scenarios/other_workflows.rs"]
+mod other_workflows;
+#[path = "scenarios/updates.rs"]
+mod updates;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,8 +50,8 @@ use timewright_proto::common::{
     WorkflowType,
 };
 use timewright_proto::enums::{
-    CommandType, QueryResultType, TaskQueueKind, UpdateWorkflowExecutionLifecycleStage, VersioningBehavior,
-    WorkerVersioningMode, WorkflowIdReusePolicy, WorkflowTaskFailedCause,
+    CommandType, QueryResultType, TaskQueueKind, VersioningBehavior, WorkerVersioningMode, WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy, WorkflowTaskFailedCause,
 };
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
@@ -53,15 +60,14 @@ use timewright_proto::query::{WorkflowQuery, WorkflowQueryResult};
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
-use timewright_proto::temporal::api::update::v1::{Outcome, UpdateRef, WaitPolicy, outcome};
 use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
-    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowExecutionUpdateRequest,
-    PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, QueryWorkflowRequest,
-    RecordActivityTaskHeartbeatRequest, RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest,
-    RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest,
-    RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest,
-    StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
+    GetWorkflowExecutionHistoryRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+    PollWorkflowTaskQueueResponse, QueryWorkflowRequest, RecordActivityTaskHeartbeatRequest,
+    RequestCancelWorkflowExecutionRequest, RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedRequest, RespondQueryTaskCompletedRequest, RespondWorkflowTaskCompletedRequest,
+    RespondWorkflowTaskFailedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
 };
 
 #[test]
@@ -95,6 +101,41 @@ fn recorded_commands() {
 }
 
 #[test]
+fn starts() {
+    check("start.txt");
+}
+
+#[test]
+fn runs_that_continue_as_new() {
+    check("continue_as_new.txt");
+}
+
+#[test]
+fn children() {
+    check("child.txt");
+}
+
+#[test]
+fn close_policies() {
+    check("close_policy.txt");
+}
+
+#[test]
+fn signals_and_cancellations_to_other_workflows() {
+    check("external.txt");
+}
+
+#[test]
+fn resets() {
+    check("reset.txt");
+}
+
+#[test]
+fn changes_of_options() {
+    check("options.txt");
+}
+
+#[test]
 fn queries() {
     check("query.txt");
 }
@@ -102,6 +143,11 @@ fn queries() {
 #[test]
 fn updates() {
     check("update.txt");
+}
+
+#[test]
+fn updates_of_workflows_that_have_children_or_are_reset() {
+    check("mixed.txt");
 }
 
 #[test]
@@ -244,9 +290,11 @@ impl Conversation {
 
     fn do_it(&mut self, words: &Words<'_>, commands: &str) -> Result<Vec<String>, ServerError> {
         let identity = "client".to_owned();
-        let workflow_execution = Some(self.execution(""));
+        let workflow_execution = Some(self.execution(words));
         match words.verb {
             "start" => return self.start(words),
+            "reset" => return self.reset(words),
+            "options" => return self.update_options(words),
             "signal" => self.server.signal(SignalWorkflowExecutionRequest {
                 workflow_execution,
                 signal_name: words.first().into(),
@@ -282,19 +330,15 @@ impl Conversation {
                 return Ok(vec![format!("answer {}", payloads_text(answer.query_result.as_ref()))]);
             }
             "update" | "poll-update" => self.call_update(words),
-            "await-update" => {
-                let Some(answer) = self.server.update_answer(self.updates[words.first()].clone()?) else {
-                    return Ok(vec!["nothing".into()]);
-                };
-                let answer = answer.clone()?;
-                let run_id =
-                    answer.update_ref.clone().unwrap_or_default().workflow_execution.unwrap_or_default().run_id;
-                return Ok(vec![format!("{:?} {run_id}{}", answer.stage(), outcome_text(answer.outcome.as_ref()))]);
-            }
+            "await-update" => return self.await_update(words),
             "sticky-worker" => {
                 assert_eq!(self.poll(&Words::of("poll sticky")), ["nothing"]);
             }
-            "poll" => return Ok(self.poll(words)),
+            "poll" => {
+                // A real poll waits for what is on its way between workflows.
+                self.server.handle_timeout(self.server.now());
+                return Ok(self.poll(words));
+            }
             "complete" => return self.complete(words, commands),
             "fail-task" => {
                 let cause = words.option("cause").unwrap_or("workflow-worker-unhandled-failure");
@@ -322,7 +366,7 @@ impl Conversation {
                 let time = self.server.now() + duration(words.first());
                 self.server.handle_timeout(time);
             }
-            "history" => return Ok(self.history(words.first())),
+            "history" => return self.history(words),
             _ => return self.activity(words),
         }
         Ok(Vec::new())
@@ -331,16 +375,12 @@ impl Conversation {
     fn start(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
         let policy = words.option("policy").unwrap_or("unspecified");
         let policy = format!("WORKFLOW_ID_REUSE_POLICY_{}", upper_case(policy));
-        let retry_policy =
-            (words.option("attempts").is_some() || words.option("initial").is_some()).then(|| RetryPolicy {
-                maximum_attempts: words.option("attempts").map_or(0, |attempts| attempts.parse().unwrap()),
-                initial_interval: words.duration("initial"),
-                ..Default::default()
-            });
+        let conflict = words.option("conflict").unwrap_or("unspecified");
+        let conflict = format!("WORKFLOW_ID_CONFLICT_POLICY_{}", upper_case(conflict));
         let started = self.server.start_workflow(StartWorkflowExecutionRequest {
-            workflow_id: "w".into(),
+            workflow_id: words.plain.first().copied().unwrap_or("w").into(),
             workflow_type: Some(WorkflowType { name: "W".into() }),
-            task_queue: task_queue("normal", TaskQueueKind::Normal),
+            task_queue: task_queue(words.option("queue").unwrap_or("normal"), TaskQueueKind::Normal),
             input: payloads("in"),
             identity: "client".into(),
             workflow_run_timeout: words.duration("run-timeout"),
@@ -348,18 +388,24 @@ impl Conversation {
             workflow_task_timeout: words.duration("task-timeout"),
             workflow_start_delay: words.duration("delay"),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::from_str_name(&policy).expect("a policy").into(),
-            retry_policy,
+            workflow_id_conflict_policy: WorkflowIdConflictPolicy::from_str_name(&conflict).expect("a policy").into(),
+            retry_policy: words.retry_policy(),
+            memo: words.memo(),
+            header: words.header(),
+            search_attributes: words.search_attributes(),
+            priority: words.priority(),
+            user_metadata: words.user_metadata(),
             ..Default::default()
         })?;
-        self.runs.push(started.run_id.clone());
-        Ok(vec![started.run_id])
+        let already = if started.started { "" } else { " already" };
+        Ok(vec![format!("{}{already}", started.run_id)])
     }
 
     fn poll(&mut self, words: &Words<'_>) -> Vec<String> {
         let task_queue = if words.has("sticky") {
             task_queue("sticky", TaskQueueKind::Sticky)
         } else {
-            task_queue("normal", TaskQueueKind::Normal)
+            task_queue(words.option("queue").unwrap_or("normal"), TaskQueueKind::Normal)
         };
         let request = PollWorkflowTaskQueueRequest { task_queue, identity: "worker".into(), ..Default::default() };
         let Some(task) = self.server.poll_workflow_task(&request) else { return vec!["nothing".into()] };
@@ -382,8 +428,12 @@ impl Conversation {
         let mut request = RespondWorkflowTaskCompletedRequest {
             task_token: task.task_token.clone(),
             identity: "worker".into(),
-            commands: texts.iter().filter(|text| !messages::is_message_only(text)).map(|text| command(text)).collect(),
-            messages: texts.iter().filter_map(|text| messages::message(task, text)).collect(),
+            commands: texts
+                .iter()
+                .filter(|text| !updates::is_message_only(text))
+                .map(|text| command(&self.with_run_ids(text)))
+                .collect(),
+            messages: texts.iter().filter_map(|text| updates::message(task, text)).collect(),
             query_results: answers.collect(),
             sticky_attributes: words.has("sticky").then(|| StickyExecutionAttributes {
                 worker_task_queue: task_queue("sticky", TaskQueueKind::Sticky),
@@ -406,30 +456,6 @@ impl Conversation {
             self.tasks.insert("task".into(), next);
         }
         Ok(lines)
-    }
-
-    fn call_update(&mut self, words: &Words<'_>) {
-        let workflow_execution = Some(self.execution(&self.run_id(words.option("run").unwrap_or_default())));
-        let stage = words.option("wait").unwrap_or("completed");
-        let stage = format!("UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_{}", upper_case(stage));
-        let stage = UpdateWorkflowExecutionLifecycleStage::from_str_name(&stage).expect("a stage");
-        let wait_policy = Some(WaitPolicy { lifecycle_stage: stage.into() });
-        let call = if words.verb == "update" {
-            self.server.update(UpdateWorkflowExecutionRequest {
-                workflow_execution,
-                wait_policy,
-                request: Some(messages::update_request(words.first(), words.option("name").unwrap_or("n"))),
-                ..Default::default()
-            })
-        } else {
-            let update_ref = Some(UpdateRef { workflow_execution, update_id: words.first().into() });
-            self.server.poll_update(PollWorkflowExecutionUpdateRequest {
-                update_ref,
-                wait_policy,
-                ..Default::default()
-            })
-        };
-        self.updates.insert(words.option("as").unwrap_or(words.first()).into(), call);
     }
 
     fn activity(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
@@ -504,39 +530,27 @@ impl Conversation {
         }
     }
 
-    fn run_id(&self, run: &str) -> String {
-        match run.strip_prefix("run-") {
-            Some(number) => self.runs[number.parse::<usize>().unwrap() - 1].clone(),
-            None => String::new(),
-        }
-    }
-
-    fn history(&mut self, run: &str) -> Vec<String> {
-        let execution = Some(self.execution(&self.run_id(run)));
-        let page = self
-            .server
-            .history_page(&GetWorkflowExecutionHistoryRequest { execution, ..Default::default() })
-            .expect("the workflow was started");
+    fn history(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
+        let run_id = self.run_id(words.first());
+        let execution = Some(WorkflowExecution { run_id, ..self.execution(words) });
+        let request = GetWorkflowExecutionHistoryRequest { execution, ..Default::default() };
+        let page = self.server.history_page(&request)?;
         let events = page.history.unwrap_or_default().events;
         let lines = history_lines(&events);
         // The first line names the run.
         let shown = self.shown.insert(lines[0].clone(), lines.clone()).unwrap_or_default();
         let known = lines.iter().zip(&shown).take_while(|(line, shown)| line == shown).count();
-        lines[known..].to_vec()
+        Ok(lines[known..].to_vec())
     }
 
     fn task(&self, words: &Words<'_>) -> &PollWorkflowTaskQueueResponse {
         &self.tasks[words.option("as").unwrap_or("task")]
     }
 
-    fn execution(&self, run_id: &str) -> WorkflowExecution {
-        WorkflowExecution { workflow_id: "w".into(), run_id: run_id.into() }
-    }
-
     /// Replaces Run Ids by names in the order in which they appear.
     fn with_names(&mut self, line: String) -> String {
         let mut named = line.clone();
-        for word in line.split([' ', '=', ',']) {
+        for word in line.split([' ', '=', ',', '/']) {
             let word = word.trim_end_matches('.');
             let is_run_id = word.len() == 36 && word.matches('-').count() == 4;
             if is_run_id && !self.runs.iter().any(|run| run == word) {
@@ -574,22 +588,10 @@ fn task_text(task: &PollWorkflowTaskQueueResponse) -> String {
         write!(text, " queries={}", names.join(",")).unwrap();
     }
     if !task.messages.is_empty() {
-        let texts: Vec<String> = task.messages.iter().map(messages::text).collect();
+        let texts: Vec<String> = task.messages.iter().map(updates::message_text).collect();
         write!(text, " messages={}", texts.join(",")).unwrap();
     }
     text
-}
-
-fn outcome_text(outcome: Option<&Outcome>) -> String {
-    match outcome.and_then(|outcome| outcome.value.as_ref()) {
-        Some(outcome::Value::Success(result)) => format!(" {}", payloads_text(Some(result))),
-        Some(outcome::Value::Failure(failure)) => {
-            let is_final =
-                matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info)) if info.non_retryable);
-            format!(" failed ({}{})", failure.message, if is_final { " non-retryable" } else { "" })
-        }
-        None => String::new(),
-    }
 }
 
 fn say_of_the_worker(request: &mut RespondWorkflowTaskCompletedRequest, words: &Words<'_>) {
@@ -623,10 +625,10 @@ fn say_of_the_worker(request: &mut RespondWorkflowTaskCompletedRequest, words: &
 fn command(text: &str) -> Command {
     let words = Words::of(text);
     let (command_type, attributes) = match words.verb {
-        verb if messages::VERBS.contains(&verb) => (
+        verb if updates::VERBS.contains(&verb) => (
             CommandType::ProtocolMessage,
             Attributes::ProtocolMessageCommandAttributes(ProtocolMessageCommandAttributes {
-                message_id: messages::id(&words),
+                message_id: updates::message_id(&words),
             }),
         ),
         "timer" => (
@@ -636,6 +638,7 @@ fn command(text: &str) -> Command {
                 start_to_fire_timeout: words.plain.get(1).map(|text| wire_duration(text)),
             }),
         ),
+        "child" | "signal-external" | "cancel-external" => other_workflows::command(&words),
         "cancel-timer" => (
             CommandType::CancelTimer,
             Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id: id(words.first()) }),
@@ -700,7 +703,7 @@ fn command(text: &str) -> Command {
                 ContinueAsNewWorkflowExecutionCommandAttributes {
                     input: words.plain.first().and_then(|text| payloads(text)),
                     workflow_type: words.option("type").map(|name| WorkflowType { name: name.into() }),
-                    ..Default::default()
+                    ..other_workflows::continue_as_new(&words)
                 },
             ),
         ),
@@ -711,7 +714,12 @@ fn command(text: &str) -> Command {
         }
         verb => panic!("what is {verb:?}?"),
     };
-    Command { command_type: command_type.into(), attributes: Some(attributes), ..Default::default() }
+    Command {
+        command_type: command_type.into(),
+        attributes: Some(attributes),
+        user_metadata: words.user_metadata(),
+        ..Default::default()
+    }
 }
 
 fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes {

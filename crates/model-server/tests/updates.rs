@@ -1,16 +1,19 @@
-//! Updates, where no real server can be asked: what it forgets, resets, and long conversations by chance.
+//! Updates, where no real server can be asked: what it forgets, what the model cannot do, and long conversations by chance.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod update_worker;
 
 use timewright_model_server::{Server, ServerError, ServerOptions, UpdateCallId, history_lines};
+use timewright_proto::command::command::Attributes as CommandAttributes;
+use timewright_proto::command::{Command, ContinueAsNewWorkflowExecutionCommandAttributes};
 use timewright_proto::common::{Callback, Payload, Payloads, WorkflowExecution, WorkflowType};
-use timewright_proto::enums::UpdateWorkflowExecutionLifecycleStage as Stage;
+use timewright_proto::enums::{CommandType, ResetReapplyExcludeType, UpdateWorkflowExecutionLifecycleStage as Stage};
+use timewright_proto::history::history_event::Attributes;
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::update::v1::{Input, Meta, Request, outcome};
 use timewright_proto::workflow_service::{
-    SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest, UpdateWorkflowExecutionRequest,
-    UpdateWorkflowExecutionResponse,
+    ResetWorkflowExecutionRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+    UpdateWorkflowExecutionRequest, UpdateWorkflowExecutionResponse,
 };
 use update_worker::{Answer, Worker, request_of};
 
@@ -59,6 +62,36 @@ fn what_is_beyond_the_model_is_said() {
 }
 
 #[test]
+fn two_updates_of_one_id_cannot_be_taken_over() {
+    let mut server = started(ServerOptions::default());
+    for _ in 0..2 {
+        let mut worker = Worker::default();
+        server.update(update_request("u")).unwrap();
+        let task = worker.poll(&mut server).unwrap();
+        worker.complete(&mut server, &task, &[Answer::Accept, Answer::Respond], vec![]).unwrap();
+        signal(&mut server);
+        let task = worker.poll(&mut server).unwrap();
+        worker.complete(&mut server, &task, &[], vec![continue_as_new()]).unwrap();
+    }
+    let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) =
+        server.history("w", None).unwrap()[0].attributes.clone()
+    else {
+        panic!("a history begins with a start")
+    };
+    let first_run = started.first_execution_run_id;
+    let reset = |exclude: &[ResetReapplyExcludeType]| ResetWorkflowExecutionRequest {
+        workflow_execution: Some(WorkflowExecution { workflow_id: "w".into(), run_id: first_run.clone() }),
+        workflow_task_finish_event_id: 4,
+        reset_reapply_exclude_types: exclude.iter().map(|kind| (*kind).into()).collect(),
+        ..ResetWorkflowExecutionRequest::default()
+    };
+    let what = "a reset where two runs had an Update of the same id".into();
+    assert_eq!(server.reset(reset(&[])), Err(ServerError::Unsupported { what }));
+    assert!(server.is_running("w"));
+    server.reset(reset(&[ResetReapplyExcludeType::Update])).unwrap();
+}
+
+#[test]
 fn a_speculative_task_is_forgotten_and_made_again() {
     let mut server = started(ServerOptions::default());
     let mut worker = Worker::default();
@@ -102,27 +135,6 @@ fn who_waits_for_the_outcome_of_a_forgotten_update_hears_that_it_is_accepted() {
     assert_eq!(answer(&server, call).stage(), Stage::Accepted);
     let again = server.update(update_request("u")).unwrap();
     assert!(server.update_answer(again).is_none(), "it waits again");
-}
-
-/// As recorded from a real server, behind a reset.
-#[test]
-fn an_update_of_the_run_before_comes_as_an_event() {
-    let mut server = started(ServerOptions::default());
-    let mut worker = Worker::default();
-    let first = worker.poll(&mut server).unwrap();
-    worker.complete(&mut server, &first, &[], vec![]).unwrap();
-    assert!(server.reapply_update("w", update_request("u").request.unwrap()));
-    assert!(!server.reapply_update("other", Request::default()));
-
-    let task = worker.poll(&mut server).unwrap();
-    assert_eq!(task.messages, []);
-    worker.complete_updates(&mut server, &task, &["u"], &[Answer::Accept, Answer::Respond]).unwrap();
-    let lines = history_lines(server.history("w", None).unwrap());
-    assert_eq!(lines[4], "5 WorkflowExecutionUpdateAdmitted update=u name=n origin=Reapply");
-    assert_eq!(lines[8], "9 WorkflowExecutionUpdateAccepted update=u message=u/request sequencing=6");
-    assert_eq!(lines[9], "10 WorkflowExecutionUpdateCompleted update=u accepted=9 outcome=u");
-    let call = server.update(update_request("u")).unwrap();
-    assert_eq!(answer(&server, call).stage(), Stage::Completed);
 }
 
 /// Whatever happens, the worker can follow the history with what it is sent, and every client gets an answer.
@@ -175,6 +187,15 @@ fn started(options: ServerOptions) -> Server {
     };
     server.start_workflow(request).unwrap();
     server
+}
+
+fn continue_as_new() -> Command {
+    let attributes = ContinueAsNewWorkflowExecutionCommandAttributes::default();
+    Command {
+        command_type: CommandType::ContinueAsNewWorkflowExecution.into(),
+        attributes: Some(CommandAttributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes)),
+        ..Command::default()
+    }
 }
 
 fn signal(server: &mut Server) {

@@ -1,13 +1,16 @@
 //! The Commands of a completed Workflow Task, one file per family.
 //!
 //! Facts (server 1.32):
-//! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`.
+//! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`, with what the Command says to
+//!   people (user metadata, markers of groups).
 //! - A Command that cannot be done undoes the whole completion: the task fails with a cause that names the kind of Command.
-//! - A Command behind one that ends the workflow, or one of an unknown kind, is refused before anything is done; the task
-//!   goes on waiting for an answer.
+//! - A Command behind one that ends the workflow, one of an unknown kind, or one for a namespace that is not there, is
+//!   refused before anything is done; the task goes on waiting for an answer.
 
 mod activity;
+mod child;
 mod close;
+mod external;
 mod record;
 mod timer;
 mod update;
@@ -19,6 +22,7 @@ use timewright_proto::temporal::api::protocol::v1::Message;
 
 use crate::error::ServerError;
 use crate::execution::{Context, Execution};
+use crate::server::ServerOptions;
 
 /// Why a Command cannot be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,9 @@ impl Completion<'_, '_> {
             CommandType::RecordMarker => self.record_marker(attributes)?,
             CommandType::UpsertWorkflowSearchAttributes => self.upsert_search_attributes(attributes)?,
             CommandType::ModifyWorkflowProperties => self.modify_properties(attributes)?,
+            CommandType::StartChildWorkflowExecution => self.start_child(attributes)?,
+            CommandType::SignalExternalWorkflowExecution => self.signal_external(attributes)?,
+            CommandType::RequestCancelExternalWorkflowExecution => self.cancel_external(attributes)?,
             CommandType::CompleteWorkflowExecution => self.complete_workflow(attributes)?,
             CommandType::FailWorkflowExecution => self.fail_workflow(attributes)?,
             CommandType::CancelWorkflowExecution => self.cancel_workflow(attributes)?,
@@ -82,13 +89,14 @@ impl Completion<'_, '_> {
             && let Some(event) = self.run.events.last_mut()
         {
             event.user_metadata = command.user_metadata;
+            event.event_group_markers = command.event_group_markers;
         }
         Ok(())
     }
 }
 
 /// Refuses what can be refused without looking at the run.
-pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
+pub(crate) fn check_sequence(commands: &[Command], options: &ServerOptions) -> Result<(), ServerError> {
     let kinds: Vec<CommandType> = commands
         .iter()
         .map(|command| CommandType::try_from(command.command_type).unwrap_or(CommandType::Unspecified))
@@ -117,17 +125,30 @@ pub(crate) fn check_sequence(commands: &[Command]) -> Result<(), ServerError> {
             | CommandType::RecordMarker
             | CommandType::UpsertWorkflowSearchAttributes
             | CommandType::ModifyWorkflowProperties
-            | CommandType::ProtocolMessage => (),
-            CommandType::RequestCancelExternalWorkflowExecution
-            | CommandType::SignalExternalWorkflowExecution
             | CommandType::StartChildWorkflowExecution
-            | CommandType::ScheduleNexusOperation
-            | CommandType::RequestCancelNexusOperation => {
+            | CommandType::SignalExternalWorkflowExecution
+            | CommandType::RequestCancelExternalWorkflowExecution
+            | CommandType::ProtocolMessage => (),
+            CommandType::ScheduleNexusOperation | CommandType::RequestCancelNexusOperation => {
                 return Err(ServerError::unsupported(format!("the Command {kind:?}")));
             }
         }
     }
+    for (kind, command) in kinds.iter().zip(commands) {
+        match kind {
+            CommandType::StartChildWorkflowExecution => child::check_child(command.attributes.as_ref(), options)?,
+            _ => external::check_external(command.attributes.as_ref(), options)?,
+        }
+    }
     Ok(())
+}
+
+/// Facts (server 1.32): a namespace that is not there leaves the task as it is. (The model has one namespace only.)
+fn check_namespace(name: &str, options: &ServerOptions) -> Result<(), ServerError> {
+    if name.is_empty() || name == options.namespace {
+        return Ok(());
+    }
+    Err(ServerError::NotFound(format!("Namespace {name} is not found.")))
 }
 
 /// The attributes of the kind that the Command says, or the server's refusal.

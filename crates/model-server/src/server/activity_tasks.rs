@@ -12,6 +12,7 @@ use crate::activity::ActivityState;
 use crate::error::ServerError;
 use crate::execution::{Context, Execution};
 use crate::queues::ActivityEntry;
+use crate::start::merged_priority;
 use crate::time::timestamp;
 use crate::token::ActivityTaskToken;
 
@@ -120,7 +121,7 @@ impl Server {
             start_to_close_timeout: scheduled.start_to_close_timeout,
             heartbeat_timeout: scheduled.heartbeat_timeout,
             retry_policy: scheduled.retry_policy,
-            priority: scheduled.priority,
+            priority: merged_priority(scheduled.priority, run.priority.as_ref()),
             ..PollActivityTaskQueueResponse::default()
         })
     }

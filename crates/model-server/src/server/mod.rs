@@ -3,7 +3,9 @@
 
 mod activity_tasks;
 mod client_calls;
+mod operator_calls;
 mod queries;
+mod transfers;
 mod updates;
 mod workflow_tasks;
 
@@ -23,13 +25,15 @@ use crate::query::Queries;
 use crate::queues::{ActivityEntry, TaskQueues};
 use crate::random::Random;
 use crate::time::Time;
+use crate::transfer::Transfers;
 use updates::UpdateCalls;
 
 /// The server's half of the Workflow Task protocol: one namespace with any number of Workflow Executions.
 ///
 /// Requests and answers are those of the real server's `WorkflowService`. Time stands still but for
 /// [`handle_timeout`](Self::handle_timeout); [`poll_timeout`](Self::poll_timeout) says when it should be called next. A poll
-/// that finds nothing returns `None`, where the real server would wait.
+/// that finds nothing returns `None`, where the real server would wait. What one workflow has for another (a start as a child,
+/// a signal, its end) is on its way until [`handle_timeout`](Self::handle_timeout) too, even where that takes no time.
 ///
 /// The same calls on a server of the same options give the same answers. What the real server leaves to chance (ids, the
 /// order of tasks in a queue, where histories are split into pages) is chosen by [`ServerOptions::seed`] and
@@ -69,6 +73,7 @@ pub struct Server {
     queries: Queries,
     update_calls: UpdateCalls,
     deliveries: Deliveries,
+    transfers: Transfers,
     /// Ids.
     random: Random,
     /// The order of what waits in a queue.
@@ -92,6 +97,9 @@ pub struct ServerOptions {
     pub workflow_task_heartbeat_timeout: Duration,
     /// Whether completions of Workflow Tasks may come in pages, which a real server does not allow by default.
     pub workflow_task_completion_pages: bool,
+    /// How long it takes at most until a workflow hears of another. The seed decides how long each time. Zero keeps the order
+    /// in which things were sent.
+    pub longest_transfer: Duration,
 }
 
 impl Default for ServerOptions {
@@ -105,6 +113,7 @@ impl Default for ServerOptions {
             suggest_continue_as_new_events: 4096,
             workflow_task_heartbeat_timeout: Duration::from_secs(30 * 60),
             workflow_task_completion_pages: false,
+            longest_transfer: Duration::ZERO,
         }
     }
 }
@@ -127,6 +136,7 @@ impl Server {
             queries: Queries::default(),
             update_calls: UpdateCalls::default(),
             deliveries: Deliveries::default(),
+            transfers: Transfers::default(),
             random: Random::new(options.seed),
             order: Random::new(!options.seed),
             options,
@@ -152,6 +162,7 @@ impl Server {
                     self.change(&run_id, |run, context| run.handle_deadline(deadline, context));
                 }
                 Due::Query(query) => self.take_back_query(query),
+                Due::Transfer => self.deliver_transfer(),
             }
         }
         self.now = self.now.max(now);
@@ -197,6 +208,10 @@ impl Server {
         match effect {
             Effect::DispatchWorkflowTask => self.dispatch_workflow_task(run_id),
             Effect::DispatchActivity { scheduled_event_id } => self.dispatch_activity(run_id, scheduled_event_id),
+            Effect::Transfer(transfer) => {
+                let ServerOptions { longest_transfer, seed, .. } = self.options;
+                self.transfers.push(self.now, longest_transfer, seed, run_id, transfer);
+            }
             Effect::StartRun(next) => {
                 let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
                 let run = Execution::new(*next, &mut context);
@@ -245,7 +260,7 @@ impl Server {
         run_id
             .filter(|run_id| self.runs.get(*run_id).is_some_and(|run| run.workflow_id == execution.workflow_id))
             .map(str::to_owned)
-            .ok_or_else(|| ServerError::NotFound(format!("workflow not found for ID: {}", execution.workflow_id)))
+            .ok_or_else(|| ServerError::NotFound(not_found_text(execution)))
     }
 
     fn next_due(&self) -> Option<(Time, Due)> {
@@ -255,13 +270,25 @@ impl Server {
             .filter_map(|run| run.next_deadline().map(|(time, deadline)| (time, deadline, &run.run_id)))
             .min();
         let query = self.queries.next_expiry();
-        match (run, query) {
+        let own = match (run, query) {
             (run, Some((time, query))) if run.is_none_or(|(run_time, ..)| time < run_time) => {
                 Some((time, Due::Query(query)))
             }
             (Some((time, deadline, run_id)), _) => Some((time, Due::Run { run_id: run_id.clone(), deadline })),
             (None, _) => None,
+        };
+        match self.transfers.next_due() {
+            Some(time) if own.as_ref().is_none_or(|(own, _)| time <= *own) => Some((time, Due::Transfer)),
+            _ => own,
         }
+    }
+}
+
+fn not_found_text(WorkflowExecution { workflow_id, run_id }: &WorkflowExecution) -> String {
+    if run_id.is_empty() {
+        format!("workflow not found for ID: {workflow_id}")
+    } else {
+        format!("workflow execution not found for workflow ID {workflow_id:?} and run ID {run_id:?}")
     }
 }
 
@@ -273,4 +300,6 @@ enum Due {
     },
     /// A sticky queue did not hand out this Query in time.
     Query(u64),
+    /// Something is no longer on its way from run to run.
+    Transfer,
 }

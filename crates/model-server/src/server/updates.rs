@@ -78,15 +78,6 @@ impl Server {
         self.update_calls.0.get(&call)?.answer.as_ref()
     }
 
-    /// Takes an Update over into a workflow's latest run, as a reset does with those that the run before had accepted behind
-    /// the point of the reset. The reset itself is not modelled. `false` if there is no such run or it has ended.
-    pub fn reapply_update(&mut self, workflow_id: &str, request: Request) -> bool {
-        let Some(run_id) = self.current.get(workflow_id).cloned() else { return false };
-        let reapplied =
-            self.change(&run_id, |run, context| run.check_running().map(|()| run.reapply_update(request, context)));
-        matches!(reapplied, Some(Ok(())))
-    }
-
     /// The answer of a call that has waited for long enough: the stage that the Update has reached by now.
     pub fn stop_waiting_for_update(
         &mut self,

@@ -62,7 +62,9 @@ impl Server {
         if run.join_pages(&mut request, are_pages_allowed, &self.options.namespace)? {
             return Ok(RespondWorkflowTaskCompletedResponse::default());
         }
-        if let Err(error) = check_sequence(&request.commands).and_then(|()| check_bodies(&request.messages)) {
+        if let Err(error) =
+            check_sequence(&request.commands, &self.options).and_then(|()| check_bodies(&request.messages))
+        {
             return Err(self.refuse_unread(&token.run_id, error));
         }
         let query_results = std::mem::take(&mut request.query_results);

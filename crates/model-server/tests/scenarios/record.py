@@ -20,8 +20,6 @@ import temporalio.api.command.v1 as command
 import temporalio.api.common.v1 as common
 import temporalio.api.deployment.v1 as deployment
 import temporalio.api.enums.v1 as enums
-import temporalio.api.failure.v1 as failure_v1
-import temporalio.api.protocol.v1 as protocol
 import temporalio.api.query.v1 as query
 import temporalio.api.taskqueue.v1 as taskqueue
 import temporalio.api.update.v1 as update
@@ -29,6 +27,24 @@ import temporalio.api.workflowservice.v1 as service
 from google.protobuf.duration_pb2 import Duration
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+import other_workflows
+import updates
+from other_workflows import OtherWorkflows
+from updates import Updates
+from values import (
+    camel_case,
+    duration,
+    duration_text,
+    enum_name,
+    failure,
+    failure_text,
+    id_of,
+    payload,
+    payloads,
+    payloads_text,
+    upper_case,
+)
 
 NAMESPACE = "default"
 # The server fires timers up to about this much late.
@@ -97,13 +113,17 @@ class Words:
                 getattr(message, field).CopyFrom(duration(self.options[key]))
 
 
-class Conversation:
+class Conversation(OtherWorkflows, Updates):
     """A client, a workflow worker and an activity worker, in one."""
+
+    namespace = NAMESPACE
 
     def __init__(self, client):
         self.rpc = client.workflow_service
-        tag = uuid.uuid4().hex[:8]
-        self.workflow_id, self.normal, self.sticky, self.activities = (f"{kind}-{tag}" for kind in "wnsa")
+        # Behind all names, so that conversations do not hear each other.
+        self.tag = uuid.uuid4().hex[:8]
+        self.workflow_id = self.tagged("w")
+        self.normal, self.sticky, self.activities = map(self.tagged, ("normal", "sticky", "activities"))
         self.tasks, self.activity_tasks, self.fetched, self.queries, self.shown = {}, {}, {}, {}, {}
         self.updates = {}
         self.runs = []
@@ -116,12 +136,15 @@ class Conversation:
             answer = await (method(words, commands) if words.verb == "complete" else method(words))
         except RPCError as error:
             answer = [f"{error.status.name} {error.message}"]
+        except LookupError as error:
+            # A task or a run that did not come.
+            answer = [f"there is no {error}"]
         return [self.with_names(line) for line in answer or []]
 
     def with_names(self, line):
-        names = ((self.workflow_id, "w"), (self.normal, "normal"), (self.sticky, "sticky"), (self.activities, "activities"))
-        for actual, name in (*names, *((run, f"run-{index + 1}") for index, run in enumerate(self.runs))):
-            line = line.replace(actual, name)
+        line = line.replace("-" + self.tag, "")
+        for index, run in enumerate(self.runs):
+            line = line.replace(run, f"run-{index + 1}")
         return line
 
     def run(self, run_id):
@@ -129,11 +152,8 @@ class Conversation:
             self.runs.append(run_id)
         return run_id
 
-    def execution(self, run_id=""):
-        return common.WorkflowExecution(workflow_id=self.workflow_id, run_id=run_id)
-
-    def normal_queue(self):
-        return taskqueue.TaskQueue(name=self.normal, kind=enums.TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
+    def normal_queue(self, words):
+        return taskqueue.TaskQueue(name=self.tagged(words.get("queue", "normal")), kind=enums.TaskQueueKind.TASK_QUEUE_KIND_NORMAL)
 
     def sticky_queue(self):
         kind = enums.TaskQueueKind.TASK_QUEUE_KIND_STICKY
@@ -144,31 +164,32 @@ class Conversation:
     async def do_start(self, words):
         request = service.StartWorkflowExecutionRequest(
             namespace=NAMESPACE,
-            workflow_id=self.workflow_id,
+            workflow_id=self.tagged(words.first("w")),
             workflow_type=common.WorkflowType(name="W"),
-            task_queue=self.normal_queue(),
+            task_queue=self.normal_queue(words),
             request_id=str(uuid.uuid4()),
             identity="client",
             input=payloads("in"),
         )
-        words.set_durations(request, ("run-timeout", "execution-timeout", "task-timeout"), prefix="workflow_")
-        if "attempts" in words.options:
-            request.retry_policy.maximum_attempts = int(words.get("attempts"))
-        if "initial" in words.options:
-            request.retry_policy.initial_interval.CopyFrom(duration(words.get("initial")))
+        self.fill_start(request, words)
         if "delay" in words.options:
             request.workflow_start_delay.CopyFrom(duration(words.get("delay")))
         policy = upper_case(words.get("policy", "unspecified"))
         request.workflow_id_reuse_policy = enums.WorkflowIdReusePolicy.Value("WORKFLOW_ID_REUSE_POLICY_" + policy)
+        conflict = upper_case(words.get("conflict", "unspecified"))
+        policies = enums.WorkflowIdConflictPolicy
+        request.workflow_id_conflict_policy = policies.Value("WORKFLOW_ID_CONFLICT_POLICY_" + conflict)
+        if "summary" in words.options:
+            request.user_metadata.summary.CopyFrom(payload(words.get("summary")))
         started = await self.rpc.start_workflow_execution(request)
-        return [self.run(started.run_id)]
+        return [self.run(started.run_id) + ("" if started.started else " already")]
 
     async def do_signal(self, words):
         request_id = words.get("request") and words.get("request") + self.workflow_id
         await self.rpc.signal_workflow_execution(
             service.SignalWorkflowExecutionRequest(
                 namespace=NAMESPACE,
-                workflow_execution=self.execution(),
+                workflow_execution=self.named_execution(words),
                 signal_name=words.first(),
                 input=payloads("s"),
                 identity="client",
@@ -176,28 +197,28 @@ class Conversation:
             )
         )
 
-    async def do_cancel(self, _):
+    async def do_cancel(self, words):
         await self.rpc.request_cancel_workflow_execution(
             service.RequestCancelWorkflowExecutionRequest(
                 namespace=NAMESPACE,
-                workflow_execution=self.execution(),
+                workflow_execution=self.named_execution(words),
                 reason="why",
                 identity="client",
                 request_id=str(uuid.uuid4()),
             )
         )
 
-    async def do_terminate(self, _):
+    async def do_terminate(self, words):
         await self.rpc.terminate_workflow_execution(
             service.TerminateWorkflowExecutionRequest(
-                namespace=NAMESPACE, workflow_execution=self.execution(), reason="stop", identity="client"
+                namespace=NAMESPACE, workflow_execution=self.named_execution(words), reason="stop", identity="client"
             )
         )
 
     async def do_query(self, words):
         async def ask():
             request = service.QueryWorkflowRequest(
-                namespace=NAMESPACE, execution=self.execution(), query=query.WorkflowQuery(query_type=words.first())
+                namespace=NAMESPACE, execution=self.named_execution(words), query=query.WorkflowQuery(query_type=words.first())
             )
             try:
                 answer = await self.rpc.query_workflow(request, timeout=timedelta(seconds=20))
@@ -212,46 +233,12 @@ class Conversation:
     async def do_await(self, words):
         return [await self.queries[words.first()]]
 
-    async def do_update(self, words):
-        request = service.UpdateWorkflowExecutionRequest(
-            namespace=NAMESPACE,
-            workflow_execution=self.execution(self.run_id(words)),
-            request=update_request(words.first(), words.get("name", "n")),
-        )
-        request.wait_policy.lifecycle_stage = stage(words.get("wait", "completed"))
-        await self.ask_later(words, self.rpc.update_workflow_execution, request)
-
-    async def do_poll_update(self, words):
-        ref = update.UpdateRef(workflow_execution=self.execution(self.run_id(words)), update_id=words.first())
-        request = service.PollWorkflowExecutionUpdateRequest(namespace=NAMESPACE, update_ref=ref)
-        request.wait_policy.lifecycle_stage = stage(words.get("wait", "completed"))
-        await self.ask_later(words, self.rpc.poll_workflow_execution_update, request)
-
-    async def ask_later(self, words, call, request):
-        async def ask():
-            try:
-                answer = await call(request, timeout=timedelta(seconds=60))
-            except RPCError as error:
-                return f"{error.status.name} {error.message}"
-            reached = camel_case(enum_name("UpdateWorkflowExecutionLifecycleStage", answer.stage))
-            return f"{reached} {self.run(answer.update_ref.workflow_execution.run_id)}" + outcome_text(answer.outcome)
-
-        self.updates[words.get("as", words.first())] = asyncio.ensure_future(ask())
-        await asyncio.sleep(0.3)
-
-    async def do_await_update(self, words):
-        asked = self.updates[words.first()]
-        await asyncio.wait([asked], timeout=1.5)
-        return [asked.result() if asked.done() else "nothing"]
-
-    def run_id(self, words):
-        return self.runs[int(words.get("run").removeprefix("run-")) - 1] if "run" in words.options else ""
-
     async def do_history(self, words):
-        run_id = self.runs[int(words.first().removeprefix("run-")) - 1] if words.plain else ""
+        execution = self.named_execution(words)
+        execution.run_id = self.run_id(words.first())
         answer = await self.rpc.get_workflow_execution_history(
             service.GetWorkflowExecutionHistoryRequest(
-                namespace=NAMESPACE, execution=self.execution(run_id), maximum_page_size=1000
+                namespace=NAMESPACE, execution=execution, maximum_page_size=1000
             )
         )
         lines = [self.event_line(event) for event in answer.history.events]
@@ -271,7 +258,7 @@ class Conversation:
         await self.poll(self.sticky_queue(), 3)
 
     async def do_poll(self, words):
-        task = await self.poll(self.sticky_queue() if "sticky" in words.plain else self.normal_queue(), 8)
+        task = await self.poll(self.sticky_queue() if "sticky" in words.plain else self.normal_queue(words), 8)
         if not task.task_token:
             return ["nothing"]
         self.tasks[words.get("as", "task")] = task
@@ -283,14 +270,15 @@ class Conversation:
 
     async def do_complete(self, words, commands):
         task = self.tasks[words.get("as", "task")]
+        texts = [Words(text) for text in commands.split(";") if text.strip()]
         request = service.RespondWorkflowTaskCompletedRequest(
             namespace=NAMESPACE,
             task_token=task.task_token,
             identity="worker",
-            commands=[self.command(text) for text in commands.split(";") if text.strip() and not is_message_only(text)],
+            commands=[self.command(text) for text in texts if not updates.is_message_only(text)],
             return_new_workflow_task="new" in words.plain,
             force_create_new_workflow_task="force" in words.plain,
-            messages=[message for text in commands.split(";") if text.strip() for message in self.messages(task, text)],
+            messages=[message for text in texts for message in updates.messages(task, text)],
             page_number=int(words.get("page", "0")),
             intermediate_page="intermediate" in words.plain,
         )
@@ -394,19 +382,19 @@ class Conversation:
 
     # Commands.
 
-    def command(self, text):
-        words = Words(text)
+    def command(self, words):
         first = words.first()
-        if words.verb in MESSAGES:
-            protocol_message = command.ProtocolMessageCommandAttributes(message_id=message_id(words))
-            kind = enums.CommandType.COMMAND_TYPE_PROTOCOL_MESSAGE
-            return command.Command(command_type=kind, protocol_message_command_attributes=protocol_message)
+        if words.verb in updates.COMMANDS:
+            return updates.message_command(words)
         kind = {"timer": "start-timer", "activity": "schedule-activity-task", "cancel-activity": "request-cancel-activity-task"}
         kind |= {"marker": "record-marker", "upsert": "upsert-workflow-search-attributes", "memo": "modify-workflow-properties"}
         kind |= {"done": "complete-workflow-execution", "fail": "fail-workflow-execution"}
         kind |= {"cancelled": "cancel-workflow-execution", "continue-as-new": "continue-as-new-workflow-execution"}
+        kind |= other_workflows.COMMANDS
         name = first if words.verb == "no-attributes" else kind.get(words.verb, words.verb)
         built = command.Command(command_type=enums.CommandType.Value("COMMAND_TYPE_" + upper_case(name)))
+        if "summary" in words.options:
+            built.user_metadata.summary.CopyFrom(payload(words.get("summary")))
         if words.verb == "no-attributes":
             return built
         attributes = getattr(built, name.replace("-", "_") + "_command_attributes")
@@ -440,43 +428,10 @@ class Conversation:
             if words.plain:
                 attributes.input.CopyFrom(payloads(first))
             attributes.workflow_type.name = words.get("type")
+            self.fill_continue_as_new(attributes, words)
+        elif words.verb in other_workflows.COMMANDS:
+            self.fill_other_workflow(attributes, words)
         return built
-
-    def messages(self, task, text):
-        words = Words(text)
-        if words.verb not in MESSAGES or words.verb == "message":
-            return []
-        update_id = words.first()
-        sent = next((message for message in task.messages if message.protocol_instance_id == update_id), protocol.Message())
-        # A worker that has accepted before does not hear of it again.
-        request = update.Request()
-        sent.body.Unpack(request)
-        if "own-request" in words.plain:
-            request = update_request(update_id, "n")
-        meta = update.Meta(update_id=update_id)
-        if words.verb == "accept":
-            body = update.Acceptance(
-                accepted_request_message_id="" if "no-message-id" in words.plain else update_id + "/request",
-                accepted_request_sequencing_event_id=int(words.get("sequencing", str(sent.event_id))),
-            )
-            if "no-request" not in words.plain:
-                body.accepted_request.CopyFrom(request)
-        elif words.verb == "reject":
-            body = update.Rejection(rejected_request_message_id=update_id + "/request", failure=failure("no"))
-            if "no-request" not in words.plain:
-                body.rejected_request.CopyFrom(request)
-        elif words.verb == "respond":
-            body = update.Response(meta=meta)
-            if "failed" in words.plain:
-                body.outcome.failure.CopyFrom(failure("bad"))
-            elif "no-outcome" not in words.plain:
-                body.outcome.success.CopyFrom(payloads(words.plain[1] if len(words.plain) > 1 else "ok"))
-        else:
-            body = update.Meta(update_id=update_id)
-        message = protocol.Message(id=message_id(words), protocol_instance_id=update_id)
-        if "no-body" not in words.plain:
-            message.body.Pack(body)
-        return [message]
 
     def fill_activity(self, attributes, words):
         attributes.activity_id = id_of(words.first())
@@ -504,6 +459,8 @@ class Conversation:
             value = self.value(kind, key, attributes, field)
             if value:
                 parts.append(f"{key}={value}")
+        if event.user_metadata.HasField("summary"):
+            parts.append("summary=" + event.user_metadata.summary.data.decode().strip('"'))
         return " ".join(parts)
 
     def value(self, kind, key, attributes, field):
@@ -527,7 +484,7 @@ class Conversation:
         if not attributes.HasField(field):
             return ""
         if isinstance(value, update.Outcome):
-            return outcome_text(value).strip()
+            return updates.outcome_text(value).strip()
         if isinstance(value, Duration):
             milliseconds = value.ToMilliseconds()
             if key == "backoff" and getattr(attributes, "initiator", 0) == 1 and 0 < milliseconds < 1000:
@@ -536,6 +493,10 @@ class Conversation:
             return "" if zero_is_none and not milliseconds else duration_text(milliseconds)
         if isinstance(value, common.RetryPolicy):
             return retry_policy_text(value)
+        if isinstance(value, common.WorkflowExecution):
+            return self.execution_text(value)
+        if isinstance(value, common.Priority):
+            return str(value.priority_key)
         return payloads_text(value) if isinstance(value, common.Payloads) else failure_text(value)
 
 
@@ -548,7 +509,9 @@ FIELDS = {
         " continued:continued_execution_run_id first:first_execution_run_id original:original_execution_run_id"
         " continued-failure:continued_failure last-result:last_completion_result"
         " max-attempts:retry_policy.maximum_attempts memo:memo.fields"
-        " search-attributes:search_attributes.indexed_fields identity:identity",
+        " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority"
+        " parent:parent_workflow_execution parent-namespace:parent_workflow_namespace"
+        " initiated:parent_initiated_event_id root:root_workflow_execution cron:cron_schedule identity:identity",
         "WorkflowTaskScheduled": "queue:task_queue.name kind:task_queue.kind normal-name:task_queue.normal_name"
         " timeout:start_to_close_timeout attempt:attempt",
         "WorkflowTaskStarted": "scheduled:scheduled_event_id identity:identity"
@@ -560,7 +523,7 @@ FIELDS = {
         " behavior:versioning_behavior",
         "WorkflowTaskTimedOut": "scheduled:scheduled_event_id started:started_event_id timeout:timeout_type",
         "WorkflowTaskFailed": "scheduled:scheduled_event_id started:started_event_id cause:cause failure:failure"
-        " identity:identity",
+        " base:base_run_id new:new_run_id fork:fork_event_version identity:identity",
         "ActivityTaskScheduled": "completed:workflow_task_completed_event_id id:activity_id type:activity_type.name"
         " queue:task_queue.name input:input schedule-to-close:schedule_to_close_timeout"
         " schedule-to-start:schedule_to_start_timeout start-to-close:start_to_close_timeout"
@@ -579,12 +542,10 @@ FIELDS = {
         "TimerFired": "id:timer_id started:started_event_id",
         "TimerCanceled": "completed:workflow_task_completed_event_id id:timer_id started:started_event_id"
         " identity:identity",
-        "WorkflowExecutionUpdateAdmitted": "update:request.meta.update_id name:request.input.name origin:origin",
-        "WorkflowExecutionUpdateAccepted": "update:protocol_instance_id message:accepted_request_message_id"
-        " sequencing:accepted_request_sequencing_event_id name:accepted_request.input.name",
-        "WorkflowExecutionUpdateCompleted": "update:meta.update_id accepted:accepted_event_id outcome:outcome",
-        "WorkflowExecutionSignaled": "name:signal_name input:input identity:identity",
-        "WorkflowExecutionCancelRequested": "cause:cause identity:identity",
+        "WorkflowExecutionSignaled": "name:signal_name input:input header:header.fields"
+        " from:external_workflow_execution identity:identity",
+        "WorkflowExecutionCancelRequested": "cause:cause from:external_workflow_execution"
+        " initiated:external_initiated_event_id identity:identity",
         "WorkflowExecutionCanceled": "completed:workflow_task_completed_event_id details:details",
         "WorkflowExecutionTerminated": "reason:reason identity:identity",
         "WorkflowExecutionTimedOut": "retry-state:retry_state new-run:new_execution_run_id",
@@ -594,52 +555,17 @@ FIELDS = {
         "WorkflowExecutionContinuedAsNew": "completed:workflow_task_completed_event_id"
         " new-run:new_execution_run_id type:workflow_type.name queue:task_queue.name input:input"
         " initiator:initiator run-timeout:workflow_run_timeout task-timeout:workflow_task_timeout"
-        " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields",
+        " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields"
+        " header:header.fields continued-failure:failure last-result:last_completion_result",
         "MarkerRecorded": "completed:workflow_task_completed_event_id name:marker_name details:details"
         " failure:failure",
         "UpsertWorkflowSearchAttributes": "completed:workflow_task_completed_event_id"
         " search-attributes:search_attributes.indexed_fields",
         "WorkflowPropertiesModified": "completed:workflow_task_completed_event_id memo:upserted_memo.fields",
+        **other_workflows.FIELDS,
+        **updates.FIELDS,
     }.items()
 }
-
-
-# What names an Update's message; all but rejections come with a Command.
-MESSAGES = ("accept", "reject", "respond", "nonsense", "message")
-
-
-def is_message_only(text):
-    words = Words(text)
-    return words.verb in MESSAGES and (words.verb == "reject" or "no-command" in words.plain)
-
-
-def message_id(words):
-    return id_of(words.first()) if words.verb == "message" else f"{words.first()}/{words.verb}"
-
-
-def update_request(update_id, name):
-    request = update.Request(meta=update.Meta(update_id=id_of(update_id), identity="client"))
-    request.input.name = id_of(name)
-    request.input.args.CopyFrom(payloads("a"))
-    return request
-
-
-def stage(text):
-    return enums.UpdateWorkflowExecutionLifecycleStage.Value("UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_" + upper_case(text))
-
-
-def outcome_text(outcome):
-    kind = outcome.WhichOneof("value")
-    if kind == "success":
-        return " " + payloads_text(outcome.success)
-    return f" failed {failure_text(outcome.failure)}" if kind else ""
-
-
-def message_text(message):
-    request = update.Request()
-    message.body.Unpack(request)
-    assert message.id == f"{message.protocol_instance_id}/request" and request.meta.update_id == message.protocol_instance_id
-    return f"{message.protocol_instance_id}@{message.event_id}"
 
 
 def task_text(task):
@@ -654,23 +580,8 @@ def task_text(task):
     if task.queries:
         text += " queries=" + ",".join(sorted(asked.query_type for asked in task.queries.values()))
     if task.messages:
-        text += " messages=" + ",".join(message_text(message) for message in task.messages)
+        text += " messages=" + ",".join(updates.message_text(message) for message in task.messages)
     return text
-
-
-def failure_text(failed):
-    kind = failed.WhichOneof("failure_info")
-    text = failed.message
-    if kind == "application_failure_info" and failed.application_failure_info.non_retryable:
-        text += " non-retryable"
-    elif kind == "timeout_failure_info":
-        timeout = failed.timeout_failure_info.timeout_type
-        text += " timeout=" + camel_case(enum_name("TimeoutType", timeout))
-    elif kind == "server_failure_info":
-        text = "server: " + text
-    if failed.HasField("cause"):
-        text += f" cause=({failure_text(failed.cause)})"
-    return f"({text})"
 
 
 def retry_policy_text(policy):
@@ -680,54 +591,6 @@ def retry_policy_text(policy):
 
 def search_attributes_text(fields):
     return ",".join(f"{key}:{fields[key].metadata['type'].decode()}" for key in sorted(fields))
-
-
-def payload(text):
-    return common.Payload(metadata={"encoding": b"json/plain"}, data=f'"{text}"'.encode())
-
-
-def payloads(text):
-    return common.Payloads(payloads=[payload(text)])
-
-
-def payloads_text(values):
-    return ",".join(value.data.decode().strip('"') for value in values.payloads)
-
-
-def failure(message, non_retryable=False):
-    info = failure_v1.ApplicationFailureInfo(type="T", non_retryable=non_retryable)
-    return failure_v1.Failure(message=message, application_failure_info=info)
-
-
-def duration(text):
-    number, unit = re.fullmatch(r"(-?\d+)(ms|s|m)", text).groups()
-    result = Duration()
-    result.FromMilliseconds(int(number) * {"ms": 1, "s": 1_000, "m": 60_000}[unit])
-    return result
-
-
-def duration_text(milliseconds):
-    if milliseconds and milliseconds % 60_000 == 0:
-        return f"{milliseconds // 60_000}m"
-    return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
-
-
-def id_of(text):
-    return "" if text == "-" else text
-
-
-def upper_case(text):
-    return text.upper().replace("-", "_")
-
-
-def enum_name(kind, value):
-    name = getattr(enums, kind).Name(value)
-    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", kind).upper() + "_"
-    return name.removeprefix(prefix)
-
-
-def camel_case(text):
-    return "".join(word.capitalize() for word in text.split("_"))
 
 
 if __name__ == "__main__":

@@ -113,21 +113,6 @@ impl Worker {
         self.send(server, request, task, answers)
     }
 
-    /// Answers Updates that came in Events.
-    pub(crate) fn complete_updates(
-        &mut self,
-        server: &mut Server,
-        task: &PollWorkflowTaskQueueResponse,
-        ids: &[&str],
-        answers: &[Answer],
-    ) -> Result<RespondWorkflowTaskCompletedResponse, ServerError> {
-        let mut request = self.completion(task, &[], vec![]);
-        for id in ids {
-            request.messages.extend(answers.iter().map(|answer| message(id, *answer, task.started_event_id - 1, None)));
-        }
-        self.send(server, request, task, answers)
-    }
-
     fn completion(
         &self,
         task: &PollWorkflowTaskQueueResponse,

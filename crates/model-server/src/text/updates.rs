@@ -5,9 +5,9 @@ use timewright_proto::history::WorkflowTaskCompletedEventAttributes;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::temporal::api::update::v1::{Request, outcome};
 
-use crate::text::{Line, failure_text, joined, name};
+use super::{Line, failure_text, joined, name};
 
-pub(crate) fn describe(line: &mut Line, attributes: &Attributes) {
+pub(super) fn describe(line: &mut Line, attributes: &Attributes) {
     match attributes {
         Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(a) => {
             let meta = a.request.as_ref().and_then(|request| request.meta.as_ref());
@@ -36,7 +36,7 @@ pub(crate) fn describe(line: &mut Line, attributes: &Attributes) {
     }
 }
 
-pub(crate) fn describe_worker(line: &mut Line, completed: &WorkflowTaskCompletedEventAttributes) {
+pub(super) fn describe_worker(line: &mut Line, completed: &WorkflowTaskCompletedEventAttributes) {
     if let Some(sdk) = &completed.sdk_metadata {
         line.text("sdk", &sdk.sdk_name);
         line.text("sdk-version", &sdk.sdk_version);

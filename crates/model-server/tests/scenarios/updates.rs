@@ -1,27 +1,67 @@
-//! What a worker says about Updates in the conversations.
+//! The part of a conversation that is about Updates.
 
+use timewright_model_server::ServerError;
 use timewright_proto::Message as _;
+use timewright_proto::enums::UpdateWorkflowExecutionLifecycleStage;
+use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::prost_types::Any;
 use timewright_proto::temporal::api::protocol::v1::Message;
 use timewright_proto::temporal::api::protocol::v1::message::SequencingId;
 use timewright_proto::temporal::api::update::v1::{
-    Acceptance, Input, Meta, Outcome, Rejection, Request, Response, outcome,
+    Acceptance, Input, Meta, Outcome, Rejection, Request, Response, UpdateRef, WaitPolicy, outcome,
 };
-use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
+use timewright_proto::workflow_service::{
+    PollWorkflowExecutionUpdateRequest, PollWorkflowTaskQueueResponse, UpdateWorkflowExecutionRequest,
+};
 
-use super::{Words, failure, payloads};
+use super::{Conversation, Words, failure, payloads, payloads_text, upper_case};
+
+impl Conversation {
+    pub(super) fn call_update(&mut self, words: &Words<'_>) {
+        let workflow_execution = Some(self.execution(words));
+        let stage = words.option("wait").unwrap_or("completed");
+        let stage = format!("UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_{}", upper_case(stage));
+        let stage = UpdateWorkflowExecutionLifecycleStage::from_str_name(&stage).expect("a stage");
+        let wait_policy = Some(WaitPolicy { lifecycle_stage: stage.into() });
+        let call = if words.verb == "update" {
+            self.server.update(UpdateWorkflowExecutionRequest {
+                workflow_execution,
+                wait_policy,
+                request: Some(update_request(words.first(), words.option("name").unwrap_or("n"))),
+                ..Default::default()
+            })
+        } else {
+            let update_ref = Some(UpdateRef { workflow_execution, update_id: words.first().into() });
+            self.server.poll_update(PollWorkflowExecutionUpdateRequest {
+                update_ref,
+                wait_policy,
+                ..Default::default()
+            })
+        };
+        self.updates.insert(words.option("as").unwrap_or(words.first()).into(), call);
+    }
+
+    pub(super) fn await_update(&self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
+        let Some(answer) = self.server.update_answer(self.updates[words.first()].clone()?) else {
+            return Ok(vec!["nothing".into()]);
+        };
+        let answer = answer.clone()?;
+        let run_id = answer.update_ref.clone().unwrap_or_default().workflow_execution.unwrap_or_default().run_id;
+        Ok(vec![format!("{:?} {run_id}{}", answer.stage(), outcome_text(answer.outcome.as_ref()))])
+    }
+}
 
 /// What names an Update's message, or only the Command for one.
-pub(crate) const VERBS: [&str; 5] = ["accept", "reject", "respond", "nonsense", "message"];
+pub(super) const VERBS: [&str; 5] = ["accept", "reject", "respond", "nonsense", "message"];
 
 /// A message that no Command names.
-pub(crate) fn is_message_only(text: &str) -> bool {
+pub(super) fn is_message_only(text: &str) -> bool {
     let words = Words::of(text);
     VERBS.contains(&words.verb) && (words.verb == "reject" || words.has("no-command"))
 }
 
 /// The message's id.
-pub(crate) fn id(words: &Words<'_>) -> String {
+pub(super) fn message_id(words: &Words<'_>) -> String {
     match words.verb {
         "message" => super::id(words.first()),
         verb => format!("{}/{verb}", words.first()),
@@ -29,7 +69,7 @@ pub(crate) fn id(words: &Words<'_>) -> String {
 }
 
 /// The message that the worker sends, if the text is about one.
-pub(crate) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Option<Message> {
+pub(super) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Option<Message> {
     let words = Words::of(text);
     let update_id = words.first().to_owned();
     let meta = Meta { update_id: update_id.clone(), ..Default::default() };
@@ -65,11 +105,11 @@ pub(crate) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Optio
         _ => return None,
     };
     let body = (!words.has("no-body")).then(|| body.unwrap());
-    Some(Message { id: id(&words), protocol_instance_id: update_id, body, ..Default::default() })
+    Some(Message { id: message_id(&words), protocol_instance_id: update_id, body, ..Default::default() })
 }
 
 /// What a client asks for.
-pub(crate) fn update_request(update_id: &str, name: &str) -> Request {
+fn update_request(update_id: &str, name: &str) -> Request {
     Request {
         meta: Some(Meta { update_id: super::id(update_id), identity: "client".into() }),
         input: Some(Input { name: super::id(name), args: payloads("a"), ..Default::default() }),
@@ -78,7 +118,7 @@ pub(crate) fn update_request(update_id: &str, name: &str) -> Request {
 }
 
 /// A message that the server sent.
-pub(crate) fn text(message: &Message) -> String {
+pub(super) fn message_text(message: &Message) -> String {
     let update_id = &message.protocol_instance_id;
     assert_eq!(message.id, format!("{update_id}/request"));
     assert_eq!(&request_of(message).meta.unwrap_or_default().update_id, update_id);
@@ -95,5 +135,17 @@ fn sequencing_event_id(message: &Message) -> i64 {
     match message.sequencing_id {
         Some(SequencingId::EventId(event_id)) => event_id,
         other => panic!("{other:?}"),
+    }
+}
+
+fn outcome_text(outcome: Option<&Outcome>) -> String {
+    match outcome.and_then(|outcome| outcome.value.as_ref()) {
+        Some(outcome::Value::Success(result)) => format!(" {}", payloads_text(Some(result))),
+        Some(outcome::Value::Failure(failure)) => {
+            let is_final =
+                matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info)) if info.non_retryable);
+            format!(" failed ({}{})", failure.message, if is_final { " non-retryable" } else { "" })
+        }
+        None => String::new(),
     }
 }

@@ -1,8 +1,11 @@
 //! Histories as text, one line an Event: for tables in tests and for people who look at a test that failed.
 
+mod other_workflows;
+mod updates;
+
 use std::time::Duration;
 
-use timewright_proto::common::{Memo, Payloads, RetryPolicy, SearchAttributes};
+use timewright_proto::common::{Header, Memo, Payloads, Priority, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
@@ -11,7 +14,6 @@ use timewright_proto::history::history_event::Attributes;
 use timewright_proto::prost_types;
 
 use crate::time::checked_duration;
-use crate::update_text;
 
 /// The history, one line an Event: its id, its type, and those of its attributes that say something. Times, ids of
 /// requests and sizes are left out.
@@ -30,6 +32,9 @@ pub fn event_line(event: &HistoryEvent) -> String {
     match &event.attributes {
         Some(attributes) => describe(&mut line, attributes),
         None => line.text("attributes", "missing"),
+    }
+    if let Some(summary) = event.user_metadata.as_ref().and_then(|metadata| metadata.summary.as_ref()) {
+        line.text("summary", &payload_text(&summary.data));
     }
     line.0
 }
@@ -54,6 +59,12 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("max-attempts", a.retry_policy.as_ref().map_or(0, |policy| policy.maximum_attempts));
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+            line.header(a.header.as_ref());
+            line.priority(a.priority.as_ref());
+            line.execution("parent", a.parent_workflow_execution.as_ref());
+            line.text("parent-namespace", &a.parent_workflow_namespace);
+            line.number("initiated", a.parent_initiated_event_id);
+            line.execution("root", a.root_workflow_execution.as_ref());
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowTaskScheduledEventAttributes(a) => {
@@ -75,7 +86,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("scheduled", a.scheduled_event_id);
             line.number("started", a.started_event_id);
             line.text("identity", &a.identity);
-            update_text::describe_worker(line, a);
+            updates::describe_worker(line, a);
         }
         Attributes::WorkflowTaskTimedOutEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -87,6 +98,8 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.number("started", a.started_event_id);
             line.text("cause", &format!("{:?}", a.cause()));
             line.failure("failure", a.failure.as_ref());
+            line.text("base", &a.base_run_id);
+            line.text("new", &a.new_run_id);
             line.text("identity", &a.identity);
         }
         Attributes::ActivityTaskScheduledEventAttributes(a) => {
@@ -162,10 +175,14 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
         Attributes::WorkflowExecutionSignaledEventAttributes(a) => {
             line.text("name", &a.signal_name);
             line.payloads("input", a.input.as_ref());
+            line.header(a.header.as_ref());
+            line.execution("from", a.external_workflow_execution.as_ref());
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(a) => {
             line.text("cause", &a.cause);
+            line.execution("from", a.external_workflow_execution.as_ref());
+            line.number("initiated", a.external_initiated_event_id);
             line.text("identity", &a.identity);
         }
         Attributes::WorkflowExecutionCanceledEventAttributes(a) => {
@@ -202,6 +219,9 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.duration("backoff", a.backoff_start_interval.as_ref());
             line.memo(a.memo.as_ref());
             line.search_attributes(a.search_attributes.as_ref());
+            line.header(a.header.as_ref());
+            line.failure("continued-failure", a.failure.as_ref());
+            line.payloads("last-result", a.last_completion_result.as_ref());
         }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);
@@ -217,7 +237,8 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.number("completed", a.workflow_task_completed_event_id);
             line.memo(a.upserted_memo.as_ref());
         }
-        _ => update_text::describe(line, attributes),
+        _ if other_workflows::describe(line, attributes) => (),
+        _ => updates::describe(line, attributes),
     }
 }
 
@@ -278,6 +299,15 @@ impl Line {
     fn memo(&mut self, memo: Option<&Memo>) {
         let keys = memo.iter().flat_map(|memo| memo.fields.keys().cloned());
         self.text("memo", &joined(keys));
+    }
+
+    fn header(&mut self, header: Option<&Header>) {
+        let keys = header.iter().flat_map(|header| header.fields.keys().cloned());
+        self.text("header", &joined(keys));
+    }
+
+    fn priority(&mut self, priority: Option<&Priority>) {
+        self.number("priority", priority.map_or(0, |priority| priority.priority_key));
     }
 
     fn search_attributes(&mut self, attributes: Option<&SearchAttributes>) {
