@@ -24,6 +24,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer, Worker
 
 import definitions
+import operations
 import programs
 from failures import from_json, levels, to_json
 
@@ -41,8 +42,8 @@ async def worker(client: Client, arguments: argparse.Namespace) -> None:
                 Worker(
                     client,
                     task_queue=task_queue,
-                    activities=definitions.ACTIVITIES + programs.ACTIVITIES,
-                    workflows=definitions.WORKFLOWS + programs.WORKFLOWS,
+                    activities=definitions.ACTIVITIES + operations.ACTIVITIES + programs.ACTIVITIES,
+                    workflows=definitions.WORKFLOWS + operations.WORKFLOWS + programs.WORKFLOWS,
                     max_heartbeat_throttle_interval=timedelta(milliseconds=100),
                 )
             )
@@ -115,7 +116,9 @@ async def terminate(client: Client, arguments: argparse.Namespace) -> None:
 
 async def replay(client: Client, arguments: argparse.Namespace) -> None:
     """Replays the histories of some runs of the programs against this peer's own code for them, one answer for each."""
-    workflows = programs.CHANGED_WORKFLOWS if arguments.changed else programs.WORKFLOWS
+    programs_of_today = operations.WORKFLOWS + programs.WORKFLOWS
+    changed = operations.CHANGED_WORKFLOWS + programs.CHANGED_WORKFLOWS
+    workflows = changed if arguments.changed else programs_of_today
     replayer = Replayer(workflows=workflows, namespace=client.namespace)
     for workflow_id, run_id in arguments.run_of:
         history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
@@ -198,7 +201,7 @@ def parse_arguments() -> argparse.Namespace:
     command.add_argument(
         "--run-of", required=True, action="append", nargs=2, metavar=("WORKFLOW_ID", "RUN_ID"), help="any number of them"
     )
-    command.add_argument("--changed", action="store_true", help="with code that agrees with no history of `greeting`")
+    command.add_argument("--changed", action="store_true", help="with code that agrees with no history of `greeting` and `operations`")
     command.set_defaults(run=replay)
     return parser.parse_args()
 

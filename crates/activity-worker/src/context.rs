@@ -38,6 +38,7 @@ struct Shared {
     header: BTreeMap<String, Payload>,
     task_token: Bytes,
     previous_heartbeat_details: Option<Vec<Payload>>,
+    is_local: bool,
     client: Client,
     /// The largest details that the server takes, in bytes.
     size_limit: usize,
@@ -81,13 +82,19 @@ impl ActivityContext {
         &self.0.info
     }
 
+    /// Whether it is executed as a Local Activity: within a Workflow Task, without the server. Heartbeats then lead to nothing.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.0.is_local
+    }
+
     /// Context that interceptors of the caller put in, such as a trace.
     #[must_use]
     pub fn header(&self) -> &BTreeMap<String, Payload> {
         &self.0.header
     }
 
-    /// By what the server knows this attempt.
+    /// By what the server knows this attempt; empty for a Local Activity.
     #[must_use]
     pub fn task_token(&self) -> &Bytes {
         &self.0.task_token
@@ -106,11 +113,14 @@ impl ActivityContext {
     /// the server says that the activity is to stop, so an activity that can be cancelled has to heartbeat, and so does one
     /// with a heartbeat timeout. <https://docs.temporal.io/encyclopedia/detecting-activity-failures#activity-heartbeat>
     ///
-    /// `()` is a heartbeat without details. After the attempt has ended nothing happens.
+    /// `()` is a heartbeat without details. After the attempt has ended nothing happens, and nothing ever for a Local Activity.
     ///
     /// # Errors
     /// If the details cannot be serialised, or are larger than the server takes. They are then not noted.
     pub fn heartbeat(&self, details: impl Arguments) -> Result<(), HeartbeatError> {
+        if self.0.is_local {
+            return Ok(());
+        }
         let activity_type = || self.0.info.activity_type.clone();
         let details = details
             .to_payloads()
@@ -206,12 +216,36 @@ impl ActivityContext {
             header: task.header.clone(),
             task_token: task.task_token.clone(),
             previous_heartbeat_details: task.heartbeat_details.clone(),
+            is_local: false,
             client,
             size_limit,
             heartbeat: Mutex::new(None),
             heartbeat_given: Notify::new(),
             cancel_reason,
             worker_shutdown,
+        }))
+    }
+
+    /// The context of a Local Activity.
+    pub(crate) fn local(
+        info: ActivityInfo,
+        header: BTreeMap<String, Payload>,
+        client: Client,
+        cancel_reason: watch::Receiver<Option<CancelReason>>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            info,
+            header,
+            task_token: Bytes::new(),
+            previous_heartbeat_details: None,
+            is_local: true,
+            client,
+            size_limit: usize::MAX,
+            heartbeat: Mutex::new(None),
+            heartbeat_given: Notify::new(),
+            cancel_reason,
+            // What is executed within Workflow Tasks is shut down with their worker.
+            worker_shutdown: watch::channel(false).1,
         }))
     }
 

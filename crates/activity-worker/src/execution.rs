@@ -94,14 +94,14 @@ pub(crate) async fn execute(task: ActivityTask, received_at: Instant, surroundin
 
 /// User code on a task of its own, so that however long it computes between two awaits, heartbeats go on, and its panics stay
 /// its own.
-struct UserCode(JoinHandle<Result<ActivityOutcome, BoxError>>);
+pub(crate) struct UserCode(JoinHandle<Result<ActivityOutcome, BoxError>>);
 
 impl UserCode {
-    fn spawn(service: ActivityService, request: ActivityRequest) -> Self {
+    pub(crate) fn spawn(service: ActivityService, request: ActivityRequest) -> Self {
         Self(tokio::spawn(service.oneshot(request).in_current_span()))
     }
 
-    async fn ended(&mut self, activity_type: &str) -> ActivityOutcome {
+    pub(crate) async fn ended(&mut self, activity_type: &str) -> ActivityOutcome {
         match (&mut self.0).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => ActivityOutcome::Failed(failures::plain(&failures::layer(&error))),

@@ -53,6 +53,7 @@ mod error;
 mod execution;
 mod failures;
 mod handler;
+mod local;
 mod poll;
 mod router;
 mod service;
@@ -61,6 +62,7 @@ mod worker;
 pub use builder::{ActivityWorkerBuilder, BuildError};
 pub use context::{ActivityContext, HeartbeatError};
 pub use error::ActivityError;
+pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};
 pub use timewright_protocol::activity::{
     ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,

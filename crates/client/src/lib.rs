@@ -27,6 +27,7 @@ mod stack;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;
+mod update;
 mod worker;
 
 pub use client::{CheckNamespaceError, Client, ServerInfo};
@@ -46,6 +47,7 @@ pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 #[cfg(feature = "tls")]
 pub use tls::TlsOptions;
+pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};
 pub use worker::WorkerNamespace;
 
 /// How the server tries a workflow again.

@@ -128,8 +128,10 @@
 #![forbid(unsafe_code)]
 
 mod retry_policy;
+mod search_attribute;
 
 pub use retry_policy::RetryPolicy;
+pub use search_attribute::SearchAttributeValue;
 use timewright_converter::{Arguments, Value};
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>

@@ -3,6 +3,8 @@
 //! This crate is thin. It re-exports the crates below, and its `Worker` runs the roles that its features switch on; a
 //! process that plays one role compiles nothing of the other.
 //!
+//! With both roles, `LocalActivities` lets workflows execute activities without the server.
+//!
 //! | feature | role | crate |
 //! |---|---|---|
 //! | `activity` (default) | Activity Worker | [`activity`] |
@@ -16,10 +18,14 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(all(feature = "activity", feature = "workflow"))]
+mod local_activities;
 mod signal;
 #[cfg(any(feature = "activity", feature = "workflow"))]
 mod worker;
 
+#[cfg(all(feature = "activity", feature = "workflow"))]
+pub use local_activities::LocalActivities;
 pub use signal::shutdown_signal;
 #[cfg(feature = "activity")]
 pub use timewright_activity_worker as activity;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use timewright_converter::{Arguments, ConversionError, Failure, FailureKind, Payload, RetryState, Value};
@@ -12,7 +12,7 @@ use timewright_proto::common::{Priority, RetryPolicy};
 use timewright_protocol::workflow::{ActivityCancellationType, Resolution, ScheduleActivity};
 
 use crate::error::ActivityFailure;
-use crate::mailbox::{Operation, SharedMailbox};
+use crate::mailbox::{Activity, Handle, LocalActivity, SharedMailbox, read_failure};
 
 /// How an activity is to be executed. Made from the one timeout that every activity must have:
 /// [`start_to_close`](Self::start_to_close) or [`schedule_to_close`](Self::schedule_to_close).
@@ -157,39 +157,52 @@ impl ActivityOptions {
     }
 }
 
-/// An activity that was scheduled: [`WorkflowContext::execute_activity`](crate::WorkflowContext::execute_activity).
+/// An activity, or a Local Activity, that was scheduled:
+/// [`WorkflowContext::execute_activity`](crate::WorkflowContext::execute_activity) and
+/// [`execute_local_activity`](crate::WorkflowContext::execute_local_activity).
 ///
 /// Gives its result. Dropping it does not cancel the activity.
 #[must_use = "the activity runs, but nobody waits for it"]
 pub struct ActivityHandle<O> {
-    mailbox: SharedMailbox,
     activity_type: String,
     state: State,
     output: PhantomData<fn() -> O>,
 }
 
 enum State {
-    Scheduled(u32),
-    /// It was never scheduled, since the workflow had been cancelled.
-    NeverScheduled,
+    Scheduled(Handle<Activity>),
+    Local(Handle<LocalActivity>),
+    /// It was never scheduled, since the workflow had been cancelled; why.
+    NeverScheduled(String),
     Unwritable(ConversionError),
     Done,
 }
 
 impl<O> ActivityHandle<O> {
-    pub(crate) fn scheduled(mailbox: SharedMailbox, activity_type: &str, sequence: Option<u32>) -> Self {
-        let state = sequence.map_or(State::NeverScheduled, State::Scheduled);
-        Self { mailbox, activity_type: activity_type.to_owned(), state, output: PhantomData }
+    pub(crate) fn scheduled(mailbox: &SharedMailbox, activity_type: &str, sequence: Option<u32>) -> Self {
+        let state = sequence.map(|sequence| State::Scheduled(Handle::new(mailbox, sequence)));
+        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(mailbox))))
     }
 
-    pub(crate) fn unwritable(mailbox: SharedMailbox, activity_type: &str, error: ConversionError) -> Self {
-        Self { mailbox, activity_type: activity_type.to_owned(), state: State::Unwritable(error), output: PhantomData }
+    pub(crate) fn local(mailbox: &SharedMailbox, activity_type: &str, sequence: Option<u32>) -> Self {
+        let state = sequence.map(|sequence| State::Local(Handle::new(mailbox, sequence)));
+        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(mailbox))))
+    }
+
+    pub(crate) fn unwritable(activity_type: &str, error: ConversionError) -> Self {
+        Self::new(activity_type, State::Unwritable(error))
+    }
+
+    fn new(activity_type: &str, state: State) -> Self {
+        Self { activity_type: activity_type.to_owned(), state, output: PhantomData }
     }
 
     /// Cancels the activity as its [`ActivityCancellationType`] says. Too late is no error.
     pub fn cancel(&self) {
-        if let State::Scheduled(sequence) = self.state {
-            self.mailbox.borrow_mut().cancel_activity(sequence);
+        match &self.state {
+            State::Scheduled(handle) => handle.cancel(""),
+            State::Local(handle) => handle.cancel(""),
+            State::NeverScheduled(_) | State::Unwritable(_) | State::Done => (),
         }
     }
 }
@@ -199,52 +212,39 @@ impl<O: Value> Future for ActivityHandle<O> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let result = match std::mem::replace(&mut this.state, State::Done) {
-            State::Scheduled(sequence) => {
-                let resolution = this.mailbox.borrow_mut().poll_activity(sequence, task.waker());
-                let Some(resolution) = resolution else {
-                    this.state = State::Scheduled(sequence);
-                    return Poll::Pending;
-                };
-                this.outcome(resolution)
-            }
-            State::NeverScheduled => Err(ActivityFailure::Cancelled(Box::new(this.never_scheduled()))),
-            State::Unwritable(error) => {
-                Err(ActivityFailure::Conversion { activity_type: this.activity_type.clone(), error })
-            }
-            State::Done => {
-                panic!("the handle of activity {:?} was awaited again after it was done", this.activity_type)
-            }
+        let (mailbox, resolution) = match &this.state {
+            State::Scheduled(handle) => (Rc::clone(handle.mailbox()), ready!(handle.poll(task))),
+            State::Local(handle) => (Rc::clone(handle.mailbox()), ready!(handle.poll(task))),
+            _ => return Poll::Ready(Err(this.end_without_outcome())),
         };
-        Poll::Ready(result)
+        this.state = State::Done;
+        Poll::Ready(this.outcome(&mailbox, resolution))
     }
 }
 
 impl<O: Value> ActivityHandle<O> {
-    fn outcome(&self, resolution: Resolution) -> Result<O, ActivityFailure> {
+    fn outcome(&self, mailbox: &SharedMailbox, resolution: Resolution) -> Result<O, ActivityFailure> {
         match resolution {
-            // A missing result is what an activity without one gives.
-            Resolution::Completed(result) => match result {
-                Some(payload) => O::from_payload(payload),
-                None => O::from_payloads(Vec::new()),
-            }
-            .map_err(|error| ActivityFailure::Conversion { activity_type: self.activity_type.clone(), error }),
-            Resolution::Failed(failure) => Err(ActivityFailure::Failed(Box::new(self.read(*failure)))),
-            Resolution::Cancelled(failure) => Err(ActivityFailure::Cancelled(Box::new(self.read(*failure)))),
+            Resolution::Completed(result) => read_result(result)
+                .map_err(|error| ActivityFailure::Conversion { activity_type: self.activity_type.clone(), error }),
+            Resolution::Failed(failure) => Err(ActivityFailure::Failed(read_failure(mailbox, *failure))),
+            Resolution::Cancelled(failure) => Err(ActivityFailure::Cancelled(read_failure(mailbox, *failure))),
         }
     }
-}
 
-impl<O> ActivityHandle<O> {
-    fn read(&self, failure: timewright_proto::failure::Failure) -> Failure {
-        self.mailbox.borrow().converter().failure_from_proto(failure)
+    fn end_without_outcome(&mut self) -> ActivityFailure {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::NeverScheduled(reason) => ActivityFailure::Cancelled(Box::new(self.never_scheduled(&reason))),
+            State::Unwritable(error) => {
+                ActivityFailure::Conversion { activity_type: self.activity_type.clone(), error }
+            }
+            State::Scheduled(_) | State::Local(_) | State::Done => {
+                panic!("the handle of activity {:?} was awaited again after it was done", self.activity_type)
+            }
+        }
     }
 
-    fn never_scheduled(&self) -> Failure {
-        let mailbox = Rc::clone(&self.mailbox);
-        let reason = mailbox.borrow().cancellation().unwrap_or_default().to_owned();
-        let message = if reason.is_empty() { "the workflow was cancelled".to_owned() } else { reason };
-        let cancelled = FailureKind::Cancelled { details: Vec::new(), identity: String::new() };
+    fn never_scheduled(&self, reason: &str) -> Failure {
         let activity = FailureKind::Activity {
             activity_type: self.activity_type.clone(),
             activity_id: String::new(),
@@ -253,14 +253,25 @@ impl<O> ActivityHandle<O> {
             identity: String::new(),
             retry_state: RetryState::CancelRequested,
         };
-        Failure::new("never scheduled", activity).with_cause(Failure::new(message, cancelled))
+        Failure::new("never scheduled", activity).with_cause(workflow_cancelled(reason))
     }
 }
 
-impl<O> Drop for ActivityHandle<O> {
-    fn drop(&mut self) {
-        if let (State::Scheduled(sequence), Ok(mut mailbox)) = (&self.state, self.mailbox.try_borrow_mut()) {
-            mailbox.forget(Operation::Activity(*sequence));
-        }
+/// Why the workflow was cancelled.
+pub(crate) fn reason(mailbox: &SharedMailbox) -> String {
+    mailbox.borrow().cancellation().unwrap_or_default().to_owned()
+}
+
+/// Why an operation was never started.
+pub(crate) fn workflow_cancelled(reason: &str) -> Failure {
+    let message = if reason.is_empty() { "the workflow was cancelled" } else { reason };
+    Failure::new(message, FailureKind::Cancelled { details: Vec::new(), identity: String::new() })
+}
+
+/// A missing result is what something without one gives.
+pub(crate) fn read_result<O: Value>(result: Option<Payload>) -> Result<O, ConversionError> {
+    match result {
+        Some(payload) => O::from_payload(payload),
+        None => O::from_payloads(Vec::new()),
     }
 }

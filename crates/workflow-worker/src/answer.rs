@@ -10,6 +10,7 @@ use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailed
 use timewright_proto::query::WorkflowQueryResult;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse, RespondWorkflowTaskFailedRequest,
@@ -21,6 +22,7 @@ use timewright_protocol::workflow::{
 };
 
 use crate::error::task_failure;
+use crate::local_activities::WorkflowNames;
 use crate::options::Options;
 use crate::payloads::{Body, Outgoing, payload_bytes};
 use crate::shard::{Action, Input, Request};
@@ -68,7 +70,7 @@ impl Answerer {
 
     /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
     pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
-        let Request { workflow_id, key, action } = request;
+        let Request { workflow: WorkflowNames { workflow_id, .. }, key, action } = request;
         let run_id = key.run_id();
         let mut next_task = None;
         let input = match action {
@@ -89,7 +91,8 @@ impl Answerer {
                 }
             }
             Action::Fail(failure) => {
-                self.fail(&workflow_id, run_id, *failure).await;
+                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                self.fail_first(&workflow_id, run_id, attempt, *failure).await;
                 None
             }
             Action::RespondQuery { task_token, answer } => {
@@ -100,6 +103,8 @@ impl Answerer {
                 log_abandoned(&self.task_queue, &workflow_id, run_id, &reason);
                 None
             }
+            // Nothing to send.
+            Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } => None,
         };
         Outcome { key, input, next_task }
     }
@@ -111,15 +116,10 @@ impl Answerer {
         if matches!(task.kind, TaskKind::Query(_)) {
             let answer = QueryAnswer::Failed(Box::new(self.write(&task_failure("CodecError", message))));
             self.respond_query(&workflow_id, &run_id, task_token, answer).await;
-        } else if attempt <= 1 {
-            let failure = self.task_failure(
-                task_token,
-                WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
-                &task_failure("CodecError", message),
-            );
-            self.fail(&workflow_id, &run_id, failure).await;
         } else {
-            tracing::warn!(workflow_id, run_id, attempt, message, "failed again");
+            let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+            let failure = self.task_failure(task_token, cause, &task_failure("CodecError", message));
+            self.fail_first(&workflow_id, &run_id, attempt, failure).await;
         }
     }
 
@@ -160,12 +160,8 @@ impl Answerer {
     ) -> Result<RespondWorkflowTaskCompletedResponse, NotTaken> {
         let task_token = completion.task_token.clone();
         let fail = |cause, failure: Failure| async move {
-            if attempt <= 1 {
-                let failure = self.task_failure(task_token, cause, &failure);
-                self.fail(workflow_id, run_id, failure).await;
-            } else {
-                tracing::warn!(workflow_id, run_id, attempt, %failure, "the Workflow Task failed again");
-            }
+            let failure = self.task_failure(task_token, cause, &failure);
+            self.fail_first(workflow_id, run_id, attempt, failure).await;
             Err(NotTaken)
         };
         let mut answer = self.completion_request(completion);
@@ -217,9 +213,12 @@ impl Answerer {
                 .map(|(id, answer)| (id, query_result(answer)))
                 .collect(),
             namespace: self.client.namespace().to_owned(),
+            // The protocol goes back to where the history was before: what was rejected leaves nothing there.
+            capabilities: Some(Capabilities { discard_speculative_workflow_task_with_events: true }),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
                 sdk_version: sdk.version,
+                core_used_flags: sdk.core_used_flags,
                 ..WorkflowTaskCompletedMetadata::default()
             }),
             ..RespondWorkflowTaskCompletedRequest::default()
@@ -252,6 +251,16 @@ impl Answerer {
             "the Payloads of {what} have {bytes} bytes; the server allows {limit}. Pass less data, or a reference to it"
         );
         Some(task_failure("PayloadsTooLarge", message))
+    }
+
+    /// The first attempt says why it failed; for later ones that is in the log only.
+    async fn fail_first(&self, workflow_id: &str, run_id: &str, attempt: u32, failed: TaskFailure) {
+        if attempt <= 1 {
+            return self.fail(workflow_id, run_id, failed).await;
+        }
+        let message = failed.failure.message;
+        let reason = AbandonReason::FailedAgain { attempt, cause: failed.cause, message };
+        log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
     }
 
     async fn fail(&self, workflow_id: &str, run_id: &str, failed: TaskFailure) {

@@ -6,6 +6,10 @@ use std::fmt;
 use timewright_converter::{ApplicationFailure, ConversionError, Failure};
 use timewright_protocol::workflow::ContinueAsNew;
 
+use crate::child_workflow::ChildWorkflowFailure;
+use crate::external_workflow::ExternalWorkflowError;
+use crate::nexus_operation::NexusOperationFailure;
+
 /// Why a workflow's `run`, or one of its handlers, did not return a value.
 ///
 /// Any error becomes one by `?`. What it means follows from what it is:
@@ -15,6 +19,7 @@ use timewright_protocol::workflow::ContinueAsNew;
 /// | [`ApplicationFailure`], [`Failure`], [`ActivityFailure::Failed`], any other error | the workflow fails with it |
 /// | [`Cancelled`], [`ActivityFailure::Cancelled`] | the workflow ends as cancelled, if somebody asked for that; else it fails |
 /// | [`ConversionError`], [`ActivityFailure::Conversion`] | the Workflow Task fails and is tried again: code or data can be mended |
+/// | [`ChildWorkflowFailure`], [`NexusOperationFailure`], [`ExternalWorkflowError`] | likewise, by their variants |
 /// | [`WorkflowContext::continue_as_new`](crate::WorkflowContext::continue_as_new) | the workflow goes on as a new run |
 ///
 /// A panic is no error of the workflow either: it fails the Workflow Task, which is tried again.
@@ -48,18 +53,19 @@ pub(crate) enum Kind {
 impl<E: Error + 'static> From<E> for WorkflowError {
     fn from(error: E) -> Self {
         let any: &(dyn Error + 'static) = &error;
-        if let Some(failure) = any.downcast_ref::<ActivityFailure>() {
-            return Self(match failure {
-                ActivityFailure::Failed(failure) => Kind::Failed(failure.clone()),
-                ActivityFailure::Cancelled(failure) => Kind::Cancelled(failure.clone()),
-                ActivityFailure::Conversion { .. } => Kind::Task(Box::new(Failure::from_error(&error))),
-            });
-        }
-        if any.is::<ConversionError>() {
+        if any.is::<ConversionError>() || is_conversion_of_operation(any) {
             return Self(Kind::Task(Box::new(Failure::from_error(&error))));
         }
+        match failure_of_operation(any) {
+            Some(OperationFailure::Failed(failure)) => return Self(Kind::Failed(Box::new(failure.clone()))),
+            Some(OperationFailure::Cancelled(failure)) => return Self(Kind::Cancelled(Box::new(failure.clone()))),
+            None => (),
+        }
         let failure = Failure::from_error(&error);
-        if any.is::<Cancelled>() || failure.is_cancelled() {
+        let is_cancelled = any.is::<Cancelled>()
+            || matches!(any.downcast_ref(), Some(ExternalWorkflowError::Cancelled { .. }))
+            || failure.is_cancelled();
+        if is_cancelled {
             return Self(Kind::Cancelled(Box::new(failure)));
         }
         Self(Kind::Failed(Box::new(failure)))
@@ -74,6 +80,41 @@ impl WorkflowError {
             Kind::ContinueAsNew(_) => None,
         }
     }
+}
+
+/// How an operation ended, as the server says it.
+enum OperationFailure<'a> {
+    Failed(&'a Failure),
+    Cancelled(&'a Failure),
+}
+
+/// The failure that names the operation, and has what went wrong as its cause.
+fn failure_of_operation<'a>(error: &'a (dyn Error + 'static)) -> Option<OperationFailure<'a>> {
+    use OperationFailure::{Cancelled, Failed};
+    let activity = match error.downcast_ref() {
+        Some(ActivityFailure::Failed(failure)) => Some(Failed(failure)),
+        Some(ActivityFailure::Cancelled(failure)) => Some(Cancelled(failure)),
+        _ => None,
+    };
+    let child_workflow = match error.downcast_ref() {
+        Some(ChildWorkflowFailure::Failed(failure)) => Some(Failed(failure)),
+        Some(ChildWorkflowFailure::Cancelled(failure)) => Some(Cancelled(failure)),
+        _ => None,
+    };
+    let nexus_operation = match error.downcast_ref() {
+        Some(NexusOperationFailure::Failed(failure)) => Some(Failed(failure)),
+        Some(NexusOperationFailure::Cancelled(failure)) => Some(Cancelled(failure)),
+        _ => None,
+    };
+    activity.or(child_workflow).or(nexus_operation)
+}
+
+/// Whether both sides of an operation disagree about types.
+fn is_conversion_of_operation(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(ActivityFailure::Conversion { .. }))
+        || matches!(error.downcast_ref(), Some(ChildWorkflowFailure::Conversion { .. }))
+        || matches!(error.downcast_ref(), Some(NexusOperationFailure::Conversion { .. }))
+        || matches!(error.downcast_ref(), Some(ExternalWorkflowError::Conversion { .. }))
 }
 
 /// The workflow, or the one operation that was waited for, was cancelled.

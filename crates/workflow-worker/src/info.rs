@@ -63,6 +63,16 @@ pub struct ParentWorkflow {
     pub run_id: String,
 }
 
+/// The Update that a handler handles: [`WorkflowContext::current_update`](crate::WorkflowContext::current_update).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpdateInfo {
+    /// The Update Id, which its sender chose.
+    pub id: String,
+    /// The Update's name.
+    pub name: String,
+}
+
 impl WorkflowInfo {
     pub(crate) fn new(namespace: &str, task_queue: &str, initialize: &mut Initialize) -> Self {
         let started = &mut *initialize.started;

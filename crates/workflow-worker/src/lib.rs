@@ -9,13 +9,21 @@
 
 mod activity;
 mod answer;
+mod child_workflow;
 mod context;
+mod continue_as_new;
 mod error;
+mod external_workflow;
+mod handlers;
 mod info;
 mod instance;
+mod local_activities;
+mod local_activity;
 mod mailbox;
+mod nexus_operation;
 mod options;
 mod payloads;
+mod properties;
 mod registry;
 mod replayer;
 mod shard;
@@ -26,13 +34,27 @@ mod worker;
 mod workflow;
 
 pub use activity::{ActivityHandle, ActivityOptions};
-pub use context::{WaitCondition, WorkflowContext};
+pub use child_workflow::{
+    AnyWorkflow, ChildWorkflowFailure, ChildWorkflowHandle, ChildWorkflowOptions, StartingChildWorkflow,
+};
+pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
+pub use continue_as_new::ContinueAsNewOptions;
 pub use error::{ActivityFailure, Cancelled, WorkflowError};
-pub use info::{ParentWorkflow, WorkflowInfo};
+pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
+pub use handlers::Handlers;
+pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
+pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
+pub use local_activity::LocalActivityOptions;
+pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
+pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
-pub use timewright_protocol::workflow::{ActivityCancellationType, Issued, Nondeterminism, Recorded};
+pub use timewright_definition::SearchAttributeValue;
+pub use timewright_protocol::workflow::{
+    ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
+    NexusOperationCancellationType, Nondeterminism, Recorded,
+};
 pub use worker::{WorkerError, WorkflowWorker};
-pub use workflow::{Handlers, Input, Output, Workflow};
+pub use workflow::{Input, Output, Workflow};

@@ -1,11 +1,13 @@
 //! How a Workflow Worker is set up.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::Client;
 
+use crate::local_activities::LocalActivityExecutor;
 use crate::registry::Registry;
 use crate::worker::WorkflowWorker;
 use crate::workflow::Workflow;
@@ -19,7 +21,7 @@ pub struct WorkflowWorkerBuilder {
     pub(crate) options: Options,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) task_queue: String,
     pub(crate) maximum_concurrent_workflow_tasks: usize,
@@ -30,6 +32,14 @@ pub(crate) struct Options {
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
+    pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
+    pub(crate) maximum_concurrent_local_activities: usize,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Options").field("task_queue", &self.task_queue).finish_non_exhaustive()
+    }
 }
 
 /// How many bytes of Payloads are too many.
@@ -96,6 +106,8 @@ impl WorkflowWorkerBuilder {
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
                 payload_size_limit: PayloadSizeLimit::OfServer,
+                local_activities: None,
+                maximum_concurrent_local_activities: 100,
             },
         }
     }
@@ -159,6 +171,18 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Executes Local Activities with this. Default: none, so that a workflow which asks for one fails its Workflow Task.
+    pub fn local_activities(mut self, executor: impl LocalActivityExecutor) -> Self {
+        self.options.local_activities = Some(Arc::new(executor));
+        self
+    }
+
+    /// How many Local Activities are executed at the same time; further ones wait. Default: 100.
+    pub fn maximum_concurrent_local_activities(mut self, count: usize) -> Self {
+        self.options.maximum_concurrent_local_activities = count;
+        self
+    }
+
     /// Checks what was set.
     ///
     /// # Errors
@@ -173,6 +197,10 @@ impl WorkflowWorkerBuilder {
         }
         if let Some(workflow_type) = self.registry.twice() {
             return Err(BuildError::DuplicateWorkflow { workflow_type: workflow_type.to_owned(), task_queue });
+        }
+        if self.options.maximum_concurrent_local_activities == 0 {
+            let problem = "maximum_concurrent_local_activities is 0; set 1 or more".to_owned();
+            return Err(BuildError::Options { task_queue, problem });
         }
         WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
     }

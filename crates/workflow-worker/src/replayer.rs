@@ -138,6 +138,7 @@ impl Replayer {
             namespace: "replay".to_owned(),
             task_queue: task_queue(&history),
             converter: self.converter.clone(),
+            executes_local_activities: false,
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment);

@@ -10,13 +10,16 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use timewright_proto::Bytes;
+use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{
     AbandonReason, Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job,
-    Output, QueryAnswer, RunKey, Runs, TaskFailure, WorkflowTask,
+    Output, QueryAnswer, RunKey, Runs, StartLocalActivity, TaskFailure, WorkflowTask,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::error::task_failure;
 use crate::instance::{Environment, Instance, TaskProblem};
+use crate::local_activities::{Clock, Ended, WorkflowNames};
 use crate::registry::Registry;
 
 /// What a shard is told.
@@ -36,12 +39,14 @@ pub(crate) enum Input {
     NotTaken {
         key: RunKey,
     },
+    /// An attempt of a Local Activity is over.
+    LocalActivity(Box<Ended>),
 }
 
 /// What a shard wants done.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) workflow_id: String,
+    pub(crate) workflow: WorkflowNames,
     pub(crate) key: RunKey,
     pub(crate) action: Action,
 }
@@ -53,6 +58,8 @@ pub(crate) enum Action {
     Fail(Box<TaskFailure>),
     RespondQuery { task_token: Bytes, answer: QueryAnswer },
     Abandon { task_token: Bytes, reason: AbandonReason },
+    StartLocalActivity { start: Box<StartLocalActivity>, clock: Option<Clock> },
+    CancelLocalActivity { sequence: u32 },
 }
 
 /// The handle of a shard's thread.
@@ -72,8 +79,15 @@ impl Shard {
     ) -> std::io::Result<Self> {
         let (inbox, messages) = channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            State { code: UserCode::new(registry, environment), runs: Runs::new(cache), outbox, ids: BTreeMap::new() }
-                .run(&messages);
+            State {
+                code: UserCode::new(registry, environment),
+                runs: Runs::new(cache),
+                outbox,
+                names: BTreeMap::new(),
+                clock: None,
+                unexecutable: BTreeMap::new(),
+            }
+            .run(&messages);
         })?;
         Ok(Self { inbox, thread })
     }
@@ -96,8 +110,12 @@ struct State {
     code: UserCode,
     runs: Runs,
     outbox: UnboundedSender<Request>,
-    /// Run Id to Workflow Id.
-    ids: BTreeMap<String, String>,
+    /// The workflows, by their Run Id.
+    names: BTreeMap<String, WorkflowNames>,
+    /// The clock of the attempt that came last, for the next attempt of the same Local Activity.
+    clock: Option<(RunKey, u32, Clock)>,
+    /// The Runs that asked for a Local Activity which nobody here can execute.
+    unexecutable: BTreeMap<RunKey, String>,
 }
 
 impl State {
@@ -123,13 +141,20 @@ impl State {
     fn take(&mut self, input: Input) {
         match input {
             Input::Task(task) => {
-                self.ids.insert(task.run_id.clone(), task.workflow_id.clone());
+                let names =
+                    WorkflowNames { workflow_id: task.workflow_id.clone(), workflow_type: task.workflow_type.clone() };
+                self.names.insert(task.run_id.clone(), names);
                 self.runs.handle_task(*task);
             }
             Input::History { key, page: Ok(page) } => self.runs.handle_history(&key, page),
             Input::History { key, page: Err(reason) } => self.runs.handle_history_failure(&key, &reason),
             Input::Completed { key, receipt } => self.runs.handle_completed(&key, receipt),
             Input::NotTaken { key } => self.runs.handle_eviction(&key, EvictionReason::CompletionNotTaken),
+            Input::LocalActivity(ended) => {
+                let Ended { key, attempt, clock } = *ended;
+                self.clock = Some((key.clone(), attempt.sequence, clock));
+                self.runs.handle_local_activity(&key, attempt);
+            }
         }
     }
 
@@ -148,8 +173,9 @@ impl State {
                 }
                 Output::Evict { .. } => {
                     self.code.evict(&key);
+                    self.unexecutable.remove(&key);
                     if self.runs.key(key.run_id()).is_none() {
-                        self.ids.remove(key.run_id());
+                        self.names.remove(key.run_id());
                     }
                     continue;
                 }
@@ -157,16 +183,45 @@ impl State {
                 Output::CompleteTask(completion) => Action::Complete(completion),
                 Output::FailTask(failure) => Action::Fail(failure),
                 Output::RespondQuery { task_token, answer } => Action::RespondQuery { task_token, answer },
-                Output::AbandonTask { task_token, reason } => Action::Abandon { task_token, reason },
+                Output::AbandonTask { task_token, reason } => match self.unexecutable.remove(&key) {
+                    Some(activity_type) => Action::Fail(Box::new(self.nobody_executes(task_token, &activity_type))),
+                    None => Action::Abandon { task_token, reason },
+                },
+                Output::StartLocalActivity(start) if !self.code.environment.executes_local_activities => {
+                    // The task is abandoned then; it fails instead.
+                    self.unexecutable.insert(key.clone(), start.activity_type);
+                    self.runs.handle_eviction(&key, EvictionReason::TaskFailed);
+                    continue;
+                }
+                Output::StartLocalActivity(start) => {
+                    let clock = self.clock.take_if(|(of, sequence, _)| *of == key && *sequence == start.sequence);
+                    Action::StartLocalActivity { start, clock: clock.map(|(_, _, clock)| clock) }
+                }
+                Output::CancelLocalActivity { sequence } => Action::CancelLocalActivity { sequence },
                 other => {
                     let run_id = key.run_id();
                     tracing::error!(run_id, output = ?other, "the Workflow Worker cannot do this; this is a defect of it");
                     continue;
                 }
             };
-            let workflow_id = self.ids.get(key.run_id()).cloned().unwrap_or_default();
+            let workflow = self.names.get(key.run_id()).cloned().unwrap_or_default();
             // Nobody listens any more once the worker has been dropped.
-            let _ = self.outbox.send(Request { workflow_id, key, action });
+            let _ = self.outbox.send(Request { workflow, key, action });
+        }
+        self.clock = None;
+    }
+
+    fn nobody_executes(&self, task_token: Bytes, activity_type: &str) -> TaskFailure {
+        let Environment { task_queue, converter, .. } = &self.code.environment;
+        let message = format!(
+            "the workflow asks for the Local Activity {activity_type:?}, and the Workflow Worker on task queue \
+             {task_queue:?} executes none; give it an executor with `local_activities(…)`"
+        );
+        TaskFailure {
+            task_token,
+            cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
+            failure: converter.failure_to_proto(&task_failure("NoLocalActivities", message)),
+            nondeterminism: None,
         }
     }
 }
@@ -193,7 +248,7 @@ impl UserCode {
         }
         match self.instances.get_mut(key) {
             Some(instance) => instance.activate(activation),
-            None => Err(TaskProblem::new(crate::error::task_failure(
+            None => Err(TaskProblem::new(task_failure(
                 "NotStarted",
                 "the history does not begin with the start of the workflow",
             ))),

@@ -2,33 +2,37 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use crate::activity::reason;
 use crate::error::Cancelled;
-use crate::mailbox::{Operation, SharedMailbox, TimerEnd, wake_all};
+use crate::mailbox::{Handle, SharedMailbox, Timer, TimerEnd};
 
 /// A timer that was started: [`WorkflowContext::sleep`](crate::WorkflowContext::sleep).
 ///
 /// Gives `Ok` when it has fired, [`Cancelled`] when it was cancelled. Dropping it does not cancel the timer.
 #[must_use = "the timer runs, but nobody waits for it"]
-pub struct TimerHandle {
-    mailbox: SharedMailbox,
-    /// `None` where it was never started, since the workflow had been cancelled.
-    sequence: Option<u32>,
-    end: Option<TimerEnd>,
+pub struct TimerHandle(State);
+
+enum State {
+    Started(Handle<Timer>),
+    /// It has ended; or it was never started, since the workflow had been cancelled.
+    Ended(TimerEnd),
 }
 
 impl TimerHandle {
-    pub(crate) fn new(mailbox: SharedMailbox, sequence: Option<u32>) -> Self {
-        Self { mailbox, sequence, end: None }
+    pub(crate) fn new(mailbox: &SharedMailbox, sequence: Option<u32>) -> Self {
+        Self(match sequence {
+            Some(sequence) => State::Started(Handle::new(mailbox, sequence)),
+            None => State::Ended(TimerEnd::Cancelled { reason: reason(mailbox) }),
+        })
     }
 
     /// Cancels the timer; whoever awaits it gets [`Cancelled`]. Too late is no error.
     pub fn cancel(&self) {
-        let Some(sequence) = self.sequence else { return };
-        let waker = self.mailbox.borrow_mut().cancel_timer(sequence, String::new());
-        wake_all(waker);
+        if let State::Started(handle) = &self.0 {
+            handle.cancel("");
+        }
     }
 }
 
@@ -36,28 +40,14 @@ impl Future for TimerHandle {
     type Output = Result<(), Cancelled>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if this.end.is_none() {
-            let mailbox = Rc::clone(&this.mailbox);
-            let mut mailbox = mailbox.borrow_mut();
-            this.end = match this.sequence {
-                Some(sequence) => mailbox.poll_timer(sequence, task.waker()),
-                None => Some(TimerEnd::Cancelled { reason: mailbox.cancellation().unwrap_or_default().to_owned() }),
-            };
+        if let State::Started(handle) = &self.0 {
+            let end = ready!(handle.poll(task));
+            self.0 = State::Ended(end);
         }
-        match &this.end {
-            Some(TimerEnd::Fired) => Poll::Ready(Ok(())),
-            Some(TimerEnd::Cancelled { reason }) => Poll::Ready(Err(Cancelled { reason: reason.clone() })),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for TimerHandle {
-    fn drop(&mut self) {
-        // While a Run is being dropped its mailbox may be borrowed by nobody else, but a panic may have left it borrowed.
-        if let (Some(sequence), Ok(mut mailbox)) = (self.sequence, self.mailbox.try_borrow_mut()) {
-            mailbox.forget(Operation::Timer(sequence));
+        match &self.0 {
+            State::Ended(TimerEnd::Fired) => Poll::Ready(Ok(())),
+            State::Ended(TimerEnd::Cancelled { reason }) => Poll::Ready(Err(Cancelled { reason: reason.clone() })),
+            State::Started(_) => Poll::Pending,
         }
     }
 }

@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
 use crate::instance::Environment;
+use crate::local_activities::{Ended, LocalActivities};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
 use crate::registry::Registry;
@@ -150,7 +151,17 @@ impl WorkflowWorker {
             identity = self.client.identity(),
             "the Workflow Worker is polling"
         );
+        let local_activities = self.options.local_activities.clone().map(|executor| {
+            LocalActivities::new(
+                executor,
+                self.client.namespace().to_owned(),
+                self.options.task_queue.clone(),
+                self.client.data_converter().clone(),
+                self.options.maximum_concurrent_local_activities,
+            )
+        });
         let worker = Running {
+            local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
             tasks: TaskPoller::start(source, self.poller),
             open: BTreeMap::new(),
@@ -177,6 +188,7 @@ impl WorkflowWorker {
             namespace: self.client.namespace().to_owned(),
             task_queue: self.options.task_queue.clone(),
             converter: self.client.data_converter().clone(),
+            executes_local_activities: self.options.local_activities.is_some(),
         };
         (0..threads)
             .map(|index| {
@@ -263,6 +275,8 @@ struct Running {
     telling: JoinSet<()>,
     /// The Runs that requests in flight are about.
     answering: BTreeMap<Id, RunKey>,
+    /// Where there is an executor.
+    local_activities: Option<LocalActivities>,
     requests: UnboundedReceiver<Request>,
     shards: Vec<Shard>,
     sticky_queue: Option<String>,
@@ -302,6 +316,9 @@ impl Running {
                     Ok((_, Done::Nothing)) => (),
                     Err(error) => self.take_panic(&error),
                 },
+                ended = next_local_activity(&mut self.local_activities) => {
+                    self.tell_shard(ended.key.clone().run_id(), Input::LocalActivity(Box::new(ended)));
+                }
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.give_up();
                     break;
@@ -379,8 +396,21 @@ impl Running {
 
     /// Does what a shard asks for, beside everything else. Its task is closed when that is done.
     fn carry_out(&mut self, request: Request) {
+        let Request { workflow, key, action } = request;
+        let action = match (action, &mut self.local_activities) {
+            (Action::StartLocalActivity { start, clock }, Some(local_activities)) => {
+                return local_activities.start(key, workflow, *start, clock);
+            }
+            (Action::CancelLocalActivity { sequence }, Some(local_activities)) => {
+                return local_activities.cancel(key, sequence);
+            }
+            (action, _) => action,
+        };
+        let request = Request { workflow, key, action };
         let token = match &request.action {
-            Action::FetchHistory { .. } => None,
+            Action::FetchHistory { .. } | Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } => {
+                None
+            }
             Action::Complete(completion) => Some(&completion.task_token),
             Action::Fail(failure) => Some(&failure.task_token),
             Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
@@ -419,6 +449,9 @@ impl Running {
             timeout = ?self.options.graceful_shutdown_timeout,
             "the Workflow Worker stops although Workflow Tasks are open; the server hands them out again"
         );
+        if let Some(local_activities) = &mut self.local_activities {
+            local_activities.cancel_all();
+        }
     }
 
     fn stop(self) -> Result<(), WorkerError> {
@@ -431,5 +464,13 @@ impl Running {
             Some(error) => Err(WorkerError::Polling { task_queue: self.options.task_queue, error }),
             None => Ok(()),
         }
+    }
+}
+
+/// The next attempt of a Local Activity that is over; pending where there is none.
+async fn next_local_activity(local_activities: &mut Option<LocalActivities>) -> Ended {
+    match local_activities {
+        Some(local_activities) => local_activities.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -1,13 +1,12 @@
-//! What a user writes: a workflow and its handlers.
+//! What a user writes: a workflow.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
-use timewright_converter::{Arguments, ConversionError, Payload, Value};
-use timewright_definition::{QueryDefinition, SignalDefinition, WorkflowDefinition};
+use timewright_definition::WorkflowDefinition;
 
 use crate::context::WorkflowContext;
 use crate::error::WorkflowError;
+use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 
 /// What a workflow takes.
@@ -17,8 +16,9 @@ pub type Output<W> = <<W as Workflow>::Definition as WorkflowDefinition>::Output
 
 /// The implementation of a workflow.
 ///
-/// The type itself is the workflow's state. Signals change it (`&mut self`), Queries look at it (`&self`), and `run` reaches
-/// it through [`WorkflowContext::state`] and [`WorkflowContext::state_mut`], so that no borrow can last over an `await`.
+/// The type itself is the workflow's state. Signals change it (`&mut self`), Queries look at it (`&self`), Updates change it and
+/// answer, and `run` reaches it through [`WorkflowContext::state`] and [`WorkflowContext::state_mut`], so that no borrow can
+/// last over an `await`.
 ///
 /// The code must be deterministic: given the same history it must do the same. So no clocks, random numbers, threads, IO,
 /// tokio timers and hash map order; time, timers and waiting come from the [`WorkflowContext`].
@@ -145,67 +145,8 @@ pub trait Workflow: Sized + 'static {
         input: Input<Self>,
     ) -> impl Future<Output = Result<Output<Self>, WorkflowError>> + 'static;
 
-    /// Says which Signals and Queries the workflow handles.
+    /// Says which Signals, Queries and Updates the workflow handles.
     fn handlers(handlers: &mut Handlers<Self>) {
         let _ = handlers;
-    }
-}
-
-type SignalHandler<W> = Box<dyn Fn(&mut W, Vec<Payload>) -> Result<(), ConversionError>>;
-type QueryHandler<W> = Box<dyn Fn(&W, Vec<Payload>) -> Result<Payload, WorkflowError>>;
-
-/// The Signals and Queries that a workflow handles.
-pub struct Handlers<W> {
-    signals: BTreeMap<&'static str, SignalHandler<W>>,
-    queries: BTreeMap<&'static str, QueryHandler<W>>,
-}
-
-impl<W: Workflow> Handlers<W> {
-    pub(crate) fn of_workflow() -> Self {
-        let mut handlers = Self { signals: BTreeMap::new(), queries: BTreeMap::new() };
-        W::handlers(&mut handlers);
-        handlers
-    }
-
-    /// Handles a Signal. All Signals of a Workflow Task are handled, in the order in which they came, before `run` goes on.
-    /// A second handler for the same Signal replaces the first.
-    pub fn signal<D: SignalDefinition<Workflow = W::Definition>>(
-        &mut self,
-        definition: D,
-        handler: impl Fn(&mut W, D::Input) + 'static,
-    ) {
-        let _ = definition;
-        self.signals.insert(
-            D::NAME,
-            Box::new(move |state, input| {
-                handler(state, D::Input::from_payloads(input)?);
-                Ok(())
-            }),
-        );
-    }
-
-    /// Handles a Query. A second handler for the same Query replaces the first.
-    pub fn query<D: QueryDefinition<Workflow = W::Definition>>(
-        &mut self,
-        definition: D,
-        handler: impl Fn(&W, D::Input) -> Result<D::Output, WorkflowError> + 'static,
-    ) {
-        let _ = definition;
-        self.queries.insert(
-            D::NAME,
-            Box::new(move |state, input| Ok(handler(state, D::Input::from_payloads(input)?)?.to_payload()?)),
-        );
-    }
-
-    pub(crate) fn signal_handler(&self, name: &str) -> Option<&SignalHandler<W>> {
-        self.signals.get(name)
-    }
-
-    pub(crate) fn query_handler(&self, name: &str) -> Option<&QueryHandler<W>> {
-        self.queries.get(name)
-    }
-
-    pub(crate) fn query_names(&self) -> Vec<&'static str> {
-        self.queries.keys().copied().collect()
     }
 }

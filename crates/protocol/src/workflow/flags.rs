@@ -1,8 +1,9 @@
 //! What the completions of a history say about the SDK that wrote it.
 //!
 //! Behaviour that a replay can see never changes without a flag: the worker which first uses it notes the flag with its
-//! completion, and replays follow what the history says. This version has no flags yet. A history of a later version of
-//! Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs.
+//! completion, and replays follow what the history says. This version has no flags of its own yet. A history of a later version
+//! of Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs, but for one
+//! that is noted for them: SDKs on Temporal's shared core expect a patch to change a search attribute only where it stands.
 
 use super::event::WorkflowTaskCompleted;
 use super::output::SdkMetadata;
@@ -28,6 +29,8 @@ pub struct UnknownFlag {
 pub(crate) struct Flags {
     name: String,
     version: String,
+    /// The flag for other SDKs is noted.
+    patches_upsert: bool,
     noted: bool,
 }
 
@@ -40,8 +43,10 @@ impl Flags {
         if !completed.sdk_version.is_empty() {
             self.version.clone_from(&completed.sdk_version);
         }
+        self.patches_upsert |= completed.core_used_flags.contains(&PATCHES_UPSERT);
         let ours = self.name == SDK_NAME;
-        match completed.core_used_flags.iter().chain(&completed.language_used_flags).next().filter(|_| ours) {
+        let unknown = completed.core_used_flags.iter().filter(|flag| **flag != PATCHES_UPSERT);
+        match unknown.chain(&completed.language_used_flags).next().filter(|_| ours) {
             Some(flag) => Err(UnknownFlag { flag: *flag, version: self.version.clone() }),
             None => Ok(()),
         }
@@ -54,10 +59,18 @@ impl Flags {
 
     /// What to note with the next completion.
     pub(crate) fn sdk_to_note(&mut self) -> Option<SdkMetadata> {
-        let known = self.name == SDK_NAME && self.version == SDK_VERSION;
+        let known = self.name == SDK_NAME && self.version == SDK_VERSION && self.patches_upsert;
         if known || std::mem::replace(&mut self.noted, true) {
             return None;
         }
-        Some(SdkMetadata { name: SDK_NAME.to_owned(), version: SDK_VERSION.to_owned() })
+        Some(SdkMetadata {
+            name: SDK_NAME.to_owned(),
+            version: SDK_VERSION.to_owned(),
+            core_used_flags: vec![PATCHES_UPSERT],
+        })
     }
 }
+
+/// The number under which SDKs on Temporal's shared core note that patches change the search attribute
+/// `TemporalChangeVersion`.
+const PATCHES_UPSERT: u32 = 2;

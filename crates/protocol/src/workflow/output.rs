@@ -206,6 +206,8 @@ pub struct SdkMetadata {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// Flags that other SDKs read.
+    pub core_used_flags: Vec<u32>,
 }
 
 /// Why a Workflow Task failed. The server tries it again; the workflow does not fail.

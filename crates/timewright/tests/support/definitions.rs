@@ -37,6 +37,19 @@ macro_rules! query {
     };
 }
 
+/// `update!(Rename of Order: String => usize)`: an update's definition.
+macro_rules! update {
+    ($name:ident of $workflow:ty: $input:ty => $output:ty) => {
+        struct $name;
+        impl timewright::definition::UpdateDefinition for $name {
+            const NAME: &'static str = stringify!($name);
+            type Workflow = $workflow;
+            type Input = $input;
+            type Output = $output;
+        }
+    };
+}
+
 /// `workflow_definition!(Order: u64 => String)`: a workflow's definition.
 macro_rules! workflow_definition {
     ($name:ident: $input:ty => $output:ty) => {
@@ -69,4 +82,4 @@ macro_rules! workflow {
     };
 }
 
-pub(crate) use {activity, query, signal, workflow, workflow_definition};
+pub(crate) use {activity, query, signal, update, workflow, workflow_definition};

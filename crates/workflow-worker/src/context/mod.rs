@@ -1,21 +1,26 @@
 //! The context: what workflow code asks for, and what it may know.
 
+mod notes;
+mod operations;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use timewright_converter::{Arguments, Payload, RawValue, Value};
-use timewright_definition::{ActivityDefinition, WorkflowDefinition};
-use timewright_protocol::workflow::{Command, ContinueAsNew, ScheduleActivity, StartTimer};
+use timewright_definition::WorkflowDefinition;
+use timewright_proto::common::{Memo, SearchAttributes};
+use timewright_proto::enums::SuggestContinueAsNewReason;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 
-use crate::activity::{ActivityHandle, ActivityOptions};
-use crate::error::{Cancelled, Kind, WorkflowError};
-use crate::info::WorkflowInfo;
+pub use notes::DEFAULT_VERSION;
+
+use crate::continue_as_new::ContinueAsNewOptions;
+use crate::error::{Cancelled, WorkflowError};
+use crate::info::{UpdateInfo, WorkflowInfo};
 use crate::mailbox::{SharedMailbox, wake_all};
-use crate::timer::TimerHandle;
 use crate::workflow::{Input, Workflow};
 
 /// What a workflow's code works with. Cheap to clone.
@@ -24,14 +29,16 @@ use crate::workflow::{Input, Workflow};
 /// nothing**: a timer or activity that lost a race goes on until somebody calls its `cancel()`, or the workflow ends.
 ///
 /// # Cancellation
-/// When somebody asks the workflow to cancel itself, its timers, activities and conditions end with [`Cancelled`] (activities
-/// as their [`ActivityCancellationType`](crate::ActivityCancellationType) says), and those started later end at once. So `?`
-/// ends the workflow as cancelled. What must be done all the same — cleaning up — is started from
+/// When somebody asks the workflow to cancel itself, its timers and conditions end with [`Cancelled`], its activities, Child
+/// Workflows and Nexus operations as their cancellation types say, Signals that have not left stay here, and what is started
+/// later ends at once. So `?` ends the workflow as cancelled. What must be done all the same — cleaning up — is started from
 /// [`detached`](Self::detached).
 pub struct WorkflowContext<W: Workflow> {
     shared: Rc<Shared<W>>,
     /// Whether operations end with the workflow's cancellation.
     attached: bool,
+    /// The Update whose handler works with this context.
+    update: Option<Rc<UpdateInfo>>,
 }
 
 struct Shared<W> {
@@ -42,7 +49,7 @@ struct Shared<W> {
 
 impl<W: Workflow> WorkflowContext<W> {
     pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo) -> Self {
-        Self { shared: Rc::new(Shared { mailbox, state: RefCell::new(state), info }), attached: true }
+        Self { shared: Rc::new(Shared { mailbox, state: RefCell::new(state), info }), attached: true, update: None }
     }
 
     /// What the workflow knows about itself.
@@ -50,8 +57,13 @@ impl<W: Workflow> WorkflowContext<W> {
         &self.shared.info
     }
 
-    /// The workflow's "now": when the Workflow Task started that it is at. The same on every replay, and it stands still
-    /// within a task.
+    /// The Update whose handler got this context; `None` in `run`.
+    pub fn current_update(&self) -> Option<&UpdateInfo> {
+        self.update.as_deref()
+    }
+
+    /// The workflow's "now": when the Workflow Task started that it is at, or, where a Local Activity ended, the time of that.
+    /// The same on every replay, and it stands still while code runs.
     pub fn time(&self) -> SystemTime {
         self.shared.mailbox.borrow().moment().time
     }
@@ -75,6 +87,46 @@ impl<W: Workflow> WorkflowContext<W> {
     /// Whether the server suggests to continue as new, since the history has become long.
     pub fn is_continue_as_new_suggested(&self) -> bool {
         self.shared.mailbox.borrow().moment().continue_as_new_suggested
+    }
+
+    /// Why the server suggests it.
+    pub fn continue_as_new_reasons(&self) -> Vec<SuggestContinueAsNewReason> {
+        self.shared.mailbox.borrow().moment().continue_as_new_reasons.clone()
+    }
+
+    /// The version of the worker's deployment that executes this Workflow Task, or did so when it was recorded; `None` while
+    /// nobody has, and for workers without versions.
+    pub fn current_deployment_version(&self) -> Option<WorkerDeploymentVersion> {
+        self.shared.mailbox.borrow().moment().deployment_version.clone()
+    }
+
+    /// Whether new runs of this workflow would start on another version of the worker's deployment than the one that this run
+    /// is on: a reason to continue as new.
+    pub fn is_target_deployment_version_changed(&self) -> bool {
+        self.shared.mailbox.borrow().moment().target_deployment_version_changed
+    }
+
+    /// The search attributes as they are now.
+    pub fn search_attributes(&self) -> SearchAttributes {
+        self.shared.mailbox.borrow().search_attributes()
+    }
+
+    /// The memo as it is now.
+    pub fn memo(&self) -> Memo {
+        self.shared.mailbox.borrow().memo()
+    }
+
+    /// Whether all Update handlers that have begun have returned. A workflow that ends before that leaves their callers
+    /// without an answer:
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn end<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// context.wait_condition(|_| context.all_handlers_finished()).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn all_handlers_finished(&self) -> bool {
+        self.shared.mailbox.borrow().running_handlers() == 0
     }
 
     /// Looks at the workflow's state.
@@ -109,63 +161,6 @@ impl<W: Workflow> WorkflowContext<W> {
         WaitCondition { context: self.clone(), condition }
     }
 
-    /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
-    /// <https://docs.temporal.io/workflow-execution/timers-delays>
-    pub fn sleep(&self, duration: Duration) -> TimerHandle {
-        let sequence = self.shared.mailbox.borrow_mut().start_timer(self.attached, |sequence| {
-            Command::StartTimer(StartTimer { sequence, duration, summary: None })
-        });
-        TimerHandle::new(Rc::clone(&self.shared.mailbox), sequence)
-    }
-
-    /// Executes an activity. Its handle gives its result.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use timewright_definition::{ActivityDefinition, WorkflowDefinition};
-    /// # use timewright_workflow_worker::{ActivityOptions, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
-    /// # struct Order; impl WorkflowDefinition for Order { const NAME: &'static str = "order"; type Input = (); type Output = String; }
-    /// # struct OrderWorkflow;
-    /// struct Charge;
-    /// impl ActivityDefinition for Charge {
-    ///     const NAME: &'static str = "charge";
-    ///     type Input = u64;
-    ///     type Output = String;
-    /// }
-    ///
-    /// # impl Workflow for OrderWorkflow {
-    /// #     type Definition = Order;
-    /// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self }
-    /// async fn run(context: WorkflowContext<Self>, _: ()) -> Result<String, WorkflowError> {
-    ///     let options = ActivityOptions::start_to_close(Duration::from_secs(10));
-    ///     let receipt = context.execute_activity(Charge, 100, options).await?;
-    ///     Ok(receipt)
-    /// }
-    /// # }
-    /// ```
-    pub fn execute_activity<D: ActivityDefinition>(
-        &self,
-        definition: D,
-        input: D::Input,
-        options: ActivityOptions,
-    ) -> ActivityHandle<D::Output> {
-        let _ = definition;
-        match input.to_payloads() {
-            Ok(arguments) => self.schedule(D::NAME, arguments, options),
-            Err(error) => ActivityHandle::unwritable(Rc::clone(&self.shared.mailbox), D::NAME, error),
-        }
-    }
-
-    /// Executes an activity by a name that is known only at run time, with Payloads as they are.
-    pub fn execute_activity_untyped(
-        &self,
-        activity_type: &str,
-        arguments: Vec<Payload>,
-        options: ActivityOptions,
-    ) -> ActivityHandle<RawValue> {
-        self.schedule(activity_type, arguments, options)
-    }
-
     /// The reason, once somebody has asked the workflow to cancel itself; it is often empty.
     pub fn cancellation(&self) -> Option<String> {
         self.shared.mailbox.borrow().cancellation().map(str::to_owned)
@@ -187,7 +182,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// The same context, whose operations do not end with the workflow's cancellation: for cleaning up.
     #[must_use]
     pub fn detached(&self) -> Self {
-        Self { shared: Rc::clone(&self.shared), attached: false }
+        Self { attached: false, ..self.clone() }
     }
 
     /// Goes on as a new run with a fresh history: return this as the error of `run`. The next run has the same type, Task
@@ -210,15 +205,14 @@ impl<W: Workflow> WorkflowContext<W> {
     /// ```
     #[must_use]
     pub fn continue_as_new(&self, input: Input<W>) -> WorkflowError {
-        match input.to_payloads() {
-            Ok(arguments) => WorkflowError(Kind::ContinueAsNew(Box::new(ContinueAsNew {
-                workflow_type: <W::Definition as WorkflowDefinition>::NAME.to_owned(),
-                task_queue: self.shared.info.task_queue.clone(),
-                arguments,
-                ..ContinueAsNew::default()
-            }))),
-            Err(error) => error.into(),
-        }
+        self.continue_as_new_with(input, ContinueAsNewOptions::new())
+    }
+
+    /// As [`continue_as_new`](Self::continue_as_new), with another type, timeouts, memo and so on.
+    #[must_use]
+    pub fn continue_as_new_with(&self, input: Input<W>, options: ContinueAsNewOptions) -> WorkflowError {
+        let workflow_type = <W::Definition as WorkflowDefinition>::NAME;
+        options.into_error(workflow_type, &self.shared.info.task_queue, &input)
     }
 
     pub(crate) fn state_changed(&self) {
@@ -226,25 +220,14 @@ impl<W: Workflow> WorkflowContext<W> {
         wake_all(wakers);
     }
 
-    fn schedule<O: Value>(
-        &self,
-        activity_type: &str,
-        arguments: Vec<Payload>,
-        options: ActivityOptions,
-    ) -> ActivityHandle<O> {
-        let mailbox = Rc::clone(&self.shared.mailbox);
-        let task_queue = &self.shared.info.task_queue;
-        let sequence = mailbox.borrow_mut().schedule_activity(self.attached, |sequence| {
-            let command = options.into_command(sequence, activity_type, arguments, task_queue);
-            Command::ScheduleActivity(Box::<ScheduleActivity>::new(command))
-        });
-        ActivityHandle::scheduled(mailbox, activity_type, sequence)
+    pub(crate) fn for_update(&self, update: UpdateInfo) -> Self {
+        Self { update: Some(Rc::new(update)), ..self.clone() }
     }
 }
 
 impl<W: Workflow> Clone for WorkflowContext<W> {
     fn clone(&self) -> Self {
-        Self { shared: Rc::clone(&self.shared), attached: self.attached }
+        Self { shared: Rc::clone(&self.shared), attached: self.attached, update: self.update.clone() }
     }
 }
 

@@ -1,15 +1,21 @@
 //! User code under the executor, without a server: Activations in, Commands out, as text.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use timewright_converter::{Payload, Value};
-use timewright_definition::{ActivityDefinition, QueryDefinition, SignalDefinition, WorkflowDefinition};
+use timewright_definition::{
+    ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+};
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer, Resolution};
 
 use crate::instance::{Environment, Instance, start};
-use crate::{ActivityFailure, ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+use crate::{
+    ActivityFailure, ActivityOptions, ApplicationFailure, Handlers, Workflow, WorkflowContext, WorkflowError,
+    WorkflowInfo,
+};
 
 struct Definition;
 impl WorkflowDefinition for Definition {
@@ -23,6 +29,22 @@ impl SignalDefinition for Add {
     const NAME: &'static str = "add";
     type Workflow = Definition;
     type Input = String;
+}
+
+struct Rename;
+impl UpdateDefinition for Rename {
+    const NAME: &'static str = "rename";
+    type Workflow = Definition;
+    type Input = String;
+    type Output = String;
+}
+
+struct Slow;
+impl UpdateDefinition for Slow {
+    const NAME: &'static str = "slow";
+    type Workflow = Definition;
+    type Input = String;
+    type Output = String;
 }
 
 struct Words;
@@ -61,10 +83,32 @@ macro_rules! workflow {
             fn handlers(handlers: &mut Handlers<Self>) {
                 handlers.signal(Add, |state, word| state.words.push(word));
                 handlers.query(Words, |state, ()| Ok(state.words.clone()));
+                handlers.validate_update(Rename, |_state, word| match word.as_str() {
+                    "panic" => panic!("no such word"),
+                    "known" => Err(ApplicationFailure::new("it is called that already").into()),
+                    _ => Ok(()),
+                });
+                handlers.update(Rename, |state, word| {
+                    if word == "fail" {
+                        return Err(ApplicationFailure::new("it stays as it is").into());
+                    }
+                    assert!(word != "crash", "the handler is broken");
+                    state.words.push(word.clone());
+                    Ok(word + "!")
+                });
+                handlers.update_async(Slow, |context, word| async move {
+                    let id = context.current_update().map(|update| update.id.clone()).unwrap_or_default();
+                    let echoed = context.execute_activity(Echo, word, options()).await?;
+                    context.state_mut(|state| state.words.push(echoed.clone()));
+                    Ok(format!("{id}: {echoed}"))
+                });
             }
         }
     };
 }
+
+mod operations;
+mod updates;
 
 /// Runs `W` through Activations; each line is what it answered to one.
 fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<String> {
@@ -74,8 +118,12 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 }
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
-    let environment =
-        Environment { namespace: "default".into(), task_queue: "queue".into(), converter: Default::default() };
+    let environment = Environment {
+        namespace: "default".into(),
+        task_queue: "queue".into(),
+        converter: Default::default(),
+        executes_local_activities: false,
+    };
     let initialize = Initialize {
         workflow_id: "id".into(),
         run_id: "run".into(),
@@ -117,6 +165,39 @@ fn show_command(command: &Command) -> String {
         Command::CancelTimer { sequence } => format!("cancel timer {sequence}"),
         Command::ScheduleActivity(activity) => format!("schedule {} {}", activity.activity_type, activity.sequence),
         Command::RequestCancelActivity { sequence } => format!("cancel activity {sequence}"),
+        Command::ScheduleLocalActivity(activity) => {
+            format!("schedule locally {} {} attempt {}", activity.activity_type, activity.sequence, activity.attempt)
+        }
+        Command::CancelLocalActivity { sequence } => format!("cancel local activity {sequence}"),
+        Command::StartChildWorkflow(start) => {
+            format!("start child {} {} on {}", start.workflow_id, start.sequence, start.task_queue)
+        }
+        Command::CancelChildWorkflow { sequence, reason } => format!("cancel child {sequence} ({reason})"),
+        Command::SignalExternalWorkflow(signal) => {
+            let to = if signal.workflow.child_workflow_only { "child " } else { "" };
+            format!("signal {} {} to {to}{}", signal.signal_name, signal.sequence, signal.workflow.workflow_id)
+        }
+        Command::CancelSignalExternalWorkflow { sequence } => format!("take signal {sequence} back"),
+        Command::RequestCancelExternalWorkflow(request) => {
+            format!("ask {} to cancel ({})", request.workflow.workflow_id, request.reason)
+        }
+        Command::ScheduleNexusOperation(schedule) => format!("schedule {}/{}", schedule.service, schedule.operation),
+        Command::RequestCancelNexusOperation { sequence } => format!("cancel nexus operation {sequence}"),
+        Command::SetPatch { patch_id, deprecated } => format!("patch {patch_id} {deprecated}"),
+        Command::SetVersion { change_id, version } => format!("version {change_id} {version}"),
+        Command::RecordSideEffect { sequence, value } => format!("side effect {sequence} {}", text(Some(value))),
+        Command::UpsertMemo(memo) => format!("memo {:?}", texts(&memo.fields)),
+        Command::UpsertSearchAttributes(attributes) => format!("attributes {:?}", texts(&attributes.indexed_fields)),
+        Command::AcceptUpdate { protocol_instance_id } => format!("accept {protocol_instance_id}"),
+        Command::RejectUpdate { protocol_instance_id, failure } => {
+            format!("reject {protocol_instance_id}: {}", failure.message)
+        }
+        Command::CompleteUpdate { protocol_instance_id, outcome: Ok(result) } => {
+            format!("complete {protocol_instance_id} {}", text(result.as_ref()))
+        }
+        Command::CompleteUpdate { protocol_instance_id, outcome: Err(failure) } => {
+            format!("fail {protocol_instance_id}: {}", failure.message)
+        }
         Command::CompleteWorkflow { result } => format!("complete {}", text(result.as_ref())),
         Command::FailWorkflow { failure } => format!("fail {}", failure.message),
         Command::CancelWorkflow { .. } => "cancelled".to_owned(),
@@ -131,6 +212,10 @@ fn show_command(command: &Command) -> String {
 
 fn text(payload: Option<&Payload>) -> String {
     payload.map(|payload| String::from_utf8_lossy(&payload.data).into_owned()).unwrap_or_default()
+}
+
+fn texts(fields: &BTreeMap<String, Payload>) -> BTreeMap<&str, String> {
+    fields.iter().map(|(name, payload)| (name.as_str(), text(Some(payload)))).collect()
 }
 
 fn payload(word: &str) -> Payload {

@@ -1,17 +1,17 @@
 //! User code of one Run: takes an Activation, is polled until it can go no further, and answers with Commands.
 //!
 //! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (Signal handlers run
-//! then); after that `run` is polled until a poll neither changes the state nor wakes anything.
+//! then, and handlers of Updates begin); after that the handlers that were woken, in the order in which they began, and `run`
+//! are polled, round by round, until a round neither changes the state nor wakes anything.
+
+mod polled;
+mod updates;
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
 use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
 use timewright_definition::WorkflowDefinition;
@@ -20,9 +20,13 @@ use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query,
 
 use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
+use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
-use crate::mailbox::{Mailbox, SharedMailbox, TimerEnd, wake_all};
-use crate::workflow::{Handlers, Output, Workflow};
+use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::workflow::{Output, Workflow};
+
+use polled::Polled;
+use updates::RunningUpdate;
 
 /// User code of one Run, whatever its type.
 pub(crate) trait Instance {
@@ -49,9 +53,11 @@ pub(crate) struct Environment {
     pub(crate) namespace: String,
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
+    pub(crate) executes_local_activities: bool,
 }
 
-type RunFuture<W> = Pin<Box<dyn Future<Output = Result<Output<W>, WorkflowError>>>>;
+/// What `run` returned.
+type RunResult<W> = Result<Output<W>, WorkflowError>;
 
 /// User code of one Run of workflow `W`.
 struct WorkflowInstance<W: Workflow> {
@@ -59,20 +65,11 @@ struct WorkflowInstance<W: Workflow> {
     mailbox: SharedMailbox,
     handlers: Handlers<W>,
     /// `None` once it has returned.
-    run: Option<RunFuture<W>>,
-    woken: Arc<Woken>,
-    waker: Waker,
+    run: Option<Polled<RunResult<W>>>,
+    /// Handlers of Updates that have not returned, in the order in which they began.
+    updates: Vec<RunningUpdate>,
     /// Signals that nobody handles, by name.
     unhandled_signals: Vec<String>,
-}
-
-/// Whether something that `run` waits for has become ready.
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -87,20 +84,19 @@ pub(crate) fn start<W: Workflow>(
         TaskProblem::new(task_failure("ConversionError", message))
     })?;
     let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
+    mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
         let context = WorkflowContext::new(Rc::clone(&mailbox), state, info);
-        let run: RunFuture<W> = Box::pin(W::run(context.clone(), input));
+        let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;
-    let woken = Arc::new(Woken(AtomicBool::new(false)));
     Ok(Box::new(WorkflowInstance {
         context,
         mailbox,
         handlers: Handlers::of_workflow(),
         run: Some(run),
-        waker: Waker::from(Arc::clone(&woken)),
-        woken,
+        updates: Vec::new(),
         unhandled_signals: Vec::new(),
     }))
 }
@@ -110,14 +106,16 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
         self.mailbox.borrow_mut().set_moment(&activation);
         if let [Job::Query(_)] = activation.jobs.as_slice() {
             // A Query looks; it never lets the workflow go on.
-            return activation.jobs.into_iter().map(|job| self.answer(job)).collect();
+            self.mailbox.borrow_mut().set_inert(true);
+            let answers = activation.jobs.into_iter().map(|job| self.answer(job)).collect();
+            self.mailbox.borrow_mut().set_inert(false);
+            return answers;
         }
         for job in activation.jobs {
             self.take_in(job)?;
         }
-        let mut commands = Vec::new();
-        let end = self.poll_run()?;
-        commands.extend(self.mailbox.borrow_mut().take_commands());
+        let end = self.poll_to_fixed_point()?;
+        let mut commands = self.mailbox.borrow_mut().take_commands();
         if let Some(result) = end {
             commands.push(self.end(result)?);
         }
@@ -127,27 +125,21 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
 
 impl<W: Workflow> WorkflowInstance<W> {
     fn take_in(&mut self, job: Job) -> Result<(), TaskProblem> {
-        let mut mailbox = self.mailbox.borrow_mut();
-        let wakers: Vec<Waker> = match job {
-            Job::FireTimer { sequence } => mailbox.resolve_timer(sequence, TimerEnd::Fired).into_iter().collect(),
-            Job::ResolveActivity { sequence, resolution } => {
-                mailbox.resolve_activity(sequence, resolution).into_iter().collect()
+        let taken = self.mailbox.borrow_mut().take_in(job);
+        match taken {
+            Ok(wakers) => {
+                wake_all(wakers);
+                Ok(())
             }
-            Job::RequestCancellation { reason } => mailbox.cancel_workflow(reason),
-            Job::Signal { name, input, .. } => {
-                drop(mailbox);
-                return self.signal(&name, input);
-            }
+            Err(Job::Signal { name, input, .. }) => self.signal(&name, input),
+            Err(Job::Update(update)) => self.update(*update),
             // `start` took the first; there are no random numbers yet that a seed could be for.
-            Job::Initialize(_) | Job::UpdateRandomSeed { .. } | Job::Query(_) => Vec::new(),
-            other => {
+            Err(Job::Initialize(_) | Job::UpdateRandomSeed { .. } | Job::Query(_)) => Ok(()),
+            Err(other) => {
                 let message = format!("this version of the Workflow Worker does not know the job {other:?}");
-                return Err(TaskProblem::new(task_failure("UnknownJob", message)));
+                Err(TaskProblem::new(task_failure("UnknownJob", message)))
             }
-        };
-        drop(mailbox);
-        wake_all(wakers);
-        Ok(())
+        }
     }
 
     fn signal(&mut self, name: &str, input: Vec<Payload>) -> Result<(), TaskProblem> {
@@ -208,35 +200,29 @@ impl<W: Workflow> WorkflowInstance<W> {
         )
     }
 
-    /// Polls `run` to its fixed point; gives what it returned, if it did.
-    fn poll_run(&mut self) -> Result<Option<Result<Output<W>, WorkflowError>>, TaskProblem> {
-        let Some(run) = &mut self.run else { return Ok(None) };
+    /// Polls handlers and `run` to their fixed point; gives what `run` returned, if it did. Handlers that can still end then do,
+    /// so that their callers are answered.
+    fn poll_to_fixed_point(&mut self) -> Result<Option<RunResult<W>>, TaskProblem> {
+        let mut end = None;
+        let mut is_first_round = true;
         loop {
-            self.woken.0.store(false, Ordering::Release);
-            let mut task = Context::from_waker(&self.waker);
-            match guard("run", || run.as_mut().poll(&mut task))? {
-                Poll::Ready(result) => {
-                    self.run = None;
-                    return Ok(Some(result));
-                }
-                Poll::Pending if self.woken.0.load(Ordering::Acquire) => (),
-                Poll::Pending => return Ok(None),
+            self.poll_updates()?;
+            if let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
+                && let Poll::Ready(result) = guard("run", || run.poll())?
+            {
+                self.run = None;
+                end = Some(result);
+            }
+            is_first_round = false;
+            if !self.run.as_ref().is_some_and(Polled::is_woken) && !self.updates.iter().any(RunningUpdate::is_woken) {
+                return Ok(end);
             }
         }
     }
 
     /// The Command with which the workflow ends.
     fn end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
-        if !self.unhandled_signals.is_empty() && !self.context.is_replaying() {
-            let info = self.context.info();
-            tracing::warn!(
-                workflow_type = info.workflow_type,
-                workflow_id = info.workflow_id,
-                run_id = info.run_id,
-                signals = ?self.unhandled_signals,
-                "the workflow ended without having handled these signals"
-            );
-        }
+        self.log_unfinished();
         let error = match result {
             Ok(output) => match output.to_payload() {
                 Ok(payload) => return Ok(Command::CompleteWorkflow { result: Some(payload) }),
@@ -255,6 +241,32 @@ impl<W: Workflow> WorkflowInstance<W> {
         }
     }
 
+    fn log_unfinished(&self) {
+        if self.context.is_replaying() {
+            return;
+        }
+        let info = self.context.info();
+        if !self.unhandled_signals.is_empty() {
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                signals = ?self.unhandled_signals,
+                "the workflow ended without having handled these signals"
+            );
+        }
+        if !self.updates.is_empty() {
+            let updates: Vec<&str> = self.updates.iter().map(RunningUpdate::name).collect();
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                ?updates,
+                "the workflow ended while these updates were being handled; wait for all_handlers_finished() before the end"
+            );
+        }
+    }
+
     fn write(&self, failure: Option<&Failure>) -> timewright_proto::failure::Failure {
         let continues = task_failure("ContinueAsNew", "a query handler cannot continue the workflow as new");
         self.mailbox.borrow().converter().failure_to_proto(failure.unwrap_or(&continues))
@@ -266,11 +278,16 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
     /// in.
     fn drop(&mut self) {
         if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
-            mailbox.make_inert();
+            mailbox.close();
         }
-        let run = self.run.take();
+        let (updates, run) = (std::mem::take(&mut self.updates), self.run.take());
         let info = self.context.info();
-        if guard("a destructor", || drop(run)).is_err() {
+        let mut panicked = false;
+        for update in updates {
+            panicked |= guard("a destructor", || drop(update)).is_err();
+        }
+        panicked |= guard("a destructor", || drop(run)).is_err();
+        if panicked {
             tracing::warn!(
                 workflow_type = info.workflow_type,
                 workflow_id = info.workflow_id,
@@ -288,7 +305,7 @@ fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
     })
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -1,0 +1,110 @@
+//! What Updates send and understand, against a server that is scripted.
+
+use timewright_converter::Value;
+use timewright_definition::{UpdateDefinition, WorkflowDefinition};
+use timewright_proto::common::{Payloads, WorkflowExecution};
+use timewright_proto::failure::Failure;
+use timewright_proto::workflow_service::{PollWorkflowExecutionUpdateResponse, UpdateWorkflowExecutionResponse};
+use tonic::Code;
+
+use super::*;
+use crate::fake_server::{FakeServer, Reply};
+
+struct Cart;
+
+impl WorkflowDefinition for Cart {
+    const NAME: &'static str = "Cart";
+    type Input = ();
+    type Output = ();
+}
+
+struct Add;
+
+impl UpdateDefinition for Add {
+    const NAME: &'static str = "add";
+    type Workflow = Cart;
+    type Input = String;
+    type Output = u32;
+}
+
+fn handle(server: &FakeServer) -> WorkflowHandle<Cart> {
+    server.client().workflow_handle("cart-7", None)
+}
+
+fn success(count: u32) -> Outcome {
+    let result = Payloads { payloads: vec![count.to_payload().expect("a number")] };
+    Outcome { value: Some(outcome::Value::Success(result)) }
+}
+
+fn answer(stage: Stage, outcome: Option<Outcome>) -> Reply {
+    let execution = WorkflowExecution { workflow_id: "cart-7".into(), run_id: "run".into() };
+    let update_ref = Some(UpdateRef { workflow_execution: Some(execution), update_id: "id".into() });
+    let response = UpdateWorkflowExecutionResponse { update_ref, outcome, stage: stage.into(), link: None };
+    Reply::message(&response)
+}
+
+fn polled(outcome: Option<Outcome>) -> Reply {
+    Reply::message(&PollWorkflowExecutionUpdateResponse { outcome, ..PollWorkflowExecutionUpdateResponse::default() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_is_sent_until_it_is_accepted_and_asked_for_until_it_is_done() {
+    let server = FakeServer::replying([
+        answer(Stage::Admitted, None),
+        Reply::code(Code::Unavailable),
+        answer(Stage::Accepted, None),
+        polled(None),
+        polled(Some(success(3))),
+    ]);
+    let options = UpdateOptions::default().update_id("id");
+    let result = handle(&server).update_with(Add, "tea".into(), options).await;
+    assert_eq!(result.expect("done"), 3);
+    let calls = server.calls();
+    let rpcs: Vec<&str> = calls.iter().map(|call| call.rpc.as_str()).collect();
+    let (sent, asked) = ("UpdateWorkflowExecution", "PollWorkflowExecutionUpdate");
+    assert_eq!(rpcs, [sent, sent, sent, asked, asked]);
+    let first: UpdateWorkflowExecutionRequest = calls[0].decode();
+    let second: UpdateWorkflowExecutionRequest = calls[2].decode();
+    assert_eq!(first, second, "the same id, so that the workflow gets it once");
+    let request = first.request.expect("a request");
+    assert_eq!(request.meta.expect("meta").update_id, "id");
+    assert_eq!(request.input.expect("input").name, "add");
+    let poll: PollWorkflowExecutionUpdateRequest = calls[3].decode();
+    let execution = poll.update_ref.expect("a reference").workflow_execution.expect("an execution");
+    assert_eq!(execution.run_id, "run", "the run that has taken it, though another may follow");
+}
+
+#[tokio::test]
+async fn a_handle_waits_for_what_was_accepted() {
+    let server = FakeServer::replying([answer(Stage::Accepted, None), polled(Some(success(1)))]);
+    let started = handle(&server).start_update(Add, "tea".into(), UpdateOptions::default()).await.expect("accepted");
+    assert_eq!((started.update_id(), started.run_id()), ("id", Some("run")));
+    assert_eq!(server.calls().len(), 1);
+    assert_eq!(started.result().await.expect("done"), 1);
+}
+
+#[tokio::test]
+async fn what_the_workflow_says_against_it_is_the_error() {
+    let failure = Failure { message: "no tea here".into(), ..Failure::default() };
+    let outcome = Outcome { value: Some(outcome::Value::Failure(failure)) };
+    let server = FakeServer::replying([answer(Stage::Completed, Some(outcome))]);
+    let error = handle(&server).update(Add, "tea".into()).await.expect_err("rejected");
+    assert_eq!(error.to_string(), "update `add` failed in workflow `cart-7`: no tea here");
+    assert_eq!(server.calls().len(), 1, "nothing is asked for that is known");
+}
+
+#[tokio::test]
+async fn a_workflow_that_does_not_run_is_said() {
+    let server = FakeServer::replying([Reply::code(Code::NotFound)]);
+    let error = handle(&server).update(Add, "tea".into()).await.expect_err("not found");
+    assert_eq!(error.to_string(), "update `add`: no workflow `cart-7` is running, or it knows no such update");
+}
+
+#[tokio::test]
+async fn a_result_of_another_type_is_said() {
+    let result = Payloads { payloads: vec!["three".to_owned().to_payload().expect("a text")] };
+    let outcome = Outcome { value: Some(outcome::Value::Success(result)) };
+    let server = FakeServer::replying([answer(Stage::Completed, Some(outcome))]);
+    let error = handle(&server).update(Add, "tea".into()).await.expect_err("a text");
+    assert!(matches!(&error, UpdateWorkflowError::Conversion { .. }), "{error}");
+}

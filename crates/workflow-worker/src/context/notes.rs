@@ -1,0 +1,95 @@
+//! What workflow code decides once and notes in its history, and what it changes about itself.
+
+use timewright_converter::{ConversionError, Value};
+
+use super::WorkflowContext;
+use crate::properties::{MemoChanges, SearchAttributeChanges};
+use crate::workflow::Workflow;
+
+/// The version of a change in code from before the change: [`WorkflowContext::version`].
+pub const DEFAULT_VERSION: i32 = -1;
+
+impl<W: Workflow> WorkflowContext<W> {
+    /// Whether to go the new way of a change: `true` for runs that come here for the first time, `false` for those that came
+    /// here before the change. The first answer stays for the whole run.
+    /// <https://docs.temporal.io/patching>
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext};
+    /// # fn new_way() {} fn old_way() {}
+    /// # fn example<W: Workflow>(context: WorkflowContext<W>) {
+    /// if context.patched("ship-before-charging") {
+    ///     new_way();
+    /// } else {
+    ///     old_way();
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// When no run is left that goes the old way, [`deprecate_patch`](Self::deprecate_patch) takes the place of the condition.
+    pub fn patched(&self, patch_id: &str) -> bool {
+        self.shared.mailbox.borrow_mut().patched(patch_id, false)
+    }
+
+    /// Says that the code from before a patch is gone. When no run is left that noted the patch itself, this may be removed.
+    pub fn deprecate_patch(&self, patch_id: &str) {
+        self.shared.mailbox.borrow_mut().patched(patch_id, true);
+    }
+
+    /// Which version of a change to follow: the newest for runs that come here for the first time, later the one that they
+    /// followed then, and [`DEFAULT_VERSION`] for those that came here before the change. `oldest` and `newest` are the versions
+    /// that this code still knows. As the Go and Java SDKs do it; see [`patched`](Self::patched) for the simpler way.
+    ///
+    /// # Panics
+    /// If the run follows a version that this code does not know any more, or not yet. That fails the Workflow Task.
+    pub fn version(&self, change_id: &str, oldest: i32, newest: i32) -> i32 {
+        let version = self.shared.mailbox.borrow_mut().version(change_id, newest, DEFAULT_VERSION);
+        assert!(
+            (oldest..=newest).contains(&version),
+            "this run follows version {version} of change {change_id:?}, and this code knows the versions {oldest} to \
+             {newest}; bring the code of that version back, or let the run end on a worker that has it"
+        );
+        version
+    }
+
+    /// Takes a value from outside, such as a random number or something from the environment. `take` is called once; the value
+    /// is noted in the history, and on replay is the same. For what can fail or takes time, use a Local Activity.
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # fn random() -> u64 { 4 }
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// let key: u64 = context.side_effect(random)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If the value cannot be written, or the noted one is not of this type. With `?` that fails the Workflow Task.
+    pub fn side_effect<T: Value>(&self, take: impl FnOnce() -> T) -> Result<T, ConversionError> {
+        let (sequence, noted) = self.shared.mailbox.borrow_mut().next_side_effect();
+        // User code runs while the mailbox is not borrowed.
+        let value = noted.map_or_else(|| take().to_payload(), Ok)?;
+        self.shared.mailbox.borrow_mut().record_side_effect(sequence, value.clone());
+        T::from_payload(value)
+    }
+
+    /// Changes search attributes of this workflow, by which it can be found.
+    ///
+    /// # Errors
+    /// If a value cannot be written.
+    pub fn upsert_search_attributes(&self, changes: SearchAttributeChanges) -> Result<(), ConversionError> {
+        let changes = changes.into_changes()?;
+        self.shared.mailbox.borrow_mut().upsert_search_attributes(changes);
+        Ok(())
+    }
+
+    /// Changes the memo of this workflow, which lists and descriptions of it show.
+    ///
+    /// # Errors
+    /// If a value cannot be written.
+    pub fn upsert_memo(&self, changes: MemoChanges) -> Result<(), ConversionError> {
+        let changes = changes.into_changes()?;
+        self.shared.mailbox.borrow_mut().upsert_memo(changes);
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! One attempt of a Local Activity: the delay before it, room for it, its timeouts, its cancellation.
+
+use std::any::Any;
+
+use timewright_converter::{ApplicationFailure, DefaultFailureConverter, Failure, FailureConverter};
+use timewright_proto::enums::TimeoutType;
+use timewright_protocol::workflow::{LocalActivityAttempt, LocalActivityOutcome, RunKey, StartLocalActivity};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Clock, Ended, LocalActivity, LocalActivityCancellation, Surroundings, WorkflowNames};
+
+pub(super) struct Attempt {
+    pub(super) key: RunKey,
+    pub(super) workflow: WorkflowNames,
+    pub(super) start: StartLocalActivity,
+    pub(super) clock: Clock,
+    pub(super) cancel: watch::Sender<bool>,
+    pub(super) surroundings: Surroundings,
+}
+
+impl Attempt {
+    /// Returns when user code has ended; its workflow may have heard before that the attempt is over.
+    pub(super) async fn execute(self) {
+        let cancellation = LocalActivityCancellation::new(self.cancel.subscribe());
+        let (asked_at, slot) = match self.room(&cancellation).await {
+            Ok(room) => room,
+            Err(outcome) => return self.tell(outcome),
+        };
+        let mut user_code = self.run(cancellation, asked_at, slot);
+        let (deadline, kind) = self.deadline();
+        tokio::select! {
+            biased;
+            ended = &mut user_code.0 => self.tell(self.outcome(ended)),
+            () = until(deadline) => {
+                self.cancel.send_replace(true);
+                self.tell(LocalActivityOutcome::TimedOut(kind));
+                // It has a slot as long as it does something.
+                let _ = (&mut user_code.0).await;
+            }
+        }
+    }
+
+    /// Waits for the attempt's time, and then for room. When the wait for room began, and the slot; or why it will not begin.
+    async fn room(
+        &self,
+        cancellation: &LocalActivityCancellation,
+    ) -> Result<(std::time::SystemTime, Option<OwnedSemaphorePermit>), LocalActivityOutcome> {
+        let cancelled = || LocalActivityOutcome::Cancelled { details: Vec::new() };
+        let closes = self.closes();
+        tokio::select! {
+            biased;
+            () = cancellation.cancelled() => return Err(cancelled()),
+            () = until(closes) => return Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToClose)),
+            () = sleep(self.start.delay) => (),
+        }
+        let asked_at = self.clock.now();
+        let starts = self.start.schedule_to_start_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let slots = self.surroundings.slots.clone();
+        tokio::select! {
+            biased;
+            () = cancellation.cancelled() => Err(cancelled()),
+            // Nobody closes the semaphore; were it so, there would be no limit.
+            slot = slots.acquire_owned() => Ok((asked_at, slot.ok())),
+            () = until(starts) => Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToStart)),
+            () = until(closes) => Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToClose)),
+        }
+    }
+
+    /// User code, on a task of its own, so that its panics stay its own.
+    fn run(
+        &self,
+        cancellation: LocalActivityCancellation,
+        asked_at: std::time::SystemTime,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> UserCode {
+        let (start, executor) = (self.start.clone(), self.surroundings.executor.clone());
+        let activity = LocalActivity {
+            activity_type: start.activity_type,
+            activity_id: start.activity_id,
+            attempt: start.attempt,
+            namespace: self.surroundings.namespace.clone(),
+            task_queue: self.surroundings.task_queue.clone(),
+            workflow_id: self.workflow.workflow_id.clone(),
+            run_id: self.key.run_id().to_owned(),
+            workflow_type: self.workflow.workflow_type.clone(),
+            header: start.header,
+            arguments: start.arguments,
+            schedule_to_close_timeout: start.schedule_to_close_timeout,
+            start_to_close_timeout: start.start_to_close_timeout,
+            retry_policy: start.retry_policy,
+            scheduled_time: start.original_schedule_time,
+            current_attempt_scheduled_time: asked_at,
+            started_time: self.clock.now(),
+        };
+        UserCode(tokio::spawn(async move {
+            let outcome = executor.execute(activity, cancellation).await;
+            drop(slot);
+            outcome
+        }))
+    }
+
+    /// Which timeout passes first.
+    fn deadline(&self) -> (Option<Instant>, TimeoutType) {
+        let ends = self.start.start_to_close_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match (ends, self.closes()) {
+            (Some(ends), Some(closes)) if closes < ends => (Some(closes), TimeoutType::ScheduleToClose),
+            (None, Some(closes)) => (Some(closes), TimeoutType::ScheduleToClose),
+            (ends, _) => (ends, TimeoutType::StartToClose),
+        }
+    }
+
+    /// When all attempts together have taken too long.
+    fn closes(&self) -> Option<Instant> {
+        let timeout = self.start.schedule_to_close_timeout?;
+        self.clock.instant_of(self.start.original_schedule_time.checked_add(timeout)?)
+    }
+
+    fn outcome(&self, ended: Result<LocalActivityOutcome, JoinError>) -> LocalActivityOutcome {
+        let converter = &self.surroundings.converter;
+        match ended {
+            // As the user's Failure Converter writes it: so far anybody could read it.
+            Ok(LocalActivityOutcome::Failed(failure)) => {
+                let failure = DefaultFailureConverter::default().deserialize(*failure);
+                LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
+            }
+            Ok(other) => other,
+            Err(error) => {
+                let failure = Failure::from(panicked(&self.start.activity_type, error));
+                LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
+            }
+        }
+    }
+
+    fn tell(&self, outcome: LocalActivityOutcome) {
+        let StartLocalActivity { sequence, attempt, .. } = self.start;
+        let attempt = LocalActivityAttempt { sequence, attempt, outcome, finished_at: self.clock.now() };
+        // Nobody listens any more once the worker has been dropped.
+        let _ = self.surroundings.ended.send(Ended { key: self.key.clone(), attempt, clock: self.clock });
+    }
+}
+
+struct UserCode(JoinHandle<LocalActivityOutcome>);
+
+impl Drop for UserCode {
+    /// When the whole worker is dropped, user code does not go on unsupervised.
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Retryable, as any error of user code.
+fn panicked(activity_type: &str, error: JoinError) -> ApplicationFailure {
+    let panic: Box<dyn Any + Send> =
+        error.try_into_panic().unwrap_or_else(|_| Box::new("the runtime was shut down while it ran"));
+    let text = crate::instance::panic_message(&*panic);
+    ApplicationFailure::new(format!("local activity {activity_type:?} panicked: {text}")).with_type("Panic")
+}

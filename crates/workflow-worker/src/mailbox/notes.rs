@@ -1,0 +1,139 @@
+//! What user code decides once and notes: patches, versions, side effects. And what it changes about the workflow: search
+//! attributes and memo.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use timewright_proto::common::{Memo, Payload, SearchAttributes};
+use timewright_protocol::workflow::Command;
+
+use super::Mailbox;
+
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Patches that the history has noted so far.
+    noted_patches: BTreeSet<String>,
+    /// The answers that user code has been given.
+    patches: BTreeMap<String, bool>,
+    noted_versions: BTreeMap<String, i32>,
+    versions: BTreeMap<String, i32>,
+    noted_side_effects: BTreeMap<u32, Payload>,
+    search_attributes: BTreeMap<String, Payload>,
+    memo: BTreeMap<String, Payload>,
+}
+
+impl Notes {
+    pub(super) fn notify_patch(&mut self, patch_id: String) {
+        self.noted_patches.insert(patch_id);
+    }
+
+    pub(super) fn notify_version(&mut self, change_id: String, version: i32) {
+        self.noted_versions.insert(change_id, version);
+    }
+
+    pub(super) fn notify_side_effect(&mut self, sequence: u32, value: Payload) {
+        self.noted_side_effects.insert(sequence, value);
+    }
+}
+
+impl Mailbox {
+    /// What the workflow was started with.
+    pub(crate) fn set_properties(&mut self, search_attributes: SearchAttributes, memo: Memo) {
+        self.notes.search_attributes = search_attributes.indexed_fields;
+        self.notes.memo = memo.fields;
+    }
+
+    /// Whether this run has the patch. The first answer stays, so that a run never goes half one way and half the other.
+    pub(crate) fn patched(&mut self, patch_id: &str, deprecated: bool) -> bool {
+        if let Some(answer) = self.notes.patches.get(patch_id) {
+            return *answer;
+        }
+        let answer = !self.moment.replaying || self.notes.noted_patches.contains(patch_id);
+        if self.inert {
+            return answer;
+        }
+        self.notes.patches.insert(patch_id.to_owned(), answer);
+        if answer {
+            self.push(Command::SetPatch { patch_id: patch_id.to_owned(), deprecated });
+        }
+        answer
+    }
+
+    /// Which version of a change this run follows.
+    pub(crate) fn version(&mut self, change_id: &str, newest: i32, default: i32) -> i32 {
+        if let Some(version) = self.notes.versions.get(change_id) {
+            return *version;
+        }
+        let noted = self.notes.noted_versions.get(change_id).copied();
+        let decided = noted.or_else(|| (!self.moment.replaying).then_some(newest));
+        let version = decided.unwrap_or(default);
+        if self.inert {
+            return version;
+        }
+        self.notes.versions.insert(change_id.to_owned(), version);
+        if decided.is_some() {
+            self.push(Command::SetVersion { change_id: change_id.to_owned(), version });
+        }
+        version
+    }
+
+    /// The number of the next side effect, and its value if the history has one.
+    pub(crate) fn next_side_effect(&mut self) -> (u32, Option<Payload>) {
+        if self.inert {
+            return (0, None);
+        }
+        self.last_numbers.side_effect += 1;
+        let sequence = self.last_numbers.side_effect;
+        (sequence, self.notes.noted_side_effects.remove(&sequence))
+    }
+
+    pub(crate) fn record_side_effect(&mut self, sequence: u32, value: Payload) {
+        self.push(Command::RecordSideEffect { sequence, value });
+    }
+
+    pub(crate) fn search_attributes(&self) -> SearchAttributes {
+        SearchAttributes { indexed_fields: self.notes.search_attributes.clone() }
+    }
+
+    pub(crate) fn memo(&self) -> Memo {
+        Memo { fields: self.notes.memo.clone() }
+    }
+
+    pub(crate) fn upsert_search_attributes(&mut self, changes: BTreeMap<String, Change>) {
+        if !self.inert && !changes.is_empty() {
+            let indexed_fields = change(&mut self.notes.search_attributes, changes);
+            self.push(Command::UpsertSearchAttributes(SearchAttributes { indexed_fields }));
+        }
+    }
+
+    pub(crate) fn upsert_memo(&mut self, changes: BTreeMap<String, Change>) {
+        if !self.inert && !changes.is_empty() {
+            let fields = change(&mut self.notes.memo, changes);
+            self.push(Command::UpsertMemo(Memo { fields }));
+        }
+    }
+}
+
+/// What is to become of a field, with the Payload that says so.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    Set(Payload),
+    Remove(Payload),
+}
+
+fn change(fields: &mut BTreeMap<String, Payload>, changes: BTreeMap<String, Change>) -> BTreeMap<String, Payload> {
+    let mut sent = BTreeMap::new();
+    for (name, change) in changes {
+        let payload = match change {
+            Change::Set(payload) => {
+                fields.insert(name.clone(), payload.clone());
+                payload
+            }
+            Change::Remove(null) => {
+                fields.remove(&name);
+                null
+            }
+        };
+        sent.insert(name, payload);
+    }
+    sent
+}

@@ -1,0 +1,298 @@
+//! What workflow code asks for beside timers and activities.
+
+use timewright_definition::SearchAttributeValue;
+use timewright_proto::enums::{SignalExternalWorkflowExecutionFailedCause, StartChildWorkflowExecutionFailedCause};
+use timewright_proto::failure::Failure;
+use timewright_protocol::workflow::{
+    Backoff, ChildWorkflowStart, LocalActivityResolution, NexusOperationStart, SignalExternalWorkflowError,
+};
+
+use super::*;
+use crate::{
+    ChildWorkflowOptions, ContinueAsNewOptions, DEFAULT_VERSION, LocalActivityOptions, MemoChanges,
+    NexusOperationOptions, SearchAttributeChanges,
+};
+
+fn local() -> LocalActivityOptions {
+    LocalActivityOptions::start_to_close(Duration::from_secs(1))
+}
+
+fn child() -> ChildWorkflowOptions {
+    ChildWorkflowOptions::new("child")
+}
+
+fn failure(message: &str) -> Box<Failure> {
+    Box::new(Failure { message: message.into(), ..Failure::default() })
+}
+
+fn child_started() -> Job {
+    Job::ResolveChildWorkflowStart { sequence: 1, start: ChildWorkflowStart::Started { run_id: "r".into() } }
+}
+
+fn child_ended(resolution: Resolution) -> Job {
+    Job::ResolveChildWorkflow { sequence: 1, resolution }
+}
+
+fn local_ended(sequence: u32, resolution: LocalActivityResolution) -> Job {
+    Job::ResolveLocalActivity { sequence, resolution }
+}
+
+fn backoff() -> LocalActivityResolution {
+    let original_schedule_time = SystemTime::UNIX_EPOCH;
+    LocalActivityResolution::Backoff(Backoff { attempt: 4, delay: Duration::from_secs(90), original_schedule_time })
+}
+
+workflow!(RunsChild, |context, input| {
+    let child = context.start_child_workflow(Definition, input, child()).await?;
+    assert_eq!((child.workflow_id(), child.run_id()), ("child", "r"));
+    child.signal(Add, "word".into()).await?;
+    Ok(child.await?)
+});
+
+#[test]
+fn a_child_is_started_signalled_and_waited_for() {
+    let signalled = Job::ResolveSignalExternalWorkflow { sequence: 1, outcome: Ok(()) };
+    let ended = child_ended(Resolution::Completed(Some(payload("result"))));
+    let lines = run::<RunsChild>(vec![vec![child_started()], vec![signalled], vec![ended]]);
+    assert_eq!(lines, ["start child child 1 on queue", "signal add 1 to child child", "-", "complete \"result\""]);
+}
+
+#[test]
+fn a_childs_outcome_may_come_with_its_start() {
+    let ended = child_ended(Resolution::Failed(failure("broken")));
+    let signalled = Job::ResolveSignalExternalWorkflow { sequence: 1, outcome: Ok(()) };
+    let lines = run::<RunsChild>(vec![vec![child_started(), ended], vec![signalled]]);
+    assert_eq!(lines[1..], ["signal add 1 to child child", "fail broken"]);
+}
+
+#[test]
+fn a_child_that_is_not_started_says_why() {
+    let cause = StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists;
+    let start = ChildWorkflowStart::Failed { cause };
+    let lines = run::<RunsChild>(vec![vec![Job::ResolveChildWorkflowStart { sequence: 1, start }]]);
+    assert_eq!(
+        lines[1],
+        "fail Child Workflow \"tested\" (id \"child\") was not started: a workflow with this Workflow Id exists already"
+    );
+}
+
+#[test]
+fn a_child_is_cancelled_with_its_parent() {
+    let ended = child_ended(Resolution::Cancelled(failure("stopped")));
+    let lines = run::<RunsChild>(vec![vec![child_started()], vec![cancel_workflow()], vec![ended]]);
+    assert_eq!(lines[1..], ["signal add 1 to child child", "cancel child 1 (closing time), take signal 1 back", "-"]);
+}
+
+workflow!(WritesToOthers, |context, _input| {
+    let other = context.external_workflow::<Definition>("other", None);
+    other.signal(Add, "word".into()).await?;
+    other.request_cancel("enough").await?;
+    Ok("told".into())
+});
+
+#[test]
+fn other_workflows_are_signalled_and_asked_to_cancel() {
+    let signalled = Job::ResolveSignalExternalWorkflow { sequence: 1, outcome: Ok(()) };
+    let asked = Job::ResolveRequestCancelExternalWorkflow { sequence: 1, outcome: Ok(()) };
+    let lines = run::<WritesToOthers>(vec![vec![signalled], vec![asked]]);
+    assert_eq!(lines, ["signal add 1 to other", "ask other to cancel (enough)", "complete \"told\""]);
+}
+
+#[test]
+fn a_signal_that_does_not_arrive_says_why() {
+    let cause = SignalExternalWorkflowExecutionFailedCause::ExternalWorkflowExecutionNotFound;
+    let outcome = Err(SignalExternalWorkflowError::Failed(cause));
+    let lines = run::<WritesToOthers>(vec![vec![Job::ResolveSignalExternalWorkflow { sequence: 1, outcome }]]);
+    assert_eq!(lines[1], "fail signal \"add\" did not reach workflow \"other\": no such workflow is running");
+}
+
+workflow!(WorksLocally, |context, input| {
+    drop(context.sleep(Duration::from_secs(9)));
+    Ok(context.execute_local_activity(Echo, input, local()).await?)
+});
+
+#[test]
+fn la1_a_local_activity_gives_its_result() {
+    let done = LocalActivityResolution::Completed(Some(payload("echo")));
+    let lines = run::<WorksLocally>(vec![vec![local_ended(1, done)]]);
+    assert_eq!(lines, ["start timer 1, schedule locally echo 1 attempt 1", "complete \"echo\""]);
+}
+
+#[test]
+fn la2_a_long_pause_is_a_timer_and_then_the_next_attempt() {
+    let done = LocalActivityResolution::Completed(Some(payload("echo")));
+    let lines = run::<WorksLocally>(vec![
+        vec![local_ended(1, backoff())],
+        vec![fired(1)],
+        vec![fired(2)],
+        vec![local_ended(1, backoff())],
+        vec![local_ended(2, done)],
+    ]);
+    assert_eq!(lines[1..], ["start timer 2", "-", "schedule locally echo 2 attempt 4", "-", "complete \"echo\""]);
+}
+
+#[test]
+fn la3_cancelled_in_a_long_pause_it_ends_at_once() {
+    let lines = run::<WorksLocally>(vec![vec![local_ended(1, backoff())], vec![cancel_workflow()]]);
+    assert_eq!(lines[1..], ["start timer 2", "cancel timer 1, cancel timer 2, cancelled"]);
+}
+
+#[test]
+fn la4_cancelled_while_it_runs_there_is_no_further_attempt() {
+    let lines = run::<WorksLocally>(vec![vec![cancel_workflow()], vec![local_ended(1, backoff())]]);
+    assert_eq!(lines[1..], ["cancel timer 1, cancel local activity 1", "cancelled"]);
+}
+
+workflow!(CallsNexus, |context, input| {
+    let options = NexusOperationOptions::new("endpoint", "service", "operation");
+    let operation = context.start_nexus_operation(options, input).await?;
+    assert_eq!(operation.operation_token(), Some("token"));
+    Ok(operation.await?)
+});
+
+fn nexus_started() -> Job {
+    let operation_token = Some("token".to_owned());
+    Job::ResolveNexusOperationStart { sequence: 1, start: NexusOperationStart::Started { operation_token } }
+}
+
+#[test]
+fn a_nexus_operation_is_started_and_waited_for() {
+    let resolution = Resolution::Completed(Some(payload("result")));
+    let ended = Job::ResolveNexusOperation { sequence: 1, resolution };
+    let lines = run::<CallsNexus>(vec![vec![nexus_started()], vec![ended]]);
+    assert_eq!(lines, ["schedule service/operation", "-", "complete \"result\""]);
+}
+
+#[test]
+fn a_nexus_operation_is_cancelled_with_its_workflow() {
+    let resolution = Resolution::Cancelled(failure("stopped"));
+    let ended = Job::ResolveNexusOperation { sequence: 1, resolution };
+    let lines = run::<CallsNexus>(vec![vec![nexus_started()], vec![cancel_workflow()], vec![ended]]);
+    assert_eq!(lines[2..], ["cancel nexus operation 1", "cancelled"]);
+}
+
+workflow!(StartsAfterCancellation, |context, input| {
+    context.cancelled().await;
+    let child = context.execute_child_workflow(Definition, input.clone(), child()).await;
+    let local = context.execute_local_activity(Echo, input.clone(), local()).await;
+    let signal = context.external_workflow_untyped("other", None).signal_untyped("s", Vec::new()).await;
+    let options = NexusOperationOptions::new("endpoint", "service", "operation");
+    let nexus = context.execute_nexus_operation::<String, _>(options, input).await;
+    Ok([
+        child.expect_err("cancelled").to_string(),
+        local.expect_err("cancelled").to_string(),
+        signal.expect_err("cancelled").to_string(),
+        nexus.expect_err("cancelled").to_string(),
+    ]
+    .join("; "))
+});
+
+#[test]
+fn what_starts_after_the_cancellation_ends_at_once() {
+    let lines = run::<StartsAfterCancellation>(vec![vec![cancel_workflow()]]);
+    assert_eq!(
+        lines[1],
+        "complete \"child workflow tested (id child) did not complete: never started; \
+         activity echo (id ) did not complete: never scheduled; \
+         signal \\\"s\\\" was not sent to workflow \\\"other\\\", since it was cancelled: closing time; \
+         Nexus operation service/operation at endpoint did not complete: never started\""
+    );
+}
+
+workflow!(Decides, |context, _input| {
+    let patched = context.patched("p") && context.patched("p");
+    context.deprecate_patch("old");
+    let version = context.version("c", DEFAULT_VERSION, 2);
+    Ok(format!("{patched} {version}"))
+});
+
+fn first_task<W: Workflow<Definition = Definition>>(replaying: bool, jobs: Vec<Job>) -> String {
+    show(start_instance::<W>().activate(Activation { replaying, ..activation(jobs) }))
+}
+
+#[test]
+fn p1_the_first_time_code_goes_the_newest_way_and_notes_it() {
+    assert_eq!(
+        first_task::<Decides>(false, Vec::new()),
+        "patch p false, patch old true, version c 2, complete \"true 2\""
+    );
+}
+
+#[test]
+fn p2_on_replay_code_goes_the_way_that_was_noted() {
+    let noted =
+        vec![Job::NotifyPatch { patch_id: "p".into() }, Job::NotifyVersion { change_id: "c".into(), version: 1 }];
+    assert_eq!(first_task::<Decides>(true, noted), "patch p false, version c 1, complete \"true 1\"");
+    assert_eq!(first_task::<Decides>(true, Vec::new()), "complete \"false -1\"");
+}
+
+workflow!(ForgotVersion, |context, _input| {
+    context.version("c", 2, 3);
+    Ok(String::new())
+});
+
+#[test]
+fn a_version_that_code_does_not_know_any_more_fails_the_task() {
+    let noted = vec![Job::NotifyVersion { change_id: "c".into(), version: 1 }];
+    assert_eq!(
+        first_task::<ForgotVersion>(true, noted),
+        "task fails: Panic: run panicked: this run follows version 1 of change \"c\", and this code knows the versions 2 \
+         to 3; bring the code of that version back, or let the run end on a worker that has it"
+    );
+}
+
+workflow!(TakesValues, |context, input| {
+    let first: String = context.side_effect(|| input.clone())?;
+    let second: String = context.side_effect(|| "second".to_owned())?;
+    Ok(first + " " + &second)
+});
+
+#[test]
+fn a_side_effect_is_noted_and_told_on_replay() {
+    assert_eq!(
+        first_task::<TakesValues>(false, Vec::new()),
+        "side effect 1 \"input\", side effect 2 \"second\", complete \"input second\""
+    );
+    let noted = vec![
+        Job::NotifySideEffect { sequence: 1, value: payload("one") },
+        Job::NotifySideEffect { sequence: 2, value: payload("two") },
+    ];
+    assert_eq!(
+        first_task::<TakesValues>(true, noted),
+        "side effect 1 \"one\", side effect 2 \"two\", complete \"one two\""
+    );
+}
+
+workflow!(ChangesProperties, |context, _input| {
+    context.upsert_memo(MemoChanges::new().set("progress", 7_u32).remove("coupon"))?;
+    let tier = SearchAttributeValue::Keyword("gold".into());
+    context.upsert_search_attributes(SearchAttributeChanges::new().set("Tier", tier).remove("Coupon"))?;
+    context.upsert_memo(MemoChanges::new())?;
+    let memo = context.memo().fields.into_keys().collect::<Vec<_>>();
+    let attributes = context.search_attributes().indexed_fields.into_keys().collect::<Vec<_>>();
+    Ok(format!("{memo:?} {attributes:?}"))
+});
+
+#[test]
+fn properties_are_changed_and_seen() {
+    assert_eq!(
+        run::<ChangesProperties>(Vec::new()),
+        ["memo {\"coupon\": \"\", \"progress\": \"7\"}, attributes {\"Coupon\": \"\", \"Tier\": \"\\\"gold\\\"\"}, \
+          complete \"[\\\"progress\\\"] [\\\"Tier\\\"]\""]
+    );
+}
+
+workflow!(ContinuesElsewhere, |context, input| {
+    let options = ContinueAsNewOptions::new().workflow_type("next").task_queue("elsewhere").memo("round", 2_u32);
+    Err(context.continue_as_new_with(input, options))
+});
+
+#[test]
+fn continue_as_new_takes_what_is_said() {
+    let mut instance = start_instance::<ContinuesElsewhere>();
+    let commands = instance.activate(activation(Vec::new())).expect("commands");
+    let [Command::ContinueAsNew(next)] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!((next.workflow_type.as_str(), next.task_queue.as_str()), ("next", "elsewhere"));
+    assert_eq!(next.memo.as_ref().map(|memo| memo.fields.len()), Some(1));
+    assert_eq!(next.search_attributes, None, "as in this run");
+}
