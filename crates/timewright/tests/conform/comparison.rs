@@ -21,6 +21,8 @@ pub(crate) struct Comparison {
     pub(crate) programs: u64,
     /// So many programs are run at the same time.
     pub(crate) at_once: usize,
+    /// Milliseconds: so far apart are two ends, so that their order is certain.
+    pub(crate) slot: u64,
     /// After this time no other program begins.
     pub(crate) budget: Duration,
 }
@@ -31,16 +33,16 @@ pub(crate) struct Figures {
     pub(crate) programs: u64,
     pub(crate) histories: u64,
     pub(crate) events: u64,
-    /// Programs that agreed only when nothing else was run beside them.
-    pub(crate) agreed_alone: u64,
+    /// Programs that had to be run again.
+    pub(crate) again: u64,
     pub(crate) disagreements: u64,
 }
 
 impl Comparison {
     /// Runs the programs, and prints those about which the worlds disagree.
     ///
-    /// A program whose histories differ is run again when nothing else goes on, and with longer slots: on a machine that is
-    /// busy what should be apart may fall together. If they differ then, too, it is a disagreement.
+    /// A program whose histories differ is run again, with less beside it and with longer slots: on a machine that is busy
+    /// what should be apart may fall together. If they differ then, too, it is a disagreement.
     pub(crate) async fn run(self) -> Figures {
         say(&format!("seed {}, programs from {} on, {} at once", self.seed, self.first, self.at_once));
         let server = server();
@@ -53,72 +55,90 @@ impl Comparison {
             World::new("model, no cache", &model_address, 0).await,
         ]);
         let mut figures = Figures::default();
-        let mut suspects = self.run_all(&worlds, &mut figures).await;
-        suspects.sort_unstable();
-        for index in suspects {
-            let mut run = run_program(&worlds, self.seed, index, LONGER_SLOTS[0]).await;
-            if !run.agrees() {
-                run = run_program(&worlds, self.seed, index, LONGER_SLOTS[1]).await;
+        let all = self.first..self.first + self.programs;
+        let mut runs = self.run_all(&worlds, all, self.at_once, self.slot).await;
+        for (_, run) in &runs {
+            figures.count(run);
+        }
+        for (at_once, times) in AGAIN {
+            let slot = times * self.slot;
+            runs.retain(|(_, run)| !run.agrees());
+            if runs.is_empty() {
+                break;
             }
-            if run.agrees() {
-                figures.agreed_alone += 1;
-            } else {
-                figures.disagreements += 1;
-                say(&run.report(self.seed, index));
-            }
+            figures.again = figures.again.max(runs.len() as u64);
+            say(&format!("{} programs again, {at_once} at once, slots of {slot} ms", runs.len()));
+            let again = runs.iter().map(|(index, _)| *index).collect::<Vec<_>>();
+            runs = self.run_all(&worlds, again, at_once, slot).await;
+        }
+        runs.retain(|(_, run)| !run.agrees());
+        figures.disagreements = runs.len() as u64;
+        for (index, run) in &runs {
+            say(&run.report(self.seed, *index));
         }
         figures
     }
 
-    /// The numbers of the programs whose histories differ.
-    async fn run_all(self, worlds: &Arc<[World; 4]>, figures: &mut Figures) -> Vec<u64> {
+    /// Runs programs, by their numbers, until the time is up.
+    async fn run_all(
+        self,
+        worlds: &Arc<[World; 4]>,
+        programs: impl IntoIterator<Item = u64>,
+        at_once: usize,
+        slot: u64,
+    ) -> Vec<(u64, ProgramRun)> {
         let began = Instant::now();
-        let free = Arc::new(Semaphore::new(self.at_once));
+        let free = Arc::new(Semaphore::new(at_once));
         let mut running = JoinSet::new();
-        for index in self.first..self.first + self.programs {
+        for index in programs {
             let Ok(place) = Arc::clone(&free).acquire_owned().await else { break };
-            if began.elapsed() > self.budget {
+            if slot == self.slot && began.elapsed() > self.budget {
                 say(&format!("the time is up before program {index}"));
                 break;
             }
+            // Not all at the same moment: what begins makes most work.
+            tokio::time::sleep(APART).await;
             let worlds = Arc::clone(worlds);
             running.spawn(async move {
                 let _place = place;
-                (index, run_program(&worlds, self.seed, index, SLOT).await)
+                (index, run_program(&worlds, self.seed, index, slot).await)
             });
         }
-        let mut suspects = Vec::new();
-        while let Some(done) = running.join_next().await {
-            let (index, run) = done.unwrap_or_else(|error| panic!("{error}"));
-            figures.programs += 1;
-            figures.histories += run.0.len() as u64;
-            figures.events += run.0.iter().flat_map(|(_, lines)| lines).map(|lines| lines.len() as u64).sum::<u64>();
-            if !run.agrees() {
-                suspects.push(index);
-            }
-        }
-        suspects
+        let mut runs = running.join_all().await;
+        runs.sort_by_key(|(index, _)| *index);
+        runs
     }
 }
 
 /// A server of our own, since times must be exact on it.
 ///
-/// Fact (server 1.32): a timer is set to a second from now at the earliest, and all that come before that come together,
-/// unless the server is told otherwise.
+/// Facts (server 1.32), unless the server is told otherwise: a timer is set to a second from now at the earliest, and all
+/// that come before that come together. A Task Queue has four partitions; a task may wait in one while all polls wait at
+/// others.
 fn server() -> DevServer {
-    let server = DevServer::builder()
-        .argument("--dynamic-config-value")
-        .argument("history.timerProcessorMaxTimeShift=\"1ms\"")
-        .start();
-    server.unwrap_or_else(|error| panic!("{error}"))
+    let values = [
+        "history.timerProcessorMaxTimeShift=\"1ms\"",
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+    ];
+    let server = values
+        .into_iter()
+        .fold(DevServer::builder(), |server, value| server.argument("--dynamic-config-value").argument(value));
+    server.start().unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Figures {
+    fn count(&mut self, run: &ProgramRun) {
+        self.programs += 1;
+        self.histories += run.0.len() as u64;
+        self.events += run.0.iter().flat_map(|(_, lines)| lines).map(|lines| lines.len() as u64).sum::<u64>();
+    }
+
     pub(crate) fn print(&self, took: Duration) {
-        let Self { programs, histories, events, agreed_alone, disagreements } = self;
+        let Self { programs, histories, events, again, disagreements } = self;
         say(&format!(
-            "{programs} programs, {histories} histories with {events} Events compared, {disagreements} disagreements \
-             ({agreed_alone} more agreed when they were run alone), {:.1} s",
+            "{programs} programs, {histories} histories with {events} Events compared, {disagreements} disagreements, \
+             {again} programs run again, {:.1} s",
             took.as_secs_f64()
         ));
     }
@@ -175,7 +195,7 @@ fn say(text: &str) {
     println!("conform: {text}");
 }
 
-/// Milliseconds: so far apart are two ends, so that their order is certain.
-const SLOT: u64 = 150;
-/// The slots of those that are run again.
-const LONGER_SLOTS: [u64; 2] = [300, 900];
+/// Between the starts of two programs.
+const APART: Duration = Duration::from_millis(150);
+/// How those are run again that differ: so many at once, with slots so many times as long.
+const AGAIN: [(usize, u64); 2] = [(10, 2), (2, 3)];

@@ -93,4 +93,4 @@ fn next_run(events: &[HistoryEvent]) -> Option<String> {
 }
 
 /// No program takes so long.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
