@@ -1,46 +1,49 @@
-//! Commands: any, and those that a history records.
+//! Commands: any, sensible or not.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use timewright_proto::common::Payload;
-use timewright_proto::enums::EventType;
+use timewright_proto::common::{Memo, Payload, RetryPolicy, SearchAttributes};
 use timewright_proto::failure::Failure;
-use timewright_proto::history::HistoryEvent;
-use timewright_proto::history::history_event::Attributes;
+use timewright_proto::to_duration;
 use timewright_protocol::workflow::{
-    ActivityCancellationType, Command, ContinueAsNew, QueryAnswer, ScheduleActivity, StartTimer,
+    ActivityCancellationType, ChildWorkflowCancellationType, Command, ContinueAsNew, ExternalWorkflow,
+    NexusOperationCancellationType, QueryAnswer, RequestCancelExternalWorkflow, ScheduleActivity,
+    ScheduleLocalActivity, ScheduleNexusOperation, SignalExternalWorkflow, StartChildWorkflow, StartTimer,
 };
 
+use crate::operations::{Kind, Numbers, Operations};
 use crate::script::Script;
 
-/// The numbers that user code has given to its operations so far, by kind.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Numbers(BTreeMap<&'static str, u32>);
-
-impl Numbers {
-    pub(crate) fn note(&mut self, kind: &'static str, number: u32) {
-        let last = self.0.entry(kind).or_default();
-        *last = number.max(*last);
-    }
-
-    fn after_last(&self, kind: &'static str) -> u32 {
-        self.0.get(kind).copied().unwrap_or(0).saturating_add(1)
-    }
-}
-
 /// Any Command at all, sensible or not.
-pub(crate) fn any(script: &mut Script<'_>, numbers: &Numbers) -> Command {
+pub(crate) fn any(script: &mut Script<'_>, numbers: &Numbers, operations: &Operations) -> Command {
     let make = COMMANDS[script.below(COMMANDS.len())];
-    make(&mut Choices { script, numbers })
+    make(&mut Choices { script, numbers, operations })
 }
 
 /// One line for each kind of Command.
 const COMMANDS: &[fn(&mut Choices<'_, '_>) -> Command] = &[
-    |c| Command::StartTimer(StartTimer { sequence: c.next("timer"), duration: c.duration(), summary: c.payload() }),
+    |c| Command::StartTimer(StartTimer { sequence: c.next(Kind::Timer), duration: c.duration(), summary: c.payload() }),
     |c| Command::CancelTimer { sequence: c.number() },
     |c| Command::ScheduleActivity(Box::new(c.activity())),
     |c| Command::RequestCancelActivity { sequence: c.number() },
+    |c| Command::ScheduleLocalActivity(Box::new(c.local_activity())),
+    |c| Command::CancelLocalActivity { sequence: c.number() },
+    |c| Command::StartChildWorkflow(Box::new(c.child_workflow())),
+    |c| Command::CancelChildWorkflow { sequence: c.number(), reason: c.text() },
+    |c| Command::SignalExternalWorkflow(Box::new(c.signal())),
+    |c| Command::CancelSignalExternalWorkflow { sequence: c.number() },
+    |c| Command::RequestCancelExternalWorkflow(Box::new(c.cancellation())),
+    |c| Command::ScheduleNexusOperation(Box::new(c.nexus_operation())),
+    |c| Command::RequestCancelNexusOperation { sequence: c.number() },
+    |c| Command::SetPatch { patch_id: c.text(), deprecated: c.script.rarely(2) },
+    |c| Command::SetVersion { change_id: c.text(), version: c.number().cast_signed() },
+    |c| Command::RecordSideEffect { sequence: c.next(Kind::SideEffect), value: Payload::default() },
+    |c| Command::UpsertSearchAttributes(SearchAttributes { indexed_fields: c.fields() }),
+    |c| Command::UpsertMemo(Memo { fields: c.fields() }),
+    |c| Command::AcceptUpdate { protocol_instance_id: c.update() },
+    |c| Command::RejectUpdate { protocol_instance_id: c.update(), failure: Box::default() },
+    |c| Command::CompleteUpdate { protocol_instance_id: c.update(), outcome: Ok(c.payload()) },
     |c| Command::AnswerQuery { id: c.text(), answer: QueryAnswer::Succeeded(c.payload()) },
     |c| Command::CompleteWorkflow { result: c.payload() },
     |_| Command::FailWorkflow { failure: Box::new(Failure::default()) },
@@ -52,11 +55,12 @@ const COMMANDS: &[fn(&mut Choices<'_, '_>) -> Command] = &[
 struct Choices<'s, 'a> {
     script: &'s mut Script<'a>,
     numbers: &'s Numbers,
+    operations: &'s Operations,
 }
 
 impl Choices<'_, '_> {
     /// The number of a new operation: mostly the next of its kind.
-    fn next(&mut self, kind: &'static str) -> u32 {
+    fn next(&mut self, kind: Kind) -> u32 {
         if self.script.rarely(16) { self.script.number() } else { self.numbers.after_last(kind) }
     }
 
@@ -77,106 +81,120 @@ impl Choices<'_, '_> {
         if self.script.rarely(8) { Duration::MAX } else { Duration::from_secs(self.script.number().into()) }
     }
 
+    fn timeout(&mut self) -> Option<Duration> {
+        (!self.script.rarely(4)).then(|| self.duration())
+    }
+
+    fn fields(&mut self) -> BTreeMap<String, Payload> {
+        (0..self.script.below(3)).map(|_| (self.text(), Payload::default())).collect()
+    }
+
+    /// An Update that may be there.
+    fn update(&mut self) -> String {
+        let accepted: Vec<&String> = self.operations.accepted_updates().collect();
+        let which = self.script.below(accepted.len() + 1);
+        accepted.get(which).map_or_else(|| self.script.text(), |id| (*id).clone())
+    }
+
+    fn workflow(&mut self) -> ExternalWorkflow {
+        ExternalWorkflow {
+            workflow_id: self.text(),
+            child_workflow_only: self.script.rarely(4),
+            ..ExternalWorkflow::default()
+        }
+    }
+
     fn activity(&mut self) -> ScheduleActivity {
         ScheduleActivity {
-            sequence: self.next("activity"),
+            sequence: self.next(Kind::Activity),
             activity_id: self.script.rarely(4).then(|| self.script.text()),
             activity_type: self.text(),
-            start_to_close_timeout: Some(self.duration()),
-            cancellation_type: cancellation_type(self.script),
+            start_to_close_timeout: self.timeout(),
+            cancellation_type: activity_cancellation_type(self.script),
             ..ScheduleActivity::default()
         }
     }
-}
 
-/// The Commands that a history records, by the `WorkflowTaskStarted` Event of the Workflow Task that they answered: what user
-/// code issues that agrees with this history.
-pub(crate) fn recorded(events: &[HistoryEvent], script: &mut Script<'_>) -> BTreeMap<u64, Vec<Command>> {
-    let mut commands: BTreeMap<u64, Vec<Command>> = BTreeMap::new();
-    let mut record = Record {
-        operations: BTreeMap::new(),
-        numbers: Numbers::default(),
-        cancellation_type: cancellation_type(script),
-    };
-    let mut started = 0;
-    for event in events {
-        if event.event_type() == EventType::WorkflowTaskStarted {
-            started = u64::try_from(event.event_id).unwrap_or(0);
-        } else if let Some(command) = record.command(event) {
-            commands.entry(started).or_default().push(command);
-        }
-    }
-    commands
-}
-
-/// What the Events so far say about operations.
-struct Record {
-    /// The number of an operation, by the Event that started it.
-    operations: BTreeMap<i64, u32>,
-    numbers: Numbers,
-    cancellation_type: ActivityCancellationType,
-}
-
-impl Record {
-    /// The Command of which this Event is the record.
-    fn command(&mut self, event: &HistoryEvent) -> Option<Command> {
-        match event.attributes.as_ref()? {
-            Attributes::TimerStartedEventAttributes(started) => {
-                let sequence = self.begin("timer", event.event_id, &started.timer_id);
-                Some(Command::StartTimer(StartTimer { sequence, ..StartTimer::default() }))
-            }
-            Attributes::TimerCanceledEventAttributes(canceled) => {
-                Some(Command::CancelTimer { sequence: self.operation(canceled.started_event_id) })
-            }
-            Attributes::ActivityTaskScheduledEventAttributes(scheduled) => {
-                let sequence = self.begin("activity", event.event_id, &scheduled.activity_id);
-                Some(Command::ScheduleActivity(Box::new(ScheduleActivity {
-                    sequence,
-                    activity_id: Some(scheduled.activity_id.clone()).filter(|id| *id != sequence.to_string()),
-                    activity_type: scheduled.activity_type.clone().unwrap_or_default().name,
-                    cancellation_type: self.cancellation_type,
-                    ..ScheduleActivity::default()
-                })))
-            }
-            Attributes::ActivityTaskCancelRequestedEventAttributes(request) => {
-                Some(Command::RequestCancelActivity { sequence: self.operation(request.scheduled_event_id) })
-            }
-            Attributes::WorkflowExecutionCompletedEventAttributes(_) => {
-                Some(Command::CompleteWorkflow { result: None })
-            }
-            Attributes::WorkflowExecutionFailedEventAttributes(_) => {
-                Some(Command::FailWorkflow { failure: Box::default() })
-            }
-            Attributes::WorkflowExecutionCanceledEventAttributes(_) => {
-                Some(Command::CancelWorkflow { details: Vec::new() })
-            }
-            Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => {
-                Some(Command::ContinueAsNew(Box::default()))
-            }
-            _ => None,
+    fn local_activity(&mut self) -> ScheduleLocalActivity {
+        ScheduleLocalActivity {
+            sequence: self.next(Kind::LocalActivity),
+            activity_id: self.script.rarely(4).then(|| self.script.text()),
+            activity_type: self.text(),
+            schedule_to_close_timeout: self.timeout(),
+            start_to_close_timeout: self.timeout(),
+            retry_policy: self.script.rarely(2).then(|| self.retry_policy()),
+            local_retry_threshold: self.duration(),
+            attempt: self.number(),
+            original_schedule_time: self.script.rarely(4).then_some(SystemTime::UNIX_EPOCH),
+            cancellation_type: activity_cancellation_type(self.script),
+            ..ScheduleLocalActivity::default()
         }
     }
 
-    /// A new operation: its default id is its number.
-    fn begin(&mut self, kind: &'static str, event_id: i64, id: &str) -> u32 {
-        let next = self.numbers.after_last(kind);
-        // Numbers of operations that were withdrawn before they were recorded are not in the history.
-        let number = id.parse().unwrap_or(next).max(next);
-        self.numbers.note(kind, number);
-        self.operations.insert(event_id, number);
-        number
+    fn retry_policy(&mut self) -> RetryPolicy {
+        RetryPolicy {
+            initial_interval: self.timeout().map(to_duration),
+            backoff_coefficient: [2.0, 0.0, 1.0, -1.0, f64::NAN, f64::INFINITY, f64::MAX][self.script.below(7)],
+            maximum_interval: self.timeout().map(to_duration),
+            maximum_attempts: self.number().cast_signed(),
+            non_retryable_error_types: vec![self.text()],
+        }
     }
 
-    fn operation(&self, event_id: i64) -> u32 {
-        self.operations.get(&event_id).copied().unwrap_or(0)
+    fn child_workflow(&mut self) -> StartChildWorkflow {
+        StartChildWorkflow {
+            sequence: self.next(Kind::ChildWorkflow),
+            workflow_id: self.text(),
+            workflow_type: self.text(),
+            cancellation_type: child_cancellation_type(self.script),
+            ..StartChildWorkflow::default()
+        }
+    }
+
+    fn signal(&mut self) -> SignalExternalWorkflow {
+        SignalExternalWorkflow {
+            sequence: self.next(Kind::Signal),
+            workflow: self.workflow(),
+            signal_name: self.text(),
+            ..SignalExternalWorkflow::default()
+        }
+    }
+
+    fn cancellation(&mut self) -> RequestCancelExternalWorkflow {
+        RequestCancelExternalWorkflow {
+            sequence: self.next(Kind::Cancellation),
+            workflow: self.workflow(),
+            reason: self.text(),
+        }
+    }
+
+    fn nexus_operation(&mut self) -> ScheduleNexusOperation {
+        ScheduleNexusOperation {
+            sequence: self.next(Kind::NexusOperation),
+            endpoint: self.text(),
+            schedule_to_close_timeout: self.timeout(),
+            cancellation_type: nexus_cancellation_type(self.script),
+            ..ScheduleNexusOperation::default()
+        }
     }
 }
 
-fn cancellation_type(script: &mut Script<'_>) -> ActivityCancellationType {
-    match script.below(3) {
-        // User code that is woken once more than it was does no harm; one that is not woken would.
-        0 => ActivityCancellationType::WaitCancellationCompleted,
-        1 => ActivityCancellationType::TryCancel,
-        _ => ActivityCancellationType::Abandon,
-    }
+// In all three the first is the one that waits for the outcome: user code that is woken once more than it was does no harm; one
+// that is not woken would.
+
+pub(crate) fn activity_cancellation_type(script: &mut Script<'_>) -> ActivityCancellationType {
+    use ActivityCancellationType::{Abandon, TryCancel, WaitCancellationCompleted};
+    [WaitCancellationCompleted, TryCancel, Abandon][script.below(3)]
+}
+
+pub(crate) fn child_cancellation_type(script: &mut Script<'_>) -> ChildWorkflowCancellationType {
+    use ChildWorkflowCancellationType as Type;
+    let types = [Type::WaitCancellationCompleted, Type::WaitCancellationRequested, Type::TryCancel, Type::Abandon];
+    types[script.below(types.len())]
+}
+
+pub(crate) fn nexus_cancellation_type(script: &mut Script<'_>) -> NexusOperationCancellationType {
+    use NexusOperationCancellationType as Type;
+    let types = [Type::WaitCancellationCompleted, Type::WaitCancellationRequested, Type::TryCancel, Type::Abandon];
+    types[script.below(types.len())]
 }

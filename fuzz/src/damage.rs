@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use timewright_proto::enums::{EventType, WorkflowTaskFailedCause};
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::{HistoryEvent, WorkflowTaskFailedEventAttributes, WorkflowTaskTimedOutEventAttributes};
-use timewright_proto::prost_types::Timestamp;
+use timewright_proto::prost_types::{Duration, Timestamp};
 
+use crate::events::invent;
 use crate::references::{names, references};
 use crate::script::Script;
 
@@ -72,6 +73,15 @@ const DAMAGES: &[Damage] = &[
     },
     |events, index, script| events[index].event_id = script.event_id(),
     repeat,
+    invent,
+    invent,
+    invent,
+    |events, index, script| {
+        for _ in 0..4 {
+            invent(events, index, script);
+        }
+    },
+    |events, _, script| be_in_a_hurry(events, script),
     |events, index, script| do_not_complete(events, index, script),
 ];
 
@@ -100,6 +110,16 @@ fn do_not_complete(events: &mut [HistoryEvent], index: usize, script: &mut Scrip
             WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure
         });
         event.attributes = Some(Attributes::WorkflowTaskFailedEventAttributes(attributes));
+    }
+}
+
+/// Another Workflow Task Timeout: none, or one that lasts for ever.
+fn be_in_a_hurry(events: &mut [HistoryEvent], script: &mut Script<'_>) {
+    for event in events {
+        if let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &mut event.attributes {
+            let (seconds, nanos) = (script.event_id(), script.number().cast_signed());
+            started.workflow_task_timeout = (!script.rarely(4)).then_some(Duration { seconds, nanos });
+        }
     }
 }
 

@@ -16,10 +16,14 @@
 
 mod commands;
 mod damage;
+mod events;
+mod executor;
 mod input;
 mod json;
+mod operations;
 mod pages;
 mod polls;
+mod recorded;
 mod references;
 mod runs;
 mod script;

@@ -1,18 +1,17 @@
 //! A history that comes in pages of any size.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use timewright_proto::Message;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::Failure;
 use timewright_proto::history::HistoryEvent;
-use timewright_protocol::workflow::{
-    Command, Cut, History, HistoryError, HistoryPage, Output, Run, TaskKind, WorkflowTask,
-};
+use timewright_protocol::workflow::{Cut, History, HistoryError, HistoryPage, Output, Run, TaskKind, WorkflowTask};
 
-use crate::commands::recorded;
 use crate::damage::damage;
 use crate::input::split;
+use crate::recorded::{Task, recorded};
 use crate::script::Script;
 use crate::user_code::{Answer, UserCode};
 
@@ -97,7 +96,7 @@ fn events_of(cut: &Cut) -> Vec<i64> {
 }
 
 /// What a Run says while it goes through a recorded history, with user code that agrees with that.
-pub(crate) fn replay(pages: &[HistoryPage], recorded: &BTreeMap<u64, Vec<Command>>) -> Vec<Output> {
+pub(crate) fn replay(pages: &[HistoryPage], recorded: &BTreeMap<u64, Task>) -> Vec<Output> {
     let mut run = Run::new();
     run.handle_task(WorkflowTask {
         task_token: "task".into(),
@@ -107,6 +106,7 @@ pub(crate) fn replay(pages: &[HistoryPage], recorded: &BTreeMap<u64, Vec<Command
         attempt: 1,
         previous_started_event_id: 0,
         history: pages.first().cloned().unwrap_or_default(),
+        received_at: Instant::now(),
         kind: TaskKind::Replay,
     });
     let mut user_code = UserCode::new(recorded.clone());

@@ -7,7 +7,7 @@ use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWork
 use timewright_protocol::activity::{
     ActivityOutcome, ActivityTask, Attempt, AttemptOptions, AttemptOutput, HeartbeatAnswer,
 };
-use timewright_protocol::workflow::{HistoryPage, Output, Run, WorkflowTask};
+use timewright_protocol::workflow::{Command, HistoryPage, Job, Output, Run, TaskKind, WorkflowTask};
 
 use crate::input::split;
 use crate::script::Script;
@@ -17,7 +17,7 @@ pub fn polls(input: &[u8]) {
     let (script, message) = split(input);
     if let Ok(response) = PollWorkflowTaskQueueResponse::decode(message) {
         let is_empty = response.task_token.is_empty();
-        match WorkflowTask::from_poll(response) {
+        match WorkflowTask::from_poll(response, Instant::now()) {
             Ok(None) => assert!(is_empty, "a task was overlooked"),
             Ok(Some(task)) => {
                 assert!(!is_empty && !task.run_id.is_empty() && task.attempt > 0, "{task:?}");
@@ -37,16 +37,11 @@ pub fn polls(input: &[u8]) {
     }
 }
 
-/// Executes a task with user code that does nothing: in the end there is one answer.
+/// Executes a task with user code that does nothing but take Updates: in the end there is one answer.
 fn execute(task: WorkflowTask) {
     let events = task.history.events.len();
-    let most = 8
-        + 2 * events
-        + if let timewright_protocol::workflow::TaskKind::Progress { queries, .. } = &task.kind {
-            queries.len()
-        } else {
-            1
-        };
+    let queries = if let TaskKind::Progress { queries, .. } = &task.kind { queries.len() } else { 1 };
+    let most = 8 + 2 * events + queries;
     let mut run = Run::new();
     run.handle_task(task);
     let (mut outputs, mut answers) = (0, 0);
@@ -54,13 +49,22 @@ fn execute(task: WorkflowTask) {
         outputs += 1;
         assert!(outputs <= most, "{outputs} outputs for {events} Events");
         match output {
-            Output::Activate(_) => run.handle_commands(Vec::new()),
+            Output::Activate(activation) => run.handle_commands(activation.jobs.iter().flat_map(take_update).collect()),
             Output::FetchHistory { .. } => run.handle_history(HistoryPage::default()),
             Output::Evict { .. } => (),
             _ => answers += 1,
         }
     }
     assert_eq!(answers, 1, "a task is answered once");
+}
+
+fn take_update(job: &Job) -> Vec<Command> {
+    let Job::Update(update) = job else { return Vec::new() };
+    let protocol_instance_id = update.protocol_instance_id.clone();
+    vec![
+        Command::AcceptUpdate { protocol_instance_id: protocol_instance_id.clone() },
+        Command::CompleteUpdate { protocol_instance_id, outcome: Ok(None) },
+    ]
 }
 
 /// Executes an attempt, whatever happens meanwhile: user code is told to stop at most once, and there is one completion.

@@ -62,9 +62,21 @@ pub(crate) fn names(attributes: &mut A) -> Vec<&mut String> {
             let name = a.workflow_type.as_mut().map(|known| &mut known.name);
             name.into_iter().chain([&mut a.workflow_id]).collect()
         }
+        A::SignalExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+            let id = a.workflow_execution.as_mut().map(|known| &mut known.workflow_id);
+            id.into_iter().chain([&mut a.signal_name]).collect()
+        }
+        A::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(a) => {
+            a.workflow_execution.as_mut().map(|known| &mut known.workflow_id).into_iter().collect()
+        }
+        A::NexusOperationScheduledEventAttributes(a) => vec![&mut a.endpoint, &mut a.service, &mut a.operation],
         A::TimerStartedEventAttributes(a) => vec![&mut a.timer_id],
         A::TimerFiredEventAttributes(a) => vec![&mut a.timer_id],
         A::WorkflowExecutionSignaledEventAttributes(a) => vec![&mut a.signal_name],
+        A::WorkflowExecutionUpdateAcceptedEventAttributes(a) => vec![&mut a.protocol_instance_id],
+        A::WorkflowExecutionUpdateCompletedEventAttributes(a) => {
+            a.meta.as_mut().map(|known| &mut known.update_id).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -1,57 +1,82 @@
 //! Runs, fed with damaged histories by a server that makes mistakes, and with answers by user code that does.
 
-use std::collections::{BTreeMap, VecDeque};
+mod interference;
+mod outputs;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
 
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::Failure;
 use timewright_proto::history::{History, HistoryEvent};
 use timewright_proto::{Bytes, Message};
-use timewright_protocol::workflow::{Activation, Command, EvictionReason, HistoryPage, Output, Runs, TaskKind};
+use timewright_protocol::workflow::{
+    Activation, CacheLimits, CompletionReceipt, EvictionReason, HistoryPage, RunKey, Runs, TaskKind,
+};
 
-use crate::commands::recorded;
 use crate::damage::damage;
+use crate::executor::Executor;
 use crate::input::split;
+use crate::recorded::{Task, recorded};
 use crate::script::Script;
 use crate::server::Server;
 use crate::user_code::{Answer, UserCode};
 
-/// Each task is answered exactly once, whatever happens; where nothing is left to do, nothing is open; and nothing goes on for
-/// ever.
+/// Each task is answered exactly once, whatever happens; where nothing is left to do, nothing is open; nothing goes on for
+/// ever, and nothing grows that was given nothing; a Run that has left is silent.
 pub fn runs(input: &[u8]) {
     let (script, message) = split(input);
     let Ok(History { mut events }) = History::decode(message) else { return };
     let mut script = Script::new(script);
     damage(&mut events, &mut script);
     let recorded = recorded(&events, &mut script);
-    let capacity = [2, 1, 0][script.below(3)];
+    let limits = CacheLimits {
+        runs: [2, 1, 0][script.below(3)],
+        bytes: if script.rarely(8) { script.below(16) as u64 * 1_024 } else { u64::MAX },
+    };
     World {
-        runs: Runs::new(capacity),
+        runs: Runs::new(limits),
+        limits,
         servers: ["a run", "another"].map(|run_id| Server::new(&events, run_id.to_owned())),
         recorded,
         user_code: BTreeMap::new(),
+        executor: Executor::default(),
         needs: VecDeque::new(),
         open: BTreeMap::new(),
+        resets: BTreeMap::new(),
+        gone: BTreeSet::new(),
+        now: Instant::now(),
         tasks: 0,
         steps_left: 64 + 16 * script.len() + 4 * events.len(),
+        given_bytes: 0,
         events: &events,
         script,
     }
-    .play(capacity);
+    .play();
 }
 
 struct World<'e, 'a> {
     runs: Runs,
+    limits: CacheLimits,
     servers: [Server<'e>; 2],
     events: &'e [HistoryEvent],
-    recorded: BTreeMap<u64, Vec<Command>>,
-    user_code: BTreeMap<String, UserCode>,
+    recorded: BTreeMap<u64, Task>,
+    user_code: BTreeMap<RunKey, UserCode>,
+    executor: Executor,
     /// What the Runs wait for.
-    needs: VecDeque<(String, Need)>,
+    needs: VecDeque<(RunKey, Need)>,
     /// Tasks that have not been answered: the Run, and whether nobody gets the answer.
     open: BTreeMap<Bytes, (String, bool)>,
+    /// Speculative tasks: where the history goes on if they leave nothing.
+    resets: BTreeMap<Bytes, i64>,
+    /// Runs that have left.
+    gone: BTreeSet<RunKey>,
+    now: Instant,
     /// How many tasks there were.
     tasks: usize,
     steps_left: usize,
+    /// More than what the Runs were given can take.
+    given_bytes: u64,
     script: Script<'a>,
 }
 
@@ -61,38 +86,61 @@ enum Need {
     Activate(Activation),
     Fetch(Bytes),
     /// The server has to take an answer.
-    Deliver,
+    Deliver(CompletionReceipt),
 }
 
 impl World<'_, '_> {
-    fn play(mut self, capacity: usize) {
+    fn play(mut self) {
         loop {
-            self.steps_left = self.steps_left.checked_sub(1).expect("it goes on for ever");
+            self.step();
             let over = self.script.len() == 0;
-            match self.script.below(8) {
-                0..=2 if !self.needs.is_empty() => self.meet_need(0),
-                3 => {
+            match self.script.below(16) {
+                0..=4 if !self.needs.is_empty() => self.meet_need(0),
+                5 => {
                     let need = self.script.below(self.needs.len());
                     self.meet_need(need);
                 }
-                6 => self.interfere(),
-                7 => break,
+                0 | 6 | 7 if self.executor.len() > 0 => self.finish_local_activity(),
+                8 => self.pass_time(),
+                9 | 10 => self.interfere(),
+                11 => break,
                 _ if over && self.servers.iter().all(Server::is_over) => break,
                 _ => self.hand_out_task(),
             }
         }
         if !self.script.rarely(4) {
-            while !self.needs.is_empty() {
-                self.steps_left = self.steps_left.checked_sub(1).expect("it goes on for ever");
-                self.meet_need(0);
-            }
-            assert!(self.open.is_empty(), "nobody needs anything, but tasks are open: {:?}", self.open);
-            assert!(self.runs.len() <= capacity, "there are {} idle Runs", self.runs.len());
+            self.settle();
         }
         self.runs.handle_shutdown();
         self.do_outputs();
         assert!(self.open.is_empty(), "after the shutdown tasks are open: {:?}", self.open);
         assert!(self.runs.is_empty() && self.user_code.is_empty(), "after the shutdown there are Runs");
+        assert_eq!((self.runs.bytes(), self.runs.poll_timeout()), (0, None), "after the shutdown");
+    }
+
+    /// Does all that is to be done. Local Activities may go on for ever, but tasks may not wait for them as long.
+    fn settle(&mut self) {
+        loop {
+            self.step();
+            match self.runs.poll_timeout() {
+                _ if !self.needs.is_empty() => self.meet_need(0),
+                Some(due) => self.wait_until(due),
+                // Tasks may be allowed to take for ever.
+                None if !self.open.is_empty() && self.executor.len() > 0 => self.finish_local_activity(),
+                None => break,
+            }
+        }
+        assert!(self.open.is_empty(), "nobody needs anything, but tasks are open: {:?}", self.open);
+        // Those that have Local Activities do not leave.
+        let mut idle = self.user_code.keys().filter(|key| !self.executor.is_awaited(key));
+        if idle.next().is_some() {
+            let (runs, bytes) = (self.runs.len(), self.runs.bytes());
+            assert!(runs <= self.limits.runs && bytes <= self.limits.bytes, "idle: {runs} Runs, {bytes} bytes");
+        }
+    }
+
+    fn step(&mut self) {
+        self.steps_left = self.steps_left.checked_sub(1).expect("it goes on for ever");
     }
 
     fn hand_out_task(&mut self) {
@@ -104,111 +152,64 @@ impl World<'_, '_> {
         };
         // In their order as texts, too.
         let token = format!("task {:06}", self.tasks);
-        let sticky = self.runs.contains(server.run_id());
-        let task = server.poll(&token, sticky, &mut self.script);
+        let sticky = self.runs.key(server.run_id()).is_some();
+        let poll = server.poll(&token, sticky, self.now, &mut self.script);
+        let task = poll.task;
         self.tasks += 1;
         // A task executes the whole history at worst: an Activation, its echo and a page for each Event.
         self.steps_left += 16 + 3 * self.events.len();
+        self.resets.extend(poll.resets_to.map(|event_id| (task.task_token.clone(), event_id)));
         self.open.insert(task.task_token.clone(), (task.run_id.clone(), task.kind == TaskKind::Replay));
+        self.given_bytes += BYTES_OF_A_RUN + bytes(&task.history);
         self.runs.handle_task(task);
         self.do_outputs();
     }
 
     /// Gives a Run what it waits for.
     fn meet_need(&mut self, index: usize) {
-        let Some((run_id, need)) = self.needs.remove(index) else { return };
+        let Some((key, need)) = self.needs.remove(index) else { return };
         match need {
-            Need::Activate(activation) => self.activate(&run_id, &activation),
-            Need::Fetch(_) if self.script.rarely(32) => self.runs.handle_history_failure(&run_id, "the script says so"),
+            Need::Activate(activation) => self.activate(&key, &activation),
+            Need::Fetch(_) if self.script.rarely(32) => self.runs.handle_history_failure(&key, "the script says so"),
             Need::Fetch(token) => {
-                let server = self.servers.iter().find(|server| server.run_id() == run_id).expect("a Run of ours");
+                let server = self.servers.iter().find(|server| server.run_id() == key.run_id()).expect("a Run of ours");
                 let page = server.page(&token, &mut self.script);
-                self.runs.handle_history(&run_id, page);
+                self.given_bytes += bytes(&page);
+                self.runs.handle_history(&key, page);
             }
-            Need::Deliver if self.script.rarely(16) => {
-                self.runs.handle_eviction(&run_id, EvictionReason::CompletionNotTaken);
+            Need::Deliver(_) if self.script.rarely(16) => {
+                self.runs.handle_eviction(&key, EvictionReason::CompletionNotTaken);
             }
-            Need::Deliver => self.runs.handle_completed(&run_id),
+            Need::Deliver(receipt) => self.runs.handle_completed(&key, receipt),
         }
         self.do_outputs();
     }
 
-    fn activate(&mut self, run_id: &str, activation: &Activation) {
-        let user_code = self.user_code.entry(run_id.to_owned()).or_insert_with(|| UserCode::new(self.recorded.clone()));
+    fn activate(&mut self, key: &RunKey, activation: &Activation) {
+        let user_code = self.user_code.entry(key.clone()).or_insert_with(|| UserCode::new(self.recorded.clone()));
         match user_code.activate(activation, &mut self.script) {
-            Answer::Commands(commands) => self.runs.handle_commands(run_id, commands),
+            Answer::Commands(commands) => {
+                self.steps_left += 2 * commands.len();
+                self.given_bytes += BYTES_OF_A_COMMAND * commands.len() as u64;
+                for command in &commands {
+                    self.executor.note(key, command);
+                }
+                self.runs.handle_commands(key, commands);
+            }
             Answer::Failure => {
                 let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-                self.runs.handle_failure(run_id, cause, Failure::default());
+                self.runs.handle_failure(key, cause, Failure::default());
             }
         }
-    }
-
-    /// Says something to a Run that it does not wait for.
-    fn interfere(&mut self) {
-        let run_id = self.servers[self.script.below(2)].run_id().to_owned();
-        let need = self.needs.iter().find(|(needy, _)| *needy == run_id).map(|(_, need)| need);
-        match (self.script.below(4), need) {
-            (0, _) => {
-                self.runs.handle_eviction(&run_id, EvictionReason::Requested);
-                self.do_outputs();
-                return;
-            }
-            (1, Some(Need::Activate(_))) | (2, Some(Need::Fetch(_))) | (3, Some(Need::Deliver)) => return,
-            (1, _) => self.runs.handle_commands(&run_id, vec![Command::CompleteWorkflow { result: None }]),
-            (2, _) => self.runs.handle_history(&run_id, HistoryPage::default()),
-            (_, _) => self.runs.handle_completed(&run_id),
-        }
-        assert_eq!(self.runs.poll_output(), None, "an answer that nobody waited for had a consequence");
-    }
-
-    /// Does what the Runs say, as far as nobody else is needed for it.
-    fn do_outputs(&mut self) {
-        let mut most = 8 + 4 * self.tasks;
-        while let Some((run_id, output)) = self.runs.poll_output() {
-            most = most.checked_sub(1).expect("one input has outputs for ever");
-            match output {
-                Output::Activate(activation) => self.need(run_id, Need::Activate(activation)),
-                Output::FetchHistory { next_page_token } => self.need(run_id, Need::Fetch(next_page_token)),
-                Output::CompleteTask(completion) => {
-                    self.close(&run_id, &completion.task_token);
-                    self.need(run_id, Need::Deliver);
-                }
-                Output::RespondQuery { task_token, .. } => {
-                    self.close(&run_id, &task_token);
-                    self.need(run_id, Need::Deliver);
-                }
-                Output::FailTask(failure) => {
-                    assert!(!failure.failure.message.is_empty() || failure.nondeterminism.is_none());
-                    self.close(&run_id, &failure.task_token);
-                }
-                Output::AbandonTask { task_token, .. } => self.close(&run_id, &task_token),
-                Output::FinishReplay => self.finish_replay(&run_id),
-                Output::Evict { .. } => {
-                    self.user_code.remove(&run_id);
-                    self.needs.retain(|(needy, _)| *needy != run_id);
-                }
-                other => panic!("this driver does not know yet what to do about {other:?}"),
-            }
-        }
-    }
-
-    fn need(&mut self, run_id: String, need: Need) {
-        let earlier = self.needs.iter().find(|(needy, _)| *needy == run_id);
-        assert!(earlier.is_none(), "{run_id} waits for {need:?}, and for {earlier:?}");
-        self.needs.push_back((run_id, need));
-    }
-
-    fn close(&mut self, run_id: &str, task_token: &Bytes) {
-        let task = self.open.remove(task_token);
-        let (of, _) = task.unwrap_or_else(|| panic!("{task_token:?} was answered, but is not open"));
-        assert_eq!(of, run_id, "{task_token:?} was answered by another Run");
-    }
-
-    /// A replay has no answer that says whose it is: it is the Run's first that is open.
-    fn finish_replay(&mut self, run_id: &str) {
-        let replay = self.open.iter().find(|(_, (of, is_replay))| of == run_id && *is_replay);
-        let token = replay.map(|(token, _)| token.clone()).expect("a replay has ended that had not begun");
-        self.open.remove(&token);
     }
 }
+
+fn bytes(page: &HistoryPage) -> u64 {
+    page.events.iter().map(HistoryEvent::encoded_len).sum::<usize>() as u64
+}
+
+/// What a Run that holds nothing has at most.
+const BYTES_OF_A_RUN: u64 = 1 << 13;
+
+/// What a Command makes a Run hold at most: its own size, and a search attribute that lists all versions.
+const BYTES_OF_A_COMMAND: u64 = 1 << 13;

@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 
 use timewright_proto::Message;
 use timewright_proto::common::{ActivityType, Payloads, WorkflowExecution, WorkflowType};
-use timewright_proto::history::History;
+use timewright_proto::enums::EventType;
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{History, HistoryEvent};
 use timewright_proto::json::{history_from_json, history_to_json};
-use timewright_proto::prost_types::{Duration, Timestamp};
+use timewright_proto::prost_types::{Any, Duration, Timestamp};
+use timewright_proto::query::WorkflowQuery;
+use timewright_proto::temporal::api::protocol::v1::Message as ProtocolMessage;
+use timewright_proto::temporal::api::protocol::v1::message::SequencingId;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
 
 use crate::input::{join, noise};
@@ -49,7 +54,7 @@ fn recorded_histories() -> io::Result<Vec<(String, History)>> {
     let mut histories = Vec::new();
     for file in files {
         let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", file.display()));
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name(&file);
         let content = fs::read(&file).map_err(|error| wrong(&error))?;
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("binpb") => {
@@ -65,6 +70,12 @@ fn recorded_histories() -> io::Result<Vec<(String, History)>> {
     Ok(histories)
 }
 
+/// The names of the file and of its folder, since SDKs have histories of the same name.
+fn name(file: &Path) -> String {
+    let names = file.iter().skip(file.iter().count().saturating_sub(2));
+    names.map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("-")
+}
+
 fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -74,16 +85,38 @@ fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The last Workflow Task, as it came, with the Updates that it accepted.
 fn workflow_task(history: &History) -> PollWorkflowTaskQueueResponse {
+    let is_started = |event: &HistoryEvent| event.event_type() == EventType::WorkflowTaskStarted;
+    let end = history.events.iter().rposition(is_started).map_or(0, |index| index + 1);
+    let (events, behind) = history.events.split_at(end);
     PollWorkflowTaskQueueResponse {
         task_token: "token".into(),
         workflow_execution: Some(WorkflowExecution { workflow_id: "workflow".into(), run_id: "run".into() }),
         workflow_type: Some(WorkflowType { name: "type".into() }),
         attempt: 1,
-        started_event_id: history.events.last().map_or(0, |event| event.event_id),
-        history: Some(history.clone()),
+        started_event_id: events.last().map_or(0, |event| event.event_id),
+        messages: behind.iter().filter_map(update).collect(),
+        queries: [("query".to_owned(), WorkflowQuery::default())].into(),
+        history: Some(History { events: events.to_vec() }),
         ..PollWorkflowTaskQueueResponse::default()
     }
+}
+
+/// The message that brought the Update which is accepted here.
+fn update(event: &HistoryEvent) -> Option<ProtocolMessage> {
+    let Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted) = event.attributes.as_ref()? else {
+        return None;
+    };
+    Some(ProtocolMessage {
+        id: accepted.accepted_request_message_id.clone(),
+        protocol_instance_id: accepted.protocol_instance_id.clone(),
+        sequencing_id: Some(SequencingId::EventId(accepted.accepted_request_sequencing_event_id)),
+        body: Some(Any {
+            type_url: "type.googleapis.com/temporal.api.update.v1.Request".to_owned(),
+            value: accepted.accepted_request.clone().unwrap_or_default().encode_to_vec(),
+        }),
+    })
 }
 
 fn activity() -> PollActivityTaskQueueResponse {

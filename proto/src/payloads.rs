@@ -66,9 +66,8 @@ mod tests {
 
     /// The keys of a marker whose Payloads codecs reach.
     fn reached(marker_name: &str, keys: &[&str]) -> Vec<String> {
-        let payloads = |key: &&str| Payloads {
-            payloads: vec![Payload { data: key.to_string().into(), ..Payload::default() }],
-        };
+        let payloads =
+            |key: &&str| Payloads { payloads: vec![Payload { data: key.to_string().into(), ..Payload::default() }] };
         let details: BTreeMap<_, _> = keys.iter().map(|key| (key.to_string(), payloads(key))).collect();
         let failure = Some(Failure { encoded_attributes: Some(Payload::default()), ..Failure::default() });
         let mut command = RecordMarkerCommandAttributes {

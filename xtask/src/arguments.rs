@@ -32,6 +32,11 @@ pub(crate) enum Command {
     Fuzz(Fuzz),
     /// The sequences on which other implementations failed, each with its test.
     Regressions,
+    /// Histories of workflows under Temporal's own SDKs, for our tests to replay.
+    RecordHistories {
+        /// SDKs and scenarios by their names; all where none is named.
+        selected: Vec<String>,
+    },
     Help,
 }
 
@@ -89,6 +94,10 @@ cargo xtask COMMAND
                      which was found so. Needs Rust's nightly toolchain and a C++ compiler; installs cargo-fuzz into
                      target/.
   regressions        Prints each sequence on which other implementations failed with its test, or with why it has none.
+  record-histories [SDK…] [SCENARIO…]
+                     Runs small workflows under Temporal's SDKs (python, rust, typescript) on dev servers, and stores
+                     their histories in crates/protocol/tests/histories. It installs those SDKs into target/ first,
+                     which takes minutes; only whoever changes what is recorded needs it.
   help               Prints this.
 
 Environment: TEMPORAL_BINARY names Temporal's CLI for all commands that start a server.
@@ -113,6 +122,7 @@ impl Command {
             "deps" => nothing_more(&name, &rest, Self::Deps),
             "fuzz" => parse_fuzz(&rest),
             "regressions" => nothing_more(&name, &rest, Self::Regressions),
+            "record-histories" => Ok(Self::RecordHistories { selected: rest }),
             "help" | "--help" | "-h" => Ok(Self::Help),
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
@@ -213,6 +223,11 @@ mod tests {
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
         check("fuzz fuzz/artifacts/runs/crash-1", Command::Fuzz(Fuzz::Input("fuzz/artifacts/runs/crash-1".to_owned())));
         check("regressions", Command::Regressions);
+        check("record-histories", Command::RecordHistories { selected: vec![] });
+        check(
+            "record-histories rust timer",
+            Command::RecordHistories { selected: ["rust", "timer"].map(str::to_owned).to_vec() },
+        );
         check("codegen", codegen(false, CodegenSource::Definitions));
         check("codegen --check", codegen(true, CodegenSource::Definitions));
         check("codegen --from-server", codegen(false, CodegenSource::DevServer));

@@ -12,6 +12,7 @@ mod conform;
 mod demo;
 mod deps;
 mod fuzz;
+mod record_histories;
 mod regressions;
 mod setup;
 mod steps;
@@ -51,5 +52,6 @@ fn run() -> Result<()> {
         Command::Deps => deps::run(),
         Command::Fuzz(what) => fuzz::run(&what),
         Command::Regressions => regressions::run(),
+        Command::RecordHistories { selected } => record_histories::run(&selected),
     }
 }

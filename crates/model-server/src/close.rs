@@ -161,6 +161,7 @@ impl Execution {
         self.activities.clear();
         self.external_signals.clear();
         self.external_cancellations.clear();
+        self.nexus_operations.clear();
         self.events.drop_buffered();
         if self.started.parent_workflow_execution.is_some() || !self.children.is_empty() {
             self.outbox.push(Effect::Transfer(Transfer::Close));

@@ -42,7 +42,7 @@ impl Execution {
     /// - The worker can ask to be given that task in the answer; it then carries only what is new.
     /// - A refused answer leaves nothing but the task's failure, and a new task. If it was a transient task, it leaves
     ///   nothing at all (the task goes on waiting until its time is over), except where the refusal is
-    ///   `UnhandledCommand`.
+    ///   `UnhandledCommand`. Where a value is too large, the workflow is terminated instead, unless the task is transient.
     /// - A worker that asks for another task without Commands and messages prolongs its task. It can do that for half an
     ///   hour from when the first of these tasks was scheduled, whoever had it when. Then its answer is an error and the
     ///   task counts as timed out. Another is scheduled, on the sticky queue if the answer named one; if the worker wanted
@@ -72,7 +72,12 @@ impl Execution {
                 if !is_transient || refusal.cause == WorkflowTaskFailedCause::UnhandledCommand {
                     let failure = server_failure(refusal.text());
                     self.fail_task(refusal.cause, Some(failure), &request.identity, context);
-                    self.schedule_task(context);
+                    if refusal.terminates {
+                        self.events.flush();
+                        self.terminate(refusal.text(), None, "history-service".into(), context);
+                    } else {
+                        self.schedule_task(context);
+                    }
                 }
                 Err(ServerError::InvalidArgument(refusal.text()))
             }

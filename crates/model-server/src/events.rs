@@ -8,6 +8,7 @@ use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
 
 use crate::child::{end_of_child, set_started_child, start_of_child};
+use crate::nexus::end_of_nexus_operation;
 use crate::time::{Time, timestamp};
 
 /// A history, and the Events that wait until no Workflow Task runs.
@@ -16,8 +17,8 @@ use crate::time::{Time, timestamp};
 /// - Events of Workflow Tasks, of Commands, and of the workflow's end are recorded at once. All others (signals,
 ///   cancellation requests, fired timers, what activities do) are buffered, and written when no Workflow Task is
 ///   running: at the end of the same request if none is, else behind the Events of the task's end.
-/// - When the buffer is written, the ends of activities and of children come behind all others, whatever came first. So the
-///   start of an activity and its end, buffered together, may have other Events between them.
+/// - When the buffer is written, the ends of activities, of children and of Nexus operations come behind all others,
+///   whatever came first. So the start of an activity and its end, buffered together, may have other Events between them.
 /// - The end of the workflow drops what is buffered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Events {
@@ -126,6 +127,11 @@ impl Events {
         self.buffered.iter().any(|event| end_of_activity(event) == Some(scheduled_event_id))
     }
 
+    /// Whether the end of the Nexus operation waits in the buffer.
+    pub(crate) fn has_buffered_end_of_nexus_operation(&self, scheduled_event_id: i64) -> bool {
+        self.buffered.iter().any(|event| end_of_nexus_operation(event) == Some(scheduled_event_id))
+    }
+
     fn push(&mut self, mut event: HistoryEvent) -> i64 {
         event.event_id = self.next_id();
         event.task_id = event.event_id;
@@ -150,9 +156,15 @@ pub(crate) fn new_event(now: Time, attributes: Attributes) -> HistoryEvent {
     }
 }
 
-/// Fact (server 1.32): of the modelled Events, older workers may ignore changes of options.
+/// Fact (server 1.32): of the modelled Events, workers may ignore what became of requests to cancel a Nexus operation,
+/// and changed options.
 fn may_ignore(attributes: &Attributes) -> bool {
-    matches!(attributes, Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_))
+    matches!(
+        attributes,
+        Attributes::NexusOperationCancelRequestCompletedEventAttributes(_)
+            | Attributes::NexusOperationCancelRequestFailedEventAttributes(_)
+            | Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)
+    )
 }
 
 /// Which activity or child started, by the Event that asked for it.
@@ -160,9 +172,9 @@ fn start_of_operation(event: &HistoryEvent) -> Option<i64> {
     start_of_activity(event).or_else(|| start_of_child(event))
 }
 
-/// Which activity or child ended, by the Event that asked for it.
+/// Which activity, child or Nexus operation ended, by the Event that asked for it.
 fn end_of_operation(event: &HistoryEvent) -> Option<i64> {
-    end_of_activity(event).or_else(|| end_of_child(event))
+    end_of_activity(event).or_else(|| end_of_child(event)).or_else(|| end_of_nexus_operation(event))
 }
 
 /// Which activity started, by the Event that scheduled it.
@@ -206,6 +218,7 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => EventType::WorkflowExecutionContinuedAsNew,
         Attributes::WorkflowExecutionSignaledEventAttributes(_) => EventType::WorkflowExecutionSignaled,
         Attributes::WorkflowExecutionCancelRequestedEventAttributes(_) => EventType::WorkflowExecutionCancelRequested,
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_) => EventType::WorkflowExecutionOptionsUpdated,
         Attributes::WorkflowTaskScheduledEventAttributes(_) => EventType::WorkflowTaskScheduled,
         Attributes::WorkflowTaskStartedEventAttributes(_) => EventType::WorkflowTaskStarted,
         Attributes::WorkflowTaskCompletedEventAttributes(_) => EventType::WorkflowTaskCompleted,
@@ -253,7 +266,17 @@ fn event_type(attributes: &Attributes) -> EventType {
         Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(_) => {
             EventType::ExternalWorkflowExecutionCancelRequested
         }
-        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_) => EventType::WorkflowExecutionOptionsUpdated,
+        Attributes::NexusOperationScheduledEventAttributes(_) => EventType::NexusOperationScheduled,
+        Attributes::NexusOperationStartedEventAttributes(_) => EventType::NexusOperationStarted,
+        Attributes::NexusOperationCompletedEventAttributes(_) => EventType::NexusOperationCompleted,
+        Attributes::NexusOperationFailedEventAttributes(_) => EventType::NexusOperationFailed,
+        Attributes::NexusOperationTimedOutEventAttributes(_) => EventType::NexusOperationTimedOut,
+        Attributes::NexusOperationCanceledEventAttributes(_) => EventType::NexusOperationCanceled,
+        Attributes::NexusOperationCancelRequestedEventAttributes(_) => EventType::NexusOperationCancelRequested,
+        Attributes::NexusOperationCancelRequestCompletedEventAttributes(_) => {
+            EventType::NexusOperationCancelRequestCompleted
+        }
+        Attributes::NexusOperationCancelRequestFailedEventAttributes(_) => EventType::NexusOperationCancelRequestFailed,
         _ => EventType::Unspecified,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use timewright_proto::common::Priority;
 use timewright_proto::enums::WorkflowExecutionStatus;
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
+use timewright_proto::temporal::api::nexus::v1::Endpoint;
 
 use crate::activity::Activity;
 use crate::child::Child;
@@ -13,6 +14,7 @@ use crate::completion_pages::CompletionPages;
 use crate::error::ServerError;
 use crate::events::Events;
 use crate::external::{ExternalCancellation, ExternalSignal};
+use crate::nexus::{NexusOperation, RequestKind};
 use crate::random::Random;
 use crate::server::ServerOptions;
 use crate::start::NextRun;
@@ -23,7 +25,7 @@ use crate::update::{Progress, Updates};
 use crate::workflow_task::{Sticky, WorkflowTask};
 
 /// A run. What belongs to one subject stands in that subject's file: `workflow_task.rs`, `activity.rs`, `timer.rs`,
-/// `child.rs`, `external.rs`, `update.rs`, `start.rs`, `close.rs`, `reset.rs`, `command/`.
+/// `child.rs`, `external.rs`, `nexus/`, `update.rs`, `start.rs`, `close.rs`, `reset.rs`, `command/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Execution {
     pub(crate) workflow_id: String,
@@ -67,6 +69,8 @@ pub(crate) struct Execution {
     pub(crate) external_signals: BTreeMap<i64, ExternalSignal>,
     /// Requests to cancel other workflows without an outcome, by the Event that initiated them.
     pub(crate) external_cancellations: BTreeMap<i64, ExternalCancellation>,
+    /// Nexus operations without an outcome, by the Event that scheduled them.
+    pub(crate) nexus_operations: BTreeMap<i64, NexusOperation>,
 
     /// The run that goes on in its place since it was reset.
     pub(crate) reset_run_id: Option<String>,
@@ -90,6 +94,8 @@ pub(crate) enum Effect {
     DispatchActivity { scheduled_event_id: i64 },
     /// Tell another run of something.
     Transfer(Transfer),
+    /// Ask the operation's endpoint; an answer counts until the request expires.
+    SendNexusRequest { scheduled_event_id: i64, kind: RequestKind, expires: Time },
     /// Start the next run of the workflow.
     StartRun(Box<NextRun>),
     /// Queries that waited for a Workflow Task get tasks of their own.
@@ -102,6 +108,8 @@ pub(crate) enum Effect {
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
     pub(crate) options: &'a ServerOptions,
+    /// By name.
+    pub(crate) nexus_endpoints: &'a BTreeMap<String, Endpoint>,
     pub(crate) random: &'a mut Random,
 }
 
@@ -147,6 +155,7 @@ impl Execution {
             self.timers.values().map(|timer| timer.fires).min().map(|time| (time, Deadline::Timers)),
             self.next_activity_timeout().map(|time| (time, Deadline::ActivityTimeouts)),
             self.next_activity_retry().map(|time| (time, Deadline::ActivityRetries)),
+            self.next_nexus_deadline().map(|time| (time, Deadline::NexusOperations)),
             self.task_timeout().map(|time| (time, Deadline::WorkflowTask)),
             self.execution_expires.map(|time| (time, Deadline::Execution)),
             self.run_expires.map(|time| (time, Deadline::Run)),
@@ -163,6 +172,7 @@ impl Execution {
             Deadline::Timers => self.fire_timers(context),
             Deadline::ActivityTimeouts => self.time_out_activities(context),
             Deadline::ActivityRetries => self.retry_activities(context),
+            Deadline::NexusOperations => self.handle_nexus_deadline(context),
             Deadline::WorkflowTask => self.time_out_task(context),
             Deadline::Execution => self.time_out_execution(context),
             Deadline::Run => self.time_out_run(context),
@@ -178,6 +188,7 @@ pub(crate) enum Deadline {
     Timers,
     ActivityTimeouts,
     ActivityRetries,
+    NexusOperations,
     Execution,
     Run,
     WorkflowTask,

@@ -4,15 +4,18 @@
 //! - The new run has a copy of the Events in front of the one that is named, which must be the end or the start of a
 //!   Workflow Task. That task fails with cause `ResetWorkflow`, and another is scheduled.
 //! - Between the two stand the Events from behind the point that are taken over: signals and Updates (unless the request
-//!   says not to), changes of options, and what children say that were initiated in front of it. Signals and Updates of the
-//!   runs that followed by continuing as new come too. Requests to cancel are not taken over, whatever the request says.
+//!   says not to), changes of options, what children say that were initiated in front of it, and starts and outcomes of
+//!   Nexus operations that were scheduled in front of it (unless the request excludes them; its type does not matter).
+//!   Signals and Updates of the runs that followed by continuing as new come too. Requests to cancel are not taken over,
+//!   whatever the request says.
 //! - An Update is taken over if a worker had accepted it; it is to be answered again, also if it was completed. It becomes
 //!   an Admitted Event with its request, and no message is sent for it; else it is answered like any other, with the first
 //!   task that brings the Event. Its Accepted Event has no request.
 //! - An Update that was accepted in front of the point goes on.
-//! - Children and timers in front of the point go on; timers keep their time. Activities without an outcome begin again with
-//!   their first attempt, also those that a worker has. Signals and requests to cancel other workflows without an outcome
-//!   are sent again. Children behind the point go on without a parent, and keep their ids.
+//! - Children, timers and Nexus operations in front of the point go on and keep their time. Activities without an outcome
+//!   begin again with their first attempt, also those that a worker has. Signals and requests to cancel other workflows
+//!   without an outcome are sent again, and Nexus operations that have not started are asked for again; requests to cancel
+//!   those are forgotten, and can be made again. Children behind the point go on without a parent, and keep their ids.
 //! - The time-outs of the run and of the execution begin again.
 //! - Ids of requests to signal are forgotten.
 
@@ -30,6 +33,7 @@ use crate::child::news_of_child;
 use crate::error::ServerError;
 use crate::events::end_of_activity;
 use crate::execution::{Context, Effect, Execution, after};
+use crate::nexus::news_of_nexus_operation;
 use crate::time::{Time, checked_duration, time_of};
 use crate::timer::Timer;
 use crate::transfer::Transfer;
@@ -87,7 +91,7 @@ impl Reset<'_> {
             self.take_over(&mut run, event, context.now);
         }
         run.schedule_task(context);
-        run.send_again();
+        run.send_again(context.now);
         run
     }
 
@@ -155,7 +159,11 @@ impl Reset<'_> {
                 self.takes(ResetReapplyExcludeType::Signal)
             }
             Some(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(_)) => true,
-            _ => news_of_child(event).is_some_and(|initiated_event_id| run.children.contains_key(&initiated_event_id)),
+            _ => {
+                news_of_child(event).is_some_and(|id| run.children.contains_key(&id))
+                    || self.takes(ResetReapplyExcludeType::Nexus)
+                        && news_of_nexus_operation(event).is_some_and(|id| run.nexus_operations.contains_key(&id))
+            }
         };
         if let Some(attributes) = event.attributes.clone().filter(|_| is_wanted) {
             run.replay(event, now);
@@ -165,8 +173,10 @@ impl Reset<'_> {
 
     fn takes(&self, kind: ResetReapplyExcludeType) -> bool {
         let is_included = match self.request.reset_reapply_type() {
-            ResetReapplyType::None => false,
-            ResetReapplyType::Signal => kind == ResetReapplyExcludeType::Signal,
+            ResetReapplyType::None => kind == ResetReapplyExcludeType::Nexus,
+            ResetReapplyType::Signal => {
+                matches!(kind, ResetReapplyExcludeType::Signal | ResetReapplyExcludeType::Nexus)
+            }
             ResetReapplyType::Unspecified | ResetReapplyType::AllEligible => true,
         };
         is_included && !self.request.reset_reapply_exclude_types.contains(&kind.into())
@@ -209,11 +219,13 @@ impl Execution {
         }
         self.replay_child(event);
         self.replay_external(event);
+        self.replay_nexus_operation(event);
         self.replay_update(event);
     }
 
     /// Asks others for what has no outcome yet.
-    fn send_again(&mut self) {
+    fn send_again(&mut self, now: Time) {
+        self.send_nexus_requests_again(now);
         let activities = self.activities.keys();
         self.outbox.extend(activities.map(|id| Effect::DispatchActivity { scheduled_event_id: *id }));
         let children = self.children.iter().filter(|(_, child)| child.run_id.is_none());

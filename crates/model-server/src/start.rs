@@ -17,6 +17,7 @@ use crate::error::ServerError;
 use crate::events::Events;
 use crate::execution::{Context, Execution, after};
 use crate::retry;
+use crate::search_attributes::is_reserved;
 use crate::server::ServerOptions;
 use crate::time::{Negative, Time, checked_duration, duration, timestamp, wire_duration};
 use crate::update::Updates;
@@ -80,6 +81,7 @@ impl Execution {
             updates: Updates::default(),
             pages: None,
             leaves_no_trace: false,
+            nexus_operations: BTreeMap::new(),
             outbox: Vec::new(),
             priority: started.priority.clone(),
             started,
@@ -249,6 +251,9 @@ pub(crate) fn typed_search_attributes(
     options: &ServerOptions,
 ) -> Result<SearchAttributes, String> {
     for (name, payload) in &mut attributes.indexed_fields {
+        if is_reserved(name) {
+            return Err(format!("{name} attribute can't be set in SearchAttributes"));
+        }
         let Some(kind) = options.search_attributes.get(name) else {
             return Err(format!("Namespace {} has no mapping defined for search attribute {name}", options.namespace));
         };

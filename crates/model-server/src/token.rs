@@ -69,6 +69,51 @@ impl QueryToken {
     }
 }
 
+/// Names a request to a Nexus endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NexusTaskToken {
+    pub(crate) request: u64,
+}
+
+impl NexusTaskToken {
+    pub(crate) fn encode(&self) -> Bytes {
+        encode("nexus-task", &[&self.request])
+    }
+
+    pub(crate) fn decode(token: &Bytes) -> Result<Self, ServerError> {
+        let [request] = decode("nexus-task", token)?;
+        Ok(Self { request: number(request)? })
+    }
+}
+
+/// Names the Nexus operation for which somebody calls back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NexusCallbackToken {
+    pub(crate) run_id: String,
+    pub(crate) scheduled_event_id: i64,
+    /// Other runs of the workflow can have another operation of the same Event.
+    pub(crate) request_id: String,
+}
+
+impl NexusCallbackToken {
+    /// A text, for it travels in a header.
+    pub(crate) fn encode(&self) -> String {
+        format!("{}|{}|{}", self.run_id, self.scheduled_event_id, self.request_id)
+    }
+
+    pub(crate) fn decode(token: &str) -> Result<Self, ServerError> {
+        let mut parts = token.split('|');
+        let (Some(run_id), Some(scheduled), Some(request_id)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(unreadable());
+        };
+        Ok(Self {
+            run_id: run_id.to_owned(),
+            scheduled_event_id: number(scheduled)?,
+            request_id: request_id.to_owned(),
+        })
+    }
+}
+
 /// Names a page of a delivered history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageToken {

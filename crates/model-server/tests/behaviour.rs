@@ -9,15 +9,13 @@ use timewright_proto::command::{
     Command, CompleteWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
     StartChildWorkflowExecutionCommandAttributes, StartTimerCommandAttributes,
 };
-use timewright_proto::common::{ActivityType, Priority, WorkflowExecution, WorkflowType};
+use timewright_proto::common::{ActivityType, WorkflowExecution, WorkflowType};
 use timewright_proto::enums::{CommandType, TaskQueueKind};
-use timewright_proto::prost_types::{self, FieldMask};
+use timewright_proto::prost_types;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
-use timewright_proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse,
     RespondWorkflowTaskCompletedRequest, SignalWorkflowExecutionRequest, StartWorkflowExecutionRequest,
-    UpdateWorkflowExecutionOptionsRequest,
 };
 
 #[test]
@@ -136,22 +134,6 @@ fn a_long_history_brings_the_suggestion_to_continue_as_new() {
     let lines = history_lines(server.history("w", None).unwrap());
     assert_eq!(lines[2], "3 WorkflowTaskStarted scheduled=2");
     assert_eq!(lines[7], "8 WorkflowTaskStarted scheduled=7 suggest-continue-as-new=true");
-}
-
-#[test]
-fn workers_may_ignore_changes_of_options_only() {
-    let mut server = started(ServerOptions::default());
-    let priority = Some(Priority { priority_key: 2, ..Priority::default() });
-    server
-        .update_workflow_options(UpdateWorkflowExecutionOptionsRequest {
-            workflow_execution: Some(WorkflowExecution { workflow_id: "w".into(), run_id: String::new() }),
-            workflow_execution_options: Some(WorkflowExecutionOptions { priority, ..Default::default() }),
-            update_mask: Some(FieldMask { paths: vec!["priority".into()] }),
-            ..UpdateWorkflowExecutionOptionsRequest::default()
-        })
-        .unwrap();
-    let ignorable: Vec<bool> = server.history("w", None).unwrap().iter().map(|event| event.worker_may_ignore).collect();
-    assert_eq!(ignorable, [false, false, true]);
 }
 
 fn started(options: ServerOptions) -> Server {

@@ -18,12 +18,19 @@
 //! Update is a message and, unless it says `no-command` or rejects, the Command that gives it its place |
 //! | `fail-task [cause=…]`, `answer X [failed]` | fails the task, answers the Query |
 //! | `poll-activity [ID]`, `complete-activity ID`, `fail-activity ID`, `cancel-activity-task ID`, `heartbeat ID` | |
+//! | `endpoint`, `delete-endpoint` | creates and deletes the Nexus endpoint `endpoint` |
+//! | `poll-nexus OPERATION [as=NAME]` | polls for a Nexus Task |
+//! | `nexus-started OPERATION`, `nexus-result …`, `nexus-failed … [canceled] [old]` | answers it: the operation goes on, succeeds, does not |
+//! | `nexus-error … [type=T] [retry=B] [old]`, `nexus-cancel-taken …` | answers it: the handler failed, the request to cancel was taken |
+//! | `nexus-callback OPERATION [failed] [canceled] …` | the workflow that handles an operation ends |
 //! | `advance 1s` | time passes; after `0s`, what went on between workflows has arrived |
 //! | `history [run-1] [on=ID]` | what is new in the history since it was shown |
 //!
 //! The Commands to other workflows stand in `scenarios/other_workflows.rs`. `summary=TEXT` goes with every Command.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "scenarios/nexus.rs"]
+mod nexus;
 #[path = "scenarios/other_workflows.rs"]
 mod other_workflows;
 #[path = "scenarios/updates.rs"]
@@ -141,6 +148,21 @@ fn queries() {
 }
 
 #[test]
+fn nexus_operations() {
+    check("nexus.txt");
+}
+
+#[test]
+fn nexus_operations_of_workflows_that_are_reset_or_updated() {
+    check("mixed_nexus.txt");
+}
+
+#[test]
+fn values_and_options() {
+    check("values.txt");
+}
+
+#[test]
 fn updates() {
     check("update.txt");
 }
@@ -226,6 +248,7 @@ struct Conversation {
     fetched: BTreeMap<String, (Bytes, String)>,
     queries: BTreeMap<String, Result<QueryId, ServerError>>,
     updates: BTreeMap<String, Result<UpdateCallId, ServerError>>,
+    nexus: nexus::Handler,
     runs: Vec<String>,
     /// Histories as they were shown last.
     shown: BTreeMap<String, Vec<String>>,
@@ -274,6 +297,7 @@ impl Conversation {
             fetched: BTreeMap::new(),
             queries: BTreeMap::new(),
             updates: BTreeMap::new(),
+            nexus: nexus::Handler::default(),
             runs: Vec::new(),
             shown: BTreeMap::new(),
         }
@@ -367,6 +391,7 @@ impl Conversation {
                 self.server.handle_timeout(time);
             }
             "history" => return self.history(words),
+            verb if nexus::is_verb(verb) => return self.nexus(words),
             _ => return self.activity(words),
         }
         Ok(Vec::new())
@@ -517,6 +542,10 @@ impl Conversation {
                 if task.heartbeat_details.is_some() {
                     write!(text, " heartbeat={}", payloads_text(task.heartbeat_details.as_ref())).unwrap();
                 }
+                let priority = task.priority.map_or(0, |priority| priority.priority_key);
+                if priority != 0 {
+                    write!(text, " priority={priority}").unwrap();
+                }
                 self.fetched.insert(task.activity_id, (task.task_token, text));
             }
             if let Some((token, text)) = self.fetched.remove(id) {
@@ -653,6 +682,7 @@ fn command(text: &str) -> Command {
                 scheduled_event_id: words.first().parse().unwrap(),
             }),
         ),
+        "nexus" | "cancel-nexus" => nexus::command(&words),
         "marker" => (
             CommandType::RecordMarker,
             Attributes::RecordMarkerCommandAttributes(RecordMarkerCommandAttributes {
@@ -665,14 +695,14 @@ fn command(text: &str) -> Command {
             CommandType::UpsertWorkflowSearchAttributes,
             Attributes::UpsertWorkflowSearchAttributesCommandAttributes(
                 UpsertWorkflowSearchAttributesCommandAttributes {
-                    search_attributes: Some(SearchAttributes { indexed_fields: fields(words.first()) }),
+                    search_attributes: Some(SearchAttributes { indexed_fields: fields(words.first(), value(&words)) }),
                 },
             ),
         ),
         "memo" => (
             CommandType::ModifyWorkflowProperties,
             Attributes::ModifyWorkflowPropertiesCommandAttributes(ModifyWorkflowPropertiesCommandAttributes {
-                upserted_memo: Some(Memo { fields: fields(words.first()) }),
+                upserted_memo: Some(Memo { fields: fields(words.first(), value(&words)) }),
             }),
         ),
         "done" => (
@@ -743,6 +773,7 @@ fn activity_command(words: &Words<'_>) -> ScheduleActivityTaskCommandAttributes 
             maximum_attempts: words.option("attempts").map_or(0, |text| text.parse().unwrap()),
             ..Default::default()
         }),
+        priority: words.priority(),
         ..Default::default()
     }
 }
@@ -752,9 +783,21 @@ fn id(text: &str) -> String {
     if text == "-" { String::new() } else { text.into() }
 }
 
-fn fields(key: &str) -> BTreeMap<String, Payload> {
-    let value = payloads("v").unwrap().payloads.remove(0);
+/// A search attribute, or a field of a memo or of a header. `-` is none.
+fn fields(key: &str, value: Payload) -> BTreeMap<String, Payload> {
     (key != "-").then(|| (key.to_owned(), value)).into_iter().collect()
+}
+
+/// Of a search attribute or a field: `v` unless the words say another.
+fn value(words: &Words<'_>) -> Payload {
+    let encoding = if words.has("null") { "binary/null" } else { "json/plain" };
+    let data = match (words.option("size"), words.option("value")) {
+        _ if words.has("null") => String::new(),
+        (Some(size), _) => format!("[\"{}\"]", "x".repeat(size.parse::<usize>().unwrap() - 4)),
+        (None, value) => value.unwrap_or("\"v\"").into(),
+    };
+    let metadata = BTreeMap::from([("encoding".to_owned(), encoding.into())]);
+    Payload { metadata, data: data.into(), ..Default::default() }
 }
 
 fn task_queue(name: &str, kind: TaskQueueKind) -> Option<TaskQueue> {

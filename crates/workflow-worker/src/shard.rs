@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::failure::Failure;
 use timewright_protocol::workflow::{
     AbandonReason, Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job,
     Output, QueryAnswer, RunKey, Runs, StartLocalActivity, TaskFailure, WorkflowTask,
@@ -85,7 +86,6 @@ impl Shard {
                 outbox,
                 names: BTreeMap::new(),
                 clock: None,
-                unexecutable: BTreeMap::new(),
             }
             .run(&messages);
         })?;
@@ -114,8 +114,6 @@ struct State {
     names: BTreeMap<String, WorkflowNames>,
     /// The clock of the attempt that came last, for the next attempt of the same Local Activity.
     clock: Option<(RunKey, u32, Clock)>,
-    /// The Runs that asked for a Local Activity which nobody here can execute.
-    unexecutable: BTreeMap<RunKey, String>,
 }
 
 impl State {
@@ -173,7 +171,6 @@ impl State {
                 }
                 Output::Evict { .. } => {
                     self.code.evict(&key);
-                    self.unexecutable.remove(&key);
                     if self.runs.key(key.run_id()).is_none() {
                         self.names.remove(key.run_id());
                     }
@@ -183,14 +180,11 @@ impl State {
                 Output::CompleteTask(completion) => Action::Complete(completion),
                 Output::FailTask(failure) => Action::Fail(failure),
                 Output::RespondQuery { task_token, answer } => Action::RespondQuery { task_token, answer },
-                Output::AbandonTask { task_token, reason } => match self.unexecutable.remove(&key) {
-                    Some(activity_type) => Action::Fail(Box::new(self.nobody_executes(task_token, &activity_type))),
-                    None => Action::Abandon { task_token, reason },
-                },
+                Output::AbandonTask { task_token, reason } => Action::Abandon { task_token, reason },
                 Output::StartLocalActivity(start) if !self.code.environment.executes_local_activities => {
-                    // The task is abandoned then; it fails instead.
-                    self.unexecutable.insert(key.clone(), start.activity_type);
-                    self.runs.handle_eviction(&key, EvictionReason::TaskFailed);
+                    let failure = self.nobody_executes(&start.activity_type);
+                    let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+                    self.runs.handle_failure(&key, cause, failure);
                     continue;
                 }
                 Output::StartLocalActivity(start) => {
@@ -211,18 +205,13 @@ impl State {
         self.clock = None;
     }
 
-    fn nobody_executes(&self, task_token: Bytes, activity_type: &str) -> TaskFailure {
+    fn nobody_executes(&self, activity_type: &str) -> Failure {
         let Environment { task_queue, converter, .. } = &self.code.environment;
         let message = format!(
             "the workflow asks for the Local Activity {activity_type:?}, and the Workflow Worker on task queue \
              {task_queue:?} executes none; give it an executor with `local_activities(…)`"
         );
-        TaskFailure {
-            task_token,
-            cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure,
-            failure: converter.failure_to_proto(&task_failure("NoLocalActivities", message)),
-            nondeterminism: None,
-        }
+        converter.failure_to_proto(&task_failure("NoLocalActivities", message))
     }
 }
 

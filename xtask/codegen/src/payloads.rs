@@ -88,7 +88,9 @@ fn implementation(
         if let Some(entry) = entry {
             let value = entry.descriptor.field[1].type_name();
             if name == "details" && MARKERS.contains(&message_name) {
-                body.push_str("crate::payloads::collect_marker_details(&self.marker_name, &mut self.details, slots);\n");
+                body.push_str(
+                    "crate::payloads::collect_marker_details(&self.marker_name, &mut self.details, slots);\n",
+                );
             } else if value == PAYLOAD {
                 body.push_str(&format!("slots.extend(self.{name}.values_mut().map(PayloadSlot::One));\n"));
             } else if holders.contains(value) {

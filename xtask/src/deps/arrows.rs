@@ -50,7 +50,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         package: "timewright-protocol",
         features: &["--all-features"],
-        may_name: &["thiserror", "timewright-proto"],
+        may_name: &["serde_json", "thiserror", "timewright-proto"],
         must_not_reach: &[
             "tokio*",
             "tonic*",

@@ -2,8 +2,9 @@
 //!
 //! Facts (server 1.32):
 //! - Commands are done in their order; each leaves its Event behind `WorkflowTaskCompleted`, with what the Command says to
-//!   people (user metadata, markers of groups).
+//!   people (user metadata, markers of groups), whatever Command it is.
 //! - A Command that cannot be done undoes the whole completion: the task fails with a cause that names the kind of Command.
+//!   A value that is too large also ends the workflow.
 //! - A Command behind one that ends the workflow, one of an unknown kind, or one for a namespace that is not there, is
 //!   refused before anything is done; the task goes on waiting for an answer.
 
@@ -11,6 +12,7 @@ mod activity;
 mod child;
 mod close;
 mod external;
+mod nexus;
 mod record;
 mod timer;
 mod update;
@@ -29,11 +31,17 @@ use crate::server::ServerOptions;
 pub(crate) struct Refusal {
     pub(crate) cause: WorkflowTaskFailedCause,
     pub(crate) message: String,
+    /// Whether the workflow ends with it.
+    pub(crate) terminates: bool,
 }
 
 impl Refusal {
     fn new(cause: WorkflowTaskFailedCause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into() }
+        Self { cause, message: message.into(), terminates: false }
+    }
+
+    fn terminating(cause: WorkflowTaskFailedCause, message: impl Into<String>) -> Self {
+        Self { terminates: true, ..Self::new(cause, message) }
     }
 
     /// As the worker and the history are told.
@@ -77,6 +85,8 @@ impl Completion<'_, '_> {
             CommandType::StartChildWorkflowExecution => self.start_child(attributes)?,
             CommandType::SignalExternalWorkflowExecution => self.signal_external(attributes)?,
             CommandType::RequestCancelExternalWorkflowExecution => self.cancel_external(attributes)?,
+            CommandType::ScheduleNexusOperation => self.schedule_nexus_operation(attributes)?,
+            CommandType::RequestCancelNexusOperation => self.request_cancel_nexus_operation(attributes)?,
             CommandType::CompleteWorkflowExecution => self.complete_workflow(attributes)?,
             CommandType::FailWorkflowExecution => self.fail_workflow(attributes)?,
             CommandType::CancelWorkflowExecution => self.cancel_workflow(attributes)?,
@@ -128,15 +138,15 @@ pub(crate) fn check_sequence(commands: &[Command], options: &ServerOptions) -> R
             | CommandType::StartChildWorkflowExecution
             | CommandType::SignalExternalWorkflowExecution
             | CommandType::RequestCancelExternalWorkflowExecution
+            | CommandType::ScheduleNexusOperation
+            | CommandType::RequestCancelNexusOperation
             | CommandType::ProtocolMessage => (),
-            CommandType::ScheduleNexusOperation | CommandType::RequestCancelNexusOperation => {
-                return Err(ServerError::unsupported(format!("the Command {kind:?}")));
-            }
         }
     }
     for (kind, command) in kinds.iter().zip(commands) {
         match kind {
             CommandType::StartChildWorkflowExecution => child::check_child(command.attributes.as_ref(), options)?,
+            CommandType::ScheduleNexusOperation => nexus::check_operation(command.attributes.as_ref())?,
             _ => external::check_external(command.attributes.as_ref(), options)?,
         }
     }

@@ -9,6 +9,7 @@ use timewright_proto::history::{
 };
 
 use super::{Completion, Refusal, WireAttributes, expect};
+use crate::search_attributes::{check_sizes, check_values};
 use crate::start::typed_search_attributes;
 
 impl Completion<'_, '_> {
@@ -33,6 +34,7 @@ impl Completion<'_, '_> {
         Ok(())
     }
 
+    /// Facts (server 1.32): null takes an attribute away. A value that is too long terminates the workflow.
     pub(super) fn upsert_search_attributes(&mut self, attributes: WireAttributes) -> Result<(), Refusal> {
         let cause = Cause::BadSearchAttributes;
         let command = "UpsertWorkflowSearchAttributes";
@@ -47,7 +49,9 @@ impl Completion<'_, '_> {
             return Err(Refusal::new(cause, format!("IndexedFields is not set on {command}Command.")));
         }
         let search_attributes = typed_search_attributes(search_attributes, self.context.options)
+            .and_then(|attributes| check_values(&attributes).map(|()| attributes))
             .map_err(|message| Refusal::new(cause, message))?;
+        check_sizes(&search_attributes).map_err(|message| Refusal::terminating(cause, message))?;
         let upserted = UpsertWorkflowSearchAttributesEventAttributes {
             workflow_task_completed_event_id: self.completed_event_id,
             search_attributes: Some(search_attributes),
@@ -57,6 +61,7 @@ impl Completion<'_, '_> {
         Ok(())
     }
 
+    /// Fact (server 1.32): null takes a field away, also one that is not there.
     pub(super) fn modify_properties(&mut self, attributes: WireAttributes) -> Result<(), Refusal> {
         let cause = Cause::BadModifyWorkflowPropertiesAttributes;
         let command = "ModifyWorkflowProperties";

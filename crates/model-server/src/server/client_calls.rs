@@ -38,8 +38,7 @@ impl Server {
                 return Ok(StartWorkflowExecutionResponse { run_id, status, ..Default::default() });
             }
         };
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-        let run = run_of_request(request, &mut context)?;
+        let run = run_of_request(request, &mut self.parts().0)?;
         let run_id = run.run_id.clone();
         self.replace_run(to_terminate, run);
         Ok(StartWorkflowExecutionResponse {
@@ -133,8 +132,7 @@ impl Server {
                 run.terminate(reason, None, "history-service".into(), context);
             });
         }
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-        let run = Execution::new(next, &mut context);
+        let run = Execution::new(next, &mut self.parts().0);
         self.add_run(run);
     }
 }

@@ -3,6 +3,7 @@
 
 mod activity_tasks;
 mod client_calls;
+mod nexus_tasks;
 mod operator_calls;
 mod queries;
 mod transfers;
@@ -20,6 +21,7 @@ use timewright_proto::history::HistoryEvent;
 
 use crate::error::ServerError;
 use crate::execution::{Context, Deadline, Effect, Execution};
+use crate::nexus::NexusRequests;
 use crate::pages::{Deliveries, Pages};
 use crate::query::Queries;
 use crate::queues::{ActivityEntry, TaskQueues};
@@ -70,6 +72,7 @@ pub struct Server {
     /// The latest run of each workflow: Workflow Id to Run Id.
     current: BTreeMap<String, String>,
     queues: TaskQueues,
+    nexus: NexusRequests,
     queries: Queries,
     update_calls: UpdateCalls,
     deliveries: Deliveries,
@@ -133,6 +136,7 @@ impl Server {
             runs: BTreeMap::new(),
             current: BTreeMap::new(),
             queues: TaskQueues::default(),
+            nexus: NexusRequests::default(),
             queries: Queries::default(),
             update_calls: UpdateCalls::default(),
             deliveries: Deliveries::default(),
@@ -194,14 +198,25 @@ impl Server {
 
     /// Changes a run and does what the change asks for. `None` if there is no such run.
     fn change<T>(&mut self, run_id: &str, change: impl FnOnce(&mut Execution, &mut Context<'_>) -> T) -> Option<T> {
-        let run = self.runs.get_mut(run_id)?;
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+        let (mut context, runs) = self.parts();
+        let run = runs.get_mut(run_id)?;
         let result = change(run, &mut context);
         run.settle();
         for effect in std::mem::take(&mut run.outbox) {
             self.perform(run_id, effect);
         }
         Some(result)
+    }
+
+    /// What operations on runs need to know, and the runs.
+    fn parts(&mut self) -> (Context<'_>, &mut BTreeMap<String, Execution>) {
+        let context = Context {
+            now: self.now,
+            options: &self.options,
+            nexus_endpoints: &self.nexus.endpoints,
+            random: &mut self.random,
+        };
+        (context, &mut self.runs)
     }
 
     fn perform(&mut self, run_id: &str, effect: Effect) {
@@ -213,12 +228,14 @@ impl Server {
                 self.transfers.push(self.now, longest_transfer, seed, run_id, transfer);
             }
             Effect::StartRun(next) => {
-                let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-                let run = Execution::new(*next, &mut context);
+                let run = Execution::new(*next, &mut self.parts().0);
                 self.add_run(run);
             }
             Effect::ReleaseQueries => self.release_queries(run_id),
             Effect::ReportUpdate { update_id, progress } => self.report_update(run_id, &update_id, &progress),
+            Effect::SendNexusRequest { scheduled_event_id, kind, expires } => {
+                self.send_nexus_request(run_id, scheduled_event_id, kind, expires);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use timewright_proto::workflow_service::{
 
 use super::Server;
 use crate::error::ServerError;
-use crate::execution::{Context, Execution};
+use crate::execution::Execution;
 use crate::reset::Reset;
 
 impl Server {
@@ -42,16 +42,17 @@ impl Server {
                 run.terminate(request.reason.clone(), None, "history-resetter".into(), context);
             }
         });
-        let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
-        let run = reset_of(&self.runs, &request, &base_run_id, &new_run_id)?.run(&mut context);
+        let (mut context, runs) = self.parts();
+        let run = reset_of(runs, &request, &base_run_id, &new_run_id)?.run(&mut context);
         self.add_run(run);
         Ok(ResetWorkflowExecutionResponse { run_id: new_run_id })
     }
 
     /// `UpdateWorkflowExecutionOptions`, for the priority. It cannot be taken away, and other options are not modelled.
     ///
-    /// Facts (server 1.32): a change is recorded (and says that no versioning override is set), and wakes no worker; what is
-    /// no change is not recorded. The new priority is that of children that start and of a run that continues as new, not
+    /// Facts (server 1.32): a change is recorded (and says that no versioning override is set); what is no change is not. The
+    /// Event wakes no worker and may be ignored by workers, but it is buffered like others while a Workflow Task runs, and
+    /// then keeps the workflow from ending and brings another task. The new priority is that of children that start and of a run that continues as new, not
     /// that of a run that is tried again.
     pub fn update_workflow_options(
         &mut self,

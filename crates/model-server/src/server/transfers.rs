@@ -10,7 +10,7 @@ use super::Server;
 use super::client_calls::{Admission, record_signal, request_cancel};
 use crate::child::Child;
 use crate::error::ServerError;
-use crate::execution::{Context, Execution};
+use crate::execution::Execution;
 use crate::external::ExternalOutcome;
 use crate::start::run_of_child;
 use crate::time::Time;
@@ -41,7 +41,8 @@ impl Server {
                     Admission::Free | Admission::Use(_) => None,
                 };
                 let initiated = initiated.clone();
-                let mut context = Context { now: self.now, options: &self.options, random: &mut self.random };
+                let (mut context, runs) = self.parts();
+                let Some(parent) = runs.get(parent_run_id) else { return };
                 let child = run_of_child(parent, initiated_event_id, initiated, &mut context);
                 let child_run_id = child.run_id.clone();
                 self.change(parent_run_id, |run, context| {
@@ -142,7 +143,7 @@ impl Server {
     }
 
     /// The run itself, or the one that goes on in its place since it was reset.
-    fn run_in_place_of(&self, run_id: &str) -> Option<String> {
+    pub(super) fn run_in_place_of(&self, run_id: &str) -> Option<String> {
         let mut run = self.runs.get(run_id)?;
         while let Some(next) = run.reset_run_id.as_ref().and_then(|run_id| self.runs.get(run_id)) {
             run = next;

@@ -1,19 +1,15 @@
 //! Histories as text, one line an Event: for tables in tests and for people who look at a test that failed.
 
+mod line;
+mod nexus;
 mod other_workflows;
 mod updates;
 
-use std::time::Duration;
-
-use timewright_proto::common::{Header, Memo, Payloads, Priority, RetryPolicy, SearchAttributes};
-use timewright_proto::enums::{ContinueAsNewInitiator, TaskQueueKind};
-use timewright_proto::failure::Failure;
-use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
-use timewright_proto::prost_types;
 
-use crate::time::checked_duration;
+use line::{Line, joined, name, payload_text, retry_policy_text};
 
 /// The history, one line an Event: its id, its type, and those of its attributes that say something. Times, ids of
 /// requests and sizes are left out.
@@ -33,9 +29,9 @@ pub fn event_line(event: &HistoryEvent) -> String {
         Some(attributes) => describe(&mut line, attributes),
         None => line.text("attributes", "missing"),
     }
-    if let Some(summary) = event.user_metadata.as_ref().and_then(|metadata| metadata.summary.as_ref()) {
-        line.text("summary", &payload_text(&summary.data));
-    }
+    let summary = event.user_metadata.as_ref().and_then(|metadata| metadata.summary.as_ref());
+    line.text("summary", &summary.map(|summary| payload_text(&summary.data)).unwrap_or_default());
+    line.flag("worker-may-ignore", event.worker_may_ignore);
     line.0
 }
 
@@ -113,6 +109,7 @@ fn describe(line: &mut Line, attributes: &Attributes) {
             line.duration("start-to-close", a.start_to_close_timeout.as_ref());
             line.duration("heartbeat", a.heartbeat_timeout.as_ref());
             line.text("retry", &a.retry_policy.as_ref().map(retry_policy_text).unwrap_or_default());
+            line.priority(a.priority.as_ref());
         }
         Attributes::ActivityTaskStartedEventAttributes(a) => {
             line.number("scheduled", a.scheduled_event_id);
@@ -223,6 +220,11 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.failure("continued-failure", a.failure.as_ref());
             line.payloads("last-result", a.last_completion_result.as_ref());
         }
+        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
+            line.flag("unset-versioning-override", a.unset_versioning_override);
+            line.priority(a.priority.as_ref());
+            line.text("identity", &a.identity);
+        }
         Attributes::MarkerRecordedEventAttributes(a) => {
             line.number("completed", a.workflow_task_completed_event_id);
             line.text("name", &a.marker_name);
@@ -238,136 +240,7 @@ fn describe_others(line: &mut Line, attributes: &Attributes) {
             line.memo(a.upserted_memo.as_ref());
         }
         _ if other_workflows::describe(line, attributes) => (),
-        _ => updates::describe(line, attributes),
-    }
-}
-
-/// A line that grows by ` key=value`; what is empty or zero is left out.
-pub(crate) struct Line(String);
-
-impl Line {
-    pub(crate) fn text(&mut self, key: &str, value: &str) {
-        if !value.is_empty() {
-            self.0.push_str(&format!(" {key}={value}"));
-        }
-    }
-
-    pub(crate) fn number(&mut self, key: &str, value: impl Into<i64>) {
-        let value = value.into();
-        if value != 0 {
-            self.text(key, &value.to_string());
-        }
-    }
-
-    fn flag(&mut self, key: &str, value: bool) {
-        if value {
-            self.text(key, "true");
-        }
-    }
-
-    /// Shows zero too.
-    fn duration(&mut self, key: &str, wire: Option<&prost_types::Duration>) {
-        if wire.is_some() {
-            self.text(key, &duration_text(checked_duration(wire)));
-        }
-    }
-
-    /// Zero is none.
-    fn timeout(&mut self, key: &str, wire: Option<&prost_types::Duration>) {
-        if !checked_duration(wire).is_zero() {
-            self.duration(key, wire);
-        }
-    }
-
-    pub(crate) fn payloads(&mut self, key: &str, payloads: Option<&Payloads>) {
-        let texts = payloads.iter().flat_map(|payloads| &payloads.payloads);
-        self.text(key, &joined(texts.map(|payload| payload_text(&payload.data))));
-    }
-
-    fn failure(&mut self, key: &str, failure: Option<&Failure>) {
-        if let Some(failure) = failure {
-            self.text(key, &failure_text(failure));
-        }
-    }
-
-    fn initiator(&mut self, initiator: ContinueAsNewInitiator) {
-        if initiator != ContinueAsNewInitiator::Unspecified {
-            self.text("initiator", &format!("{initiator:?}"));
-        }
-    }
-
-    fn memo(&mut self, memo: Option<&Memo>) {
-        let keys = memo.iter().flat_map(|memo| memo.fields.keys().cloned());
-        self.text("memo", &joined(keys));
-    }
-
-    fn header(&mut self, header: Option<&Header>) {
-        let keys = header.iter().flat_map(|header| header.fields.keys().cloned());
-        self.text("header", &joined(keys));
-    }
-
-    fn priority(&mut self, priority: Option<&Priority>) {
-        self.number("priority", priority.map_or(0, |priority| priority.priority_key));
-    }
-
-    fn search_attributes(&mut self, attributes: Option<&SearchAttributes>) {
-        let fields = attributes.iter().flat_map(|attributes| &attributes.indexed_fields);
-        let texts = fields.map(|(key, payload)| match payload.metadata.get("type") {
-            Some(kind) => format!("{key}:{}", String::from_utf8_lossy(kind)),
-            None => key.clone(),
-        });
-        self.text("search-attributes", &joined(texts));
-    }
-}
-
-pub(crate) fn name(name: Option<&String>) -> &str {
-    name.map_or("", String::as_str)
-}
-
-pub(crate) fn joined(texts: impl Iterator<Item = String>) -> String {
-    texts.collect::<Vec<_>>().join(",")
-}
-
-/// JSON strings without their quotation marks, other data as it is.
-fn payload_text(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).trim_matches('"').to_owned()
-}
-
-pub(crate) fn failure_text(failure: &Failure) -> String {
-    let message = &failure.message;
-    let mut text = match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(application)) if application.non_retryable => {
-            format!("{message} non-retryable")
-        }
-        Some(FailureInfo::TimeoutFailureInfo(timeout)) => format!("{message} timeout={:?}", timeout.timeout_type()),
-        Some(FailureInfo::ServerFailureInfo(_)) => format!("server: {message}"),
-        Some(FailureInfo::CanceledFailureInfo(_)) => format!("cancelled: {message}"),
-        Some(FailureInfo::ActivityFailureInfo(activity)) => format!("activity {}: {message}", activity.activity_id),
-        _ => message.clone(),
-    };
-    if let Some(cause) = &failure.cause {
-        text.push_str(&format!(" cause=({})", failure_text(cause)));
-    }
-    format!("({text})")
-}
-
-fn retry_policy_text(policy: &RetryPolicy) -> String {
-    let interval = |wire| duration_text(checked_duration(wire));
-    format!(
-        "{}*{}<={},attempts={}",
-        interval(policy.initial_interval.as_ref()),
-        policy.backoff_coefficient,
-        interval(policy.maximum_interval.as_ref()),
-        policy.maximum_attempts
-    )
-}
-
-fn duration_text(duration: Duration) -> String {
-    let milliseconds = duration.as_millis();
-    match milliseconds {
-        0 => "0s".into(),
-        _ if milliseconds.is_multiple_of(60_000) => format!("{}m", milliseconds / 60_000),
-        _ if milliseconds.is_multiple_of(1_000) => format!("{}s", milliseconds / 1_000),
-        _ => format!("{milliseconds}ms"),
+        _ if updates::describe(line, attributes) || nexus::describe(line, attributes) => (),
+        _ => line.text("attributes", "not shown"),
     }
 }

@@ -3,7 +3,7 @@
 use timewright_proto::common::{WorkflowExecution, WorkflowType};
 use timewright_proto::history::history_event::Attributes;
 
-use super::{Line, name, retry_policy_text};
+use super::line::{Line, name, retry_policy_text};
 
 /// `false` for Events of other families.
 pub(super) fn describe(line: &mut Line, attributes: &Attributes) -> bool {
@@ -122,10 +122,6 @@ fn describe_external(line: &mut Line, attributes: &Attributes) -> bool {
         Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(a) => {
             line.number("initiated", a.initiated_event_id);
             line.external(&a.namespace, a.workflow_execution.as_ref());
-        }
-        Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(a) => {
-            line.priority(a.priority.as_ref());
-            line.text("identity", &a.identity);
         }
         _ => return false,
     }

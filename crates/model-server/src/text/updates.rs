@@ -5,9 +5,10 @@ use timewright_proto::history::WorkflowTaskCompletedEventAttributes;
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::temporal::api::update::v1::{Request, outcome};
 
-use super::{Line, failure_text, joined, name};
+use super::line::{Line, failure_text, joined, name};
 
-pub(super) fn describe(line: &mut Line, attributes: &Attributes) {
+/// `false` for Events of other families.
+pub(super) fn describe(line: &mut Line, attributes: &Attributes) -> bool {
     match attributes {
         Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(a) => {
             let meta = a.request.as_ref().and_then(|request| request.meta.as_ref());
@@ -32,8 +33,9 @@ pub(super) fn describe(line: &mut Line, attributes: &Attributes) {
                 None => (),
             }
         }
-        _ => line.text("attributes", "not shown"),
+        _ => return false,
     }
+    true
 }
 
 pub(super) fn describe_worker(line: &mut Line, completed: &WorkflowTaskCompletedEventAttributes) {

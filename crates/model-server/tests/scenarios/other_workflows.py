@@ -11,7 +11,7 @@ import temporalio.api.workflow.v1 as workflow
 import temporalio.api.workflowservice.v1 as service
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from values import duration, payload, payloads, upper_case
+from values import duration, payloads, upper_case, value_of
 
 # Command verbs and the Commands that they are.
 COMMANDS = {
@@ -28,7 +28,7 @@ FIELDS = {
     " execution-timeout:workflow_execution_timeout run-timeout:workflow_run_timeout"
     " task-timeout:workflow_task_timeout close-policy:parent_close_policy reuse-policy:workflow_id_reuse_policy"
     " retry:retry_policy cron:cron_schedule memo:memo.fields"
-    " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority control:control",
+    " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority.priority_key control:control",
     "StartChildWorkflowExecutionFailed": "completed:workflow_task_completed_event_id initiated:initiated_event_id"
     " namespace:namespace workflow:workflow_id type:workflow_type.name cause:cause control:control",
     "ChildWorkflowExecutionStarted": f"initiated:initiated_event_id {CHILD} header:header.fields",
@@ -50,7 +50,6 @@ FIELDS = {
     " control:control",
     "ExternalWorkflowExecutionCancelRequested": "initiated:initiated_event_id namespace:namespace"
     " workflow:workflow_execution",
-    "WorkflowExecutionOptionsUpdated": "priority:priority identity:identity",
 }
 
 
@@ -84,9 +83,9 @@ class OtherWorkflows:
             request.retry_policy.maximum_interval.CopyFrom(duration(words.get("maximum")))
         for key, fields in (("memo", "memo"), ("header", "header")):
             if key in words.options:
-                getattr(request, fields).fields[words.get(key)].CopyFrom(payload("v"))
+                getattr(request, fields).fields[words.get(key)].CopyFrom(value_of(words))
         if "attribute" in words.options:
-            request.search_attributes.indexed_fields[words.get("attribute")].CopyFrom(payload("v"))
+            request.search_attributes.indexed_fields[words.get("attribute")].CopyFrom(value_of(words))
         if "priority" in words.options:
             request.priority.priority_key = int(words.get("priority"))
         if "cron" in words.options:
@@ -151,7 +150,7 @@ class OtherWorkflows:
         attributes.signal_name = words.plain[1] if len(words.plain) > 1 and words.plain[1] != "-" else ""
         attributes.input.CopyFrom(payloads("s"))
         if "header" in words.options:
-            attributes.header.fields[words.get("header")].CopyFrom(payload("v"))
+            attributes.header.fields[words.get("header")].CopyFrom(value_of(words))
 
     def fill_child(self, attributes, words):
         attributes.workflow_id = self.tagged(words.first())

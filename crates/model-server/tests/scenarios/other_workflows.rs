@@ -25,7 +25,7 @@ use timewright_proto::temporal::api::sdk::v1::UserMetadata;
 use timewright_proto::temporal::api::workflow::v1::WorkflowExecutionOptions;
 use timewright_proto::workflow_service::{ResetWorkflowExecutionRequest, UpdateWorkflowExecutionOptionsRequest};
 
-use super::{Conversation, Words, fields, id, payloads, task_queue, upper_case};
+use super::{Conversation, Words, fields, id, payloads, task_queue, upper_case, value};
 
 impl Conversation {
     pub(super) fn reset(&mut self, words: &Words<'_>) -> Result<Vec<String>, ServerError> {
@@ -98,15 +98,15 @@ impl Words<'_> {
     }
 
     pub(super) fn memo(&self) -> Option<Memo> {
-        self.option("memo").map(|key| Memo { fields: fields(key) })
+        self.option("memo").map(|key| Memo { fields: fields(key, value(self)) })
     }
 
     pub(super) fn header(&self) -> Option<Header> {
-        self.option("header").map(|key| Header { fields: fields(key) })
+        self.option("header").map(|key| Header { fields: fields(key, value(self)) })
     }
 
     pub(super) fn search_attributes(&self) -> Option<SearchAttributes> {
-        self.option("attribute").map(|key| SearchAttributes { indexed_fields: fields(key) })
+        self.option("attribute").map(|key| SearchAttributes { indexed_fields: fields(key, value(self)) })
     }
 
     pub(super) fn priority(&self) -> Option<Priority> {

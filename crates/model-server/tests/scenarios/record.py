@@ -11,6 +11,7 @@ which holds the same conversations with the model. Several scenarios of a file r
 
 import asyncio
 import difflib
+import os
 import re
 import sys
 import uuid
@@ -28,11 +29,15 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+import nexus_operations
 import other_workflows
 import updates
+from nexus_operations import NexusOperations
 from other_workflows import OtherWorkflows
 from updates import Updates
 from values import (
+    LATENESS,
+    Words,
     camel_case,
     duration,
     duration_text,
@@ -41,15 +46,15 @@ from values import (
     failure_text,
     id_of,
     payload,
+    payload_text,
     payloads,
     payloads_text,
     upper_case,
+    value_of,
 )
 
 NAMESPACE = "default"
-# The server fires timers up to about this much late.
-LATENESS = 0.35
-AT_THE_SAME_TIME = 16
+AT_THE_SAME_TIME = 8
 
 
 def main():
@@ -57,18 +62,19 @@ def main():
     check = arguments[:1] == ["--check"]
     address, *files = arguments[1:] if check else arguments
     different = asyncio.run(run(address, files, check))
-    sys.exit(1 if different else 0)
+    sys.stdout.flush()
+    # Polls that are still open would hold up an ordinary exit.
+    os._exit(1 if different else 0)
 
 
 async def run(address, files, check):
-    client = await Client.connect(address)
     different = False
     for file in files:
         with open(file) as opened:
             before = opened.read()
         first, *scenarios = re.split(r"(?m)^(?=## )", before)
         places = asyncio.Semaphore(AT_THE_SAME_TIME)
-        recorded = first + "".join(await asyncio.gather(*[hold(client, places, scenario) for scenario in scenarios]))
+        recorded = first + "".join(await asyncio.gather(*[hold(address, places, scenario) for scenario in scenarios]))
         if check:
             diff = list(difflib.unified_diff(before.splitlines(), recorded.splitlines(), file, address, lineterm=""))
             different |= bool(diff)
@@ -79,53 +85,38 @@ async def run(address, files, check):
     return different
 
 
-async def hold(client, places, scenario):
-    conversation = Conversation(client)
+async def hold(address, places, scenario):
     lines = []
     async with places:
+        # Each has a connection of its own, for one does not carry the polls of all.
+        conversation = Conversation(await Client.connect(address))
         for line in scenario.split("\n"):
             if line.startswith("  "):
                 continue
             lines.append(line)
             if line and not line.startswith("#"):
                 lines += ["  " + answer for answer in await conversation.ask(line)]
+        for poller in conversation.nexus_pollers:
+            poller.cancel()
     return "\n".join(lines)
 
 
-class Words:
-    def __init__(self, text):
-        self.verb, *words = text.split()
-        self.plain = [word for word in words if "=" not in word]
-        self.options = dict(word.split("=", 1) for word in words if "=" in word)
-
-    def first(self, default=""):
-        return self.plain[0] if self.plain else default
-
-    def get(self, key, default=""):
-        return self.options.get(key, default)
-
-    def set_durations(self, message, keys, prefix=""):
-        for key in keys:
-            if key in self.options:
-                field = prefix + key.replace("-", "_")
-                if not prefix:
-                    field += "_timeout"
-                getattr(message, field).CopyFrom(duration(self.options[key]))
-
-
-class Conversation(OtherWorkflows, Updates):
+class Conversation(NexusOperations, OtherWorkflows, Updates):
     """A client, a workflow worker and an activity worker, in one."""
 
     namespace = NAMESPACE
 
     def __init__(self, client):
-        self.rpc = client.workflow_service
+        self.rpc, self.operator = client.workflow_service, client.operator_service
         # Behind all names, so that conversations do not hear each other.
         self.tag = uuid.uuid4().hex[:8]
         self.workflow_id = self.tagged("w")
         self.normal, self.sticky, self.activities = map(self.tagged, ("normal", "sticky", "activities"))
+        self.endpoint, self.nexus = map(self.tagged, ("endpoint", "nexus"))
         self.tasks, self.activity_tasks, self.fetched, self.queries, self.shown = {}, {}, {}, {}, {}
         self.updates = {}
+        self.nexus_tasks, self.nexus_fetched, self.callbacks = {}, {}, {}
+        self.nexus_pollers, self.nexus_came = [], asyncio.Event()
         self.runs = []
 
     async def ask(self, line):
@@ -354,6 +345,8 @@ class Conversation(OtherWorkflows, Updates):
         text = f"activity {task.activity_id} type={task.activity_type.name} attempt={task.attempt}"
         if task.HasField("heartbeat_details"):
             text += " heartbeat=" + payloads_text(task.heartbeat_details)
+        if task.priority.priority_key:
+            text += f" priority={task.priority.priority_key}"
         return [text]
 
     def activity_answer(self, words):
@@ -390,7 +383,7 @@ class Conversation(OtherWorkflows, Updates):
         kind |= {"marker": "record-marker", "upsert": "upsert-workflow-search-attributes", "memo": "modify-workflow-properties"}
         kind |= {"done": "complete-workflow-execution", "fail": "fail-workflow-execution"}
         kind |= {"cancelled": "cancel-workflow-execution", "continue-as-new": "continue-as-new-workflow-execution"}
-        kind |= other_workflows.COMMANDS
+        kind |= other_workflows.COMMANDS | nexus_operations.COMMANDS
         name = first if words.verb == "no-attributes" else kind.get(words.verb, words.verb)
         built = command.Command(command_type=enums.CommandType.Value("COMMAND_TYPE_" + upper_case(name)))
         if "summary" in words.options:
@@ -407,7 +400,9 @@ class Conversation(OtherWorkflows, Updates):
             attributes.timer_id = id_of(first)
         elif words.verb == "activity":
             self.fill_activity(attributes, words)
-        elif words.verb == "cancel-activity":
+        elif words.verb == "nexus":
+            self.fill_nexus(attributes, words)
+        elif words.verb in ("cancel-activity", "cancel-nexus"):
             attributes.scheduled_event_id = int(first)
         elif words.verb == "marker":
             attributes.marker_name = id_of(first)
@@ -415,11 +410,11 @@ class Conversation(OtherWorkflows, Updates):
         elif words.verb == "upsert":
             attributes.search_attributes.SetInParent()
             if first != "-":
-                attributes.search_attributes.indexed_fields[first].CopyFrom(payload("v"))
+                attributes.search_attributes.indexed_fields[first].CopyFrom(value_of(words))
         elif words.verb == "memo":
             attributes.upserted_memo.SetInParent()
             if first != "-":
-                attributes.upserted_memo.fields[first].CopyFrom(payload("v"))
+                attributes.upserted_memo.fields[first].CopyFrom(value_of(words))
         elif words.verb == "done" and words.plain:
             attributes.result.CopyFrom(payloads(first))
         elif words.verb == "fail" and words.plain:
@@ -436,6 +431,8 @@ class Conversation(OtherWorkflows, Updates):
     def fill_activity(self, attributes, words):
         attributes.activity_id = id_of(words.first())
         attributes.activity_type.name = id_of(words.get("type", "A"))
+        if "priority" in words.options:
+            attributes.priority.priority_key = int(words.get("priority"))
         if words.get("queue") != "-":
             attributes.task_queue.name = self.activities
         words.set_durations(attributes, ("schedule-to-close", "schedule-to-start", "start-to-close", "heartbeat"))
@@ -460,7 +457,9 @@ class Conversation(OtherWorkflows, Updates):
             if value:
                 parts.append(f"{key}={value}")
         if event.user_metadata.HasField("summary"):
-            parts.append("summary=" + event.user_metadata.summary.data.decode().strip('"'))
+            parts.append("summary=" + payload_text(event.user_metadata.summary))
+        if event.worker_may_ignore:
+            parts.append("worker-may-ignore=true")
         return " ".join(parts)
 
     def value(self, kind, key, attributes, field):
@@ -480,7 +479,7 @@ class Conversation(OtherWorkflows, Updates):
         if field == "lang_used_flags":
             return ",".join(map(str, value))
         if not hasattr(value, "DESCRIPTOR"):
-            return ",".join(sorted(value)) if field in ("fields", "details") else search_attributes_text(value)
+            return ",".join(sorted(value)) if field in ("fields", "details", "nexus_header") else search_attributes_text(value)
         if not attributes.HasField(field):
             return ""
         if isinstance(value, update.Outcome):
@@ -495,9 +494,12 @@ class Conversation(OtherWorkflows, Updates):
             return retry_policy_text(value)
         if isinstance(value, common.WorkflowExecution):
             return self.execution_text(value)
-        if isinstance(value, common.Priority):
-            return str(value.priority_key)
-        return payloads_text(value) if isinstance(value, common.Payloads) else failure_text(value)
+        if isinstance(value, common.Payload):
+            return payload_text(value)
+        if isinstance(value, common.Payloads):
+            return payloads_text(value)
+        in_full = kind in nexus_operations.FIELDS
+        return nexus_operations.failure_text(value) if in_full else failure_text(value)
 
 
 FIELDS = {
@@ -509,7 +511,7 @@ FIELDS = {
         " continued:continued_execution_run_id first:first_execution_run_id original:original_execution_run_id"
         " continued-failure:continued_failure last-result:last_completion_result"
         " max-attempts:retry_policy.maximum_attempts memo:memo.fields"
-        " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority"
+        " search-attributes:search_attributes.indexed_fields header:header.fields priority:priority.priority_key"
         " parent:parent_workflow_execution parent-namespace:parent_workflow_namespace"
         " initiated:parent_initiated_event_id root:root_workflow_execution cron:cron_schedule identity:identity",
         "WorkflowTaskScheduled": "queue:task_queue.name kind:task_queue.kind normal-name:task_queue.normal_name"
@@ -527,7 +529,7 @@ FIELDS = {
         "ActivityTaskScheduled": "completed:workflow_task_completed_event_id id:activity_id type:activity_type.name"
         " queue:task_queue.name input:input schedule-to-close:schedule_to_close_timeout"
         " schedule-to-start:schedule_to_start_timeout start-to-close:start_to_close_timeout"
-        " heartbeat:heartbeat_timeout retry:retry_policy",
+        " heartbeat:heartbeat_timeout retry:retry_policy priority:priority.priority_key",
         "ActivityTaskStarted": "scheduled:scheduled_event_id attempt:attempt identity:identity"
         " last-failure:last_failure",
         "ActivityTaskCompleted": "scheduled:scheduled_event_id started:started_event_id result:result identity:identity",
@@ -557,11 +559,14 @@ FIELDS = {
         " initiator:initiator run-timeout:workflow_run_timeout task-timeout:workflow_task_timeout"
         " backoff:backoff_start_interval memo:memo.fields search-attributes:search_attributes.indexed_fields"
         " header:header.fields continued-failure:failure last-result:last_completion_result",
+        "WorkflowExecutionOptionsUpdated": "unset-versioning-override:unset_versioning_override"
+        " priority:priority.priority_key identity:identity",
         "MarkerRecorded": "completed:workflow_task_completed_event_id name:marker_name details:details"
         " failure:failure",
         "UpsertWorkflowSearchAttributes": "completed:workflow_task_completed_event_id"
         " search-attributes:search_attributes.indexed_fields",
         "WorkflowPropertiesModified": "completed:workflow_task_completed_event_id memo:upserted_memo.fields",
+        **nexus_operations.FIELDS,
         **other_workflows.FIELDS,
         **updates.FIELDS,
     }.items()

@@ -7,9 +7,44 @@ import temporalio.api.enums.v1 as enums
 import temporalio.api.failure.v1 as failure_v1
 from google.protobuf.duration_pb2 import Duration
 
+# The server fires timers up to about this much late.
+LATENESS = 0.35
+
+
+class Words:
+    def __init__(self, text):
+        self.verb, *words = text.split()
+        self.plain = [word for word in words if "=" not in word]
+        self.options = dict(word.split("=", 1) for word in words if "=" in word)
+
+    def first(self, default=""):
+        return self.plain[0] if self.plain else default
+
+    def get(self, key, default=""):
+        return self.options.get(key, default)
+
+    def set_durations(self, message, keys, prefix=""):
+        for key in keys:
+            if key in self.options:
+                field = prefix + key.replace("-", "_")
+                if not prefix:
+                    field += "_timeout"
+                getattr(message, field).CopyFrom(duration(self.options[key]))
+
 
 def payload(text):
     return common.Payload(metadata={"encoding": b"json/plain"}, data=f'"{text}"'.encode())
+
+
+def value_of(words):
+    """Of a search attribute or a field: `v` unless the words say another."""
+    if "null" in words.plain:
+        return common.Payload(metadata={"encoding": b"binary/null"})
+    if "size" in words.options:
+        data = '["' + "x" * (int(words.get("size")) - 4) + '"]'
+    else:
+        data = words.get("value", '"v"')
+    return common.Payload(metadata={"encoding": b"json/plain"}, data=data.encode())
 
 
 def payloads(text):
@@ -61,8 +96,12 @@ def failure_text(failed):
     return f"({text})"
 
 
+def payload_text(value):
+    return value.data.decode().strip('"')
+
+
 def payloads_text(values):
-    return ",".join(value.data.decode().strip('"') for value in values.payloads)
+    return ",".join(map(payload_text, values.payloads))
 
 
 def duration_text(milliseconds):

@@ -18,6 +18,7 @@ pub struct Activation {
     /// What is new. A [`Job::Query`] always comes alone.
     pub jobs: Vec<Job>,
     /// The workflow's "now": the time at which the Workflow Task started, or, where a Local Activity ended, the time of that.
+    /// It never goes backwards.
     pub time: SystemTime,
     /// Whether user code has done this before, so that nothing is to be logged or measured again.
     pub replaying: bool,

@@ -2,8 +2,10 @@
 //!
 //! Behaviour that a replay can see never changes without a flag: the worker which first uses it notes the flag with its
 //! completion, and replays follow what the history says. This version has no flags of its own yet. A history of a later version
-//! of Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs, but for one
-//! that is noted for them: SDKs on Temporal's shared core expect a patch to change a search attribute only where it stands.
+//! of Timewright may have some, and then this version must not guess what they mean. Flags of other SDKs are theirs, but for those
+//! of Temporal's shared core whose behaviour is ours, too: they are noted, so that SDKs on that core replay our histories.
+
+use std::collections::BTreeSet;
 
 use super::event::WorkflowTaskCompleted;
 use super::output::SdkMetadata;
@@ -29,8 +31,8 @@ pub struct UnknownFlag {
 pub(crate) struct Flags {
     name: String,
     version: String,
-    /// The flag for other SDKs is noted.
-    patches_upsert: bool,
+    /// Flags of Temporal's shared core that the history has.
+    core: BTreeSet<u32>,
     noted: bool,
 }
 
@@ -43,9 +45,9 @@ impl Flags {
         if !completed.sdk_version.is_empty() {
             self.version.clone_from(&completed.sdk_version);
         }
-        self.patches_upsert |= completed.core_used_flags.contains(&PATCHES_UPSERT);
+        self.core.extend(&completed.core_used_flags);
         let ours = self.name == SDK_NAME;
-        let unknown = completed.core_used_flags.iter().filter(|flag| **flag != PATCHES_UPSERT);
+        let unknown = completed.core_used_flags.iter().filter(|flag| !CORE_FLAGS.contains(*flag));
         match unknown.chain(&completed.language_used_flags).next().filter(|_| ours) {
             Some(flag) => Err(UnknownFlag { flag: *flag, version: self.version.clone() }),
             None => Ok(()),
@@ -59,18 +61,56 @@ impl Flags {
 
     /// What to note with the next completion.
     pub(crate) fn sdk_to_note(&mut self) -> Option<SdkMetadata> {
-        let known = self.name == SDK_NAME && self.version == SDK_VERSION && self.patches_upsert;
+        let known = self.name == SDK_NAME
+            && self.version == SDK_VERSION
+            && CORE_FLAGS.iter().all(|flag| self.core.contains(flag));
         if known || std::mem::replace(&mut self.noted, true) {
             return None;
         }
         Some(SdkMetadata {
             name: SDK_NAME.to_owned(),
             version: SDK_VERSION.to_owned(),
-            core_used_flags: vec![PATCHES_UPSERT],
+            core_used_flags: CORE_FLAGS.to_vec(),
         })
     }
 }
 
-/// The number under which SDKs on Temporal's shared core note that patches change the search attribute
-/// `TemporalChangeVersion`.
-const PATCHES_UPSERT: u32 = 2;
+/// How SDKs on Temporal's shared core note that ids and types of operations must agree, that a patch changes the search attribute
+/// `TemporalChangeVersion`, and that the Command which ends the workflow comes last.
+const CORE_FLAGS: [u32; 3] = [1, 2, 3];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(name: &str, core_used_flags: &[u32]) -> WorkflowTaskCompleted {
+        WorkflowTaskCompleted {
+            sdk_name: name.to_owned(),
+            sdk_version: SDK_VERSION.to_owned(),
+            core_used_flags: core_used_flags.to_vec(),
+            ..WorkflowTaskCompleted::default()
+        }
+    }
+
+    #[test]
+    fn other_sdks_find_the_flags_by_which_they_replay() {
+        let mut flags = Flags::default();
+        let noted = flags.sdk_to_note().expect("nothing is noted yet");
+        assert_eq!((noted.name.as_str(), noted.core_used_flags.as_slice()), (SDK_NAME, &CORE_FLAGS[..]));
+        assert_eq!(flags.sdk_to_note(), None, "once is enough");
+
+        let mut replayed = Flags::default();
+        assert_eq!(replayed.handle(&completed(SDK_NAME, &CORE_FLAGS)), Ok(()));
+        assert_eq!(replayed.sdk_to_note(), None);
+
+        let mut from_before_there_were_patches = Flags::default();
+        assert_eq!(from_before_there_were_patches.handle(&completed(SDK_NAME, &[])), Ok(()));
+        assert!(from_before_there_were_patches.sdk_to_note().is_some());
+    }
+
+    #[test]
+    fn a_flag_of_a_later_version_is_not_guessed_at() {
+        assert!(Flags::default().handle(&completed(SDK_NAME, &[4])).is_err());
+        assert_eq!(Flags::default().handle(&completed("another", &[4])), Ok(()));
+    }
+}

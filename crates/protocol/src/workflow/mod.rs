@@ -5,13 +5,106 @@
 //! them: the sticky cache. Whoever builds a worker or a test tool of their own needs no more than these two.
 //!
 //! ```text
-//!   WorkflowTask ─▶ History ─▶ TaskEvents ─▶ Machines ─▶ Activation ─▶ user code
-//!                   (cuts)                      ▲                        │
-//!   Completion ◀──────────────────────────── queue ◀──────────────── Commands
+//!   WorkflowTask ─▶ History ─▶ TaskEvents ─▶ operations ─▶ Activation ─▶ user code
+//!                   (cuts)                       ▲                          │
+//!   Completion ◀──────────────────────────── queue ◀─────────────────── Commands
 //! ```
 //!
 //! What an Activation's order, its time and its flag `replaying` mean stands at [`Activation`] and [`Job`]; what a history
 //! and a workflow's code that disagree look like, at [`Nondeterminism`].
+//!
+//! # A worker in forty lines
+//!
+//! All that a worker does around [`Runs`] is to carry out outputs. Here user code is a function that answers each Activation,
+//! and nothing is sent: comments name the calls.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//!
+//! use timewright_proto::history::{History, HistoryEvent};
+//! use timewright_proto::workflow_service::{PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedResponse};
+//! use timewright_protocol::workflow::{
+//!     Activation, CacheLimits, Command, CompletionReceipt, EvictionReason, HistoryPage, Job, Output, Runs, StartTimer,
+//!     WorkflowTask,
+//! };
+//!
+//! /// Starts a timer; completes when it fires.
+//! fn user_code(activation: &Activation) -> Vec<Command> {
+//!     let deeds = activation.jobs.iter().filter_map(|job| match job {
+//!         Job::Initialize(_) => {
+//!             let duration = Duration::from_secs(60);
+//!             Some(Command::StartTimer(StartTimer { sequence: 1, duration, ..StartTimer::default() }))
+//!         }
+//!         Job::FireTimer { sequence: 1 } => Some(Command::CompleteWorkflow { result: None }),
+//!         _ => None,
+//!     });
+//!     deeds.collect()
+//! }
+//!
+//! /// Executes what a poll has brought; how many Commands the answer to it has.
+//! fn execute(runs: &mut Runs, response: PollWorkflowTaskQueueResponse) -> usize {
+//!     let mut commands = 0;
+//!     match WorkflowTask::from_poll(response, Instant::now()) {
+//!         Ok(Some(task)) => runs.handle_task(task),
+//!         Ok(None) => return 0, // the poll timed out
+//!         Err(damaged) => panic!("{damaged}"),
+//!     }
+//!     while let Some((run, output)) = runs.poll_output() {
+//!         match output {
+//!             Output::Activate(activation) => runs.handle_commands(&run, user_code(&activation)),
+//!             // GetWorkflowExecutionHistory
+//!             Output::FetchHistory { .. } => runs.handle_history(&run, HistoryPage::default()),
+//!             Output::CompleteTask(completion) => {
+//!                 commands = completion.commands.len();
+//!                 let answer = RespondWorkflowTaskCompletedResponse::default(); // RespondWorkflowTaskCompleted
+//!                 runs.handle_completed(&run, CompletionReceipt::from(&answer));
+//!             }
+//!             // RespondQueryTaskCompleted
+//!             Output::RespondQuery { .. } => runs.handle_completed(&run, CompletionReceipt::default()),
+//!             // RespondWorkflowTaskFailed; a log line; user code's state is dropped
+//!             Output::FailTask(_) | Output::AbandonTask { .. } | Output::Evict { .. } => (),
+//!             other => panic!("this worker has no Local Activities: {other:?}"),
+//!         }
+//!     }
+//!     commands
+//! }
+//!
+//! # fn first_task() -> PollWorkflowTaskQueueResponse {
+//! #     use timewright_proto::common::{WorkflowExecution, WorkflowType};
+//! #     use timewright_proto::enums::EventType;
+//! #     use timewright_proto::history::history_event::Attributes;
+//! #     use timewright_proto::history::*;
+//! #     let event = |event_id, event_type: EventType, attributes| HistoryEvent {
+//! #         event_id,
+//! #         event_time: Some(Default::default()),
+//! #         event_type: event_type.into(),
+//! #         attributes: Some(attributes),
+//! #         ..HistoryEvent::default()
+//! #     };
+//! #     let started = WorkflowExecutionStartedEventAttributes {
+//! #         workflow_type: Some(WorkflowType { name: "order".into() }),
+//! #         ..Default::default()
+//! #     };
+//! #     let events = vec![
+//! #         event(1, EventType::WorkflowExecutionStarted, Attributes::WorkflowExecutionStartedEventAttributes(started)),
+//! #         event(2, EventType::WorkflowTaskScheduled, Attributes::WorkflowTaskScheduledEventAttributes(Default::default())),
+//! #         event(3, EventType::WorkflowTaskStarted, Attributes::WorkflowTaskStartedEventAttributes(Default::default())),
+//! #     ];
+//! #     PollWorkflowTaskQueueResponse {
+//! #         task_token: "token".into(),
+//! #         workflow_execution: Some(WorkflowExecution { workflow_id: "order-7".into(), run_id: "a run".into() }),
+//! #         workflow_type: Some(WorkflowType { name: "order".into() }),
+//! #         started_event_id: 3,
+//! #         history: Some(History { events }),
+//! #         ..Default::default()
+//! #     }
+//! # }
+//! let mut runs = Runs::new(CacheLimits::runs(1000));
+//! assert_eq!(execute(&mut runs, first_task()), 1, "StartTimer");
+//! assert_eq!(runs.len(), 1, "it waits in the cache for its timer");
+//! runs.handle_shutdown();
+//! assert!(matches!(runs.poll_output(), Some((_, Output::Evict { reason: EvictionReason::Requested }))));
+//! ```
 
 mod activation;
 mod command;

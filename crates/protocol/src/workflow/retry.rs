@@ -58,8 +58,9 @@ fn delay(policy: &RetryPolicy, attempt: u32) -> Duration {
         .map_or(longest, |it| it.min(longest))
 }
 
-fn to_std(duration: &prost_types::Duration) -> Option<Duration> {
-    Duration::try_from(*duration).ok()
+/// Of a negative one there is nothing; and the smallest of all must not come to the conversion, which negates it.
+pub(crate) fn to_std(duration: &prost_types::Duration) -> Option<Duration> {
+    (duration.seconds >= 0).then(|| Duration::try_from(*duration).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -110,6 +111,19 @@ mod tests {
         assert_eq!(next(bug), Next::GiveUp);
         assert_eq!(next(non_retryable), Next::GiveUp);
         assert_eq!(next(other), Next::Retry { delay: Duration::from_secs(1) });
+    }
+
+    #[test]
+    fn delays_below_zero_are_none() {
+        for seconds in [-1, i64::MIN] {
+            assert_eq!(to_std(&prost_types::Duration { seconds, nanos: 0 }), None);
+            assert_eq!(to_std(&prost_types::Duration { seconds, nanos: i32::MAX }), None);
+        }
+        assert_eq!(to_std(&prost_types::Duration { seconds: 0, nanos: i32::MIN }), None);
+        assert_eq!(
+            to_std(&prost_types::Duration { seconds: i64::MAX, nanos: 0 }).map(|it| it.as_secs()),
+            Some(i64::MAX as u64)
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::operations::{CommandError, LocalActivityNews, Operations, Place};
 use super::output::{
     AbandonReason, Completion, CompletionReceipt, EvictionReason, LocalActivityAttempt, Output, TaskFailure,
 };
+use super::retry::to_std;
 use super::task::{TaskKind, UpdateRequest, WorkflowTask};
 
 /// A Run of a workflow, as a pure state machine: no clock, no randomness, no IO.
@@ -263,10 +264,11 @@ impl Run {
         }
     }
 
-    /// User code could not answer an Activation: it panicked, its type is not known, something could not be decoded.
+    /// User code could not answer an Activation: it panicked, its type is not known, something could not be decoded. Or it asked
+    /// for a Local Activity that cannot be executed.
     pub fn handle_failure(&mut self, cause: WorkflowTaskFailedCause, failure: Failure) {
         match std::mem::take(&mut self.phase) {
-            Phase::Activating => self.fail(cause, failure, None),
+            Phase::Activating | Phase::AwaitingLocalActivities => self.fail(cause, failure, None),
             Phase::Querying(query) => {
                 self.answer_query(query.id, QueryAnswer::Failed(Box::new(failure)));
                 self.advance();
@@ -301,10 +303,13 @@ impl Run {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout): the task must be answered then, though Local Activities go on.
+    /// Never, where the clock does not go so far.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities)?;
-        let timeout = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT);
-        Some(task.received_at + timeout.mul_f64(HEARTBEAT_AFTER))
+        let latest = self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT).mul_f64(HEARTBEAT_AFTER);
+        // What the server is to begin meanwhile must not wait for long.
+        let after = if self.operations.has_urgent() { latest.min(URGENT_WAIT) } else { latest };
+        task.received_at.checked_add(after)
     }
 
     /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
@@ -488,7 +493,7 @@ impl Run {
             EventKind::WorkflowTaskStarted(started) => {
                 let started_before = std::mem::replace(&mut self.last_started_event_id, event.id);
                 let moment = Moment {
-                    // A Local Activity may have ended later than that, by the worker's clock.
+                    // Never backwards, though a worker's clock, which says when a Local Activity ended, may be ahead.
                     time: event.time.max(self.moment.time),
                     replaying,
                     history_length: u64::try_from(event.id).unwrap_or(0),
@@ -681,7 +686,8 @@ impl Run {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
         self.operations.initialize(&started);
-        self.task_timeout = started.workflow_task_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
+        let task_timeout = started.workflow_task_timeout.as_ref().and_then(to_std);
+        self.task_timeout = task_timeout.filter(|timeout| !timeout.is_zero());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {
             "" => &run_id,
@@ -817,6 +823,9 @@ fn seed(run_id: &str) -> u64 {
 
 /// As the server's.
 const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long Commands and answers to Updates wait for Local Activities that may end soon, and save a Workflow Task by that.
+const URGENT_WAIT: Duration = Duration::from_millis(200);
 
 /// Part of the Workflow Task Timeout after which a task is answered though Local Activities go on, as in other SDKs.
 const HEARTBEAT_AFTER: f64 = 0.8;

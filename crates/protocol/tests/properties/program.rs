@@ -1,7 +1,4 @@
-//! A small language of workflows, and random programs in it.
-
-use proptest::collection::vec;
-use proptest::prelude::*;
+//! A small language of workflows.
 
 /// What a workflow does.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,16 +7,74 @@ pub struct Program {
     pub main: Vec<Step>,
     /// What each signal starts, beside everything else that goes on.
     pub on_signal: [Vec<Step>; SIGNALS],
+    /// What each Update starts, likewise.
+    pub on_update: [OnUpdate; UPDATES],
     /// What to do when somebody asks it to cancel itself.
     pub on_cancel: OnCancel,
     /// How it ends.
     pub end: End,
-    /// What the handlers of signals still want to do goes on after `main` has ended, in the same Activation.
+    /// What the handlers of signals and Updates still want to do goes on after `main` has ended, in the same Activation.
     pub handlers_run_on: bool,
+    /// What its Child Workflows do.
+    pub children: Vec<Program>,
+    /// How far its changes have come.
+    pub era: Era,
+}
+
+impl Default for Program {
+    /// One that ends at once.
+    fn default() -> Self {
+        Self {
+            main: Vec::new(),
+            on_signal: [Vec::new(), Vec::new()],
+            on_update: [OnUpdate::default(), OnUpdate::default()],
+            on_cancel: OnCancel::Ignore,
+            end: End::Complete,
+            handlers_run_on: false,
+            children: Vec::new(),
+            era: Era::Patched,
+        }
+    }
+}
+
+impl Program {
+    /// The same with changes that have come so far.
+    pub fn in_era(&self, era: Era) -> Self {
+        Self { era, children: self.children.iter().map(|child| child.in_era(era)).collect(), ..self.clone() }
+    }
+
+    /// What a workflow of this type does.
+    pub fn of_type(&self, workflow_type: &str) -> Self {
+        match child_number(workflow_type) {
+            None => self.clone(),
+            Some(number) => self.children.get(number).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// Which child this is; `None` for no child.
+pub fn child_number(workflow_type: &str) -> Option<usize> {
+    workflow_type.strip_prefix("child-").map(|number| number.parse().expect("children are numbered"))
 }
 
 /// How many signals there are. They are named by their numbers.
 pub const SIGNALS: usize = 2;
+
+/// How many Updates there are. They are named by their numbers.
+pub const UPDATES: usize = 2;
+
+/// The life of a change to a workflow's code: of a patch, or of an integer version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// The old code, which does not know that there will be a change.
+    Before,
+    /// The code asks whether it has the change.
+    Patched,
+    /// Only the new code is there, which still notes a patch. Versions are asked for as before.
+    Deprecated,
+    /// Only the new code is there. Versions are asked for as before.
+    Removed,
+}
 
 /// One step. It ends before the next begins.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +83,10 @@ pub enum Step {
     Activity(Activity),
     /// Schedules an activity, does something else, cancels the activity, waits for its outcome.
     CancelActivity(Activity, Vec<Step>),
+    /// Schedules a Local Activity and waits for its outcome, over all durable timers.
+    LocalActivity(LocalActivity),
+    /// Schedules a Local Activity, does something else, cancels the Local Activity, waits for its outcome.
+    CancelLocalActivity(LocalActivity, Vec<Step>),
     /// Waits so many seconds.
     Timer(u64),
     /// Starts a timer, does something else, cancels the timer.
@@ -38,6 +97,30 @@ pub enum Step {
     WaitCount(u32),
     /// Counts.
     Count,
+    /// Does the one or the other: the code from before and the code from behind a patch.
+    Patched(u8, Vec<Step>, Vec<Step>),
+    /// Likewise, with an integer version.
+    Versioned(u8, Vec<Step>, Vec<Step>),
+    /// Takes a value from outside.
+    SideEffect,
+    /// Changes a search attribute; without a value, removes it.
+    UpsertSearchAttribute(u8, Option<u8>),
+    /// Changes a field of the memo; without a value, removes it.
+    UpsertMemo(u8, Option<u8>),
+    /// Starts a Child Workflow and waits for its outcome.
+    Child(Child),
+    /// Starts a Child Workflow, does something else, cancels it, waits for its outcome.
+    CancelChild(Child, Vec<Step>),
+    /// Signals another workflow, and waits until that has arrived or not.
+    SignalWorkflow(Target, usize),
+    /// Signals another workflow, does something else, takes the signal back, waits for its outcome.
+    TakeBackSignal(Target, usize, Vec<Step>),
+    /// Asks another workflow to cancel itself, and waits until that has arrived or not.
+    CancelWorkflow(Target),
+    /// Schedules a Nexus operation and waits for its outcome.
+    Nexus(Nexus),
+    /// Schedules a Nexus operation, does something else, cancels it, waits for its outcome.
+    CancelNexus(Nexus, Vec<Step>),
     /// Does all of these at the same time, and waits for all.
     Join(Vec<Vec<Step>>),
     /// Does all of these at the same time, waits for the first, and cancels what the others have under way.
@@ -59,6 +142,76 @@ pub struct Activity {
     pub heartbeat: u64,
 }
 
+/// A Local Activity and what cancelling it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalActivity {
+    /// Its type.
+    pub kind: u8,
+    /// As with activities.
+    pub cancellation: u8,
+    /// Attempts at most; 0 is without end.
+    pub attempts: i32,
+    /// Seconds, all attempts together; 0 is without end.
+    pub schedule_to_close: u64,
+    /// Seconds until the second attempt.
+    pub interval: u64,
+    /// Seconds: a longer delay is spent over a durable timer.
+    pub threshold: u64,
+}
+
+/// A Child Workflow and what cancelling it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    /// Which child. A child starts only others that come behind it.
+    pub kind: usize,
+    /// Its Workflow Id is that of another workflow, which runs.
+    pub is_taken: bool,
+    /// 0: abandon; 1: try to cancel; 2: wait for the end; 3: wait until it was asked.
+    pub cancellation: u8,
+    /// What becomes of it when its parent ends. 0: terminated; 1: abandoned; 2: asked to cancel itself.
+    pub close_policy: u8,
+    /// Seconds for one run; 0 is without end.
+    pub run_timeout: u64,
+}
+
+/// How many kinds of children there are.
+pub const CHILDREN: usize = 2;
+
+/// Another workflow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// The one that clients know.
+    Root,
+    /// The child that was started last, if there is one; the flag says that it must be one.
+    LastChild(bool),
+    /// There is no such workflow.
+    Nobody,
+}
+
+/// A Nexus operation and what cancelling it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nexus {
+    /// Its name.
+    pub operation: u8,
+    /// As with Child Workflows.
+    pub cancellation: u8,
+    /// Seconds, from scheduling to its outcome; 0 is without end.
+    pub schedule_to_close: u64,
+    /// Seconds, from its start to its outcome; 0 is without end.
+    pub start_to_close: u64,
+}
+
+/// What a workflow does when an Update comes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OnUpdate {
+    /// It is accepted from this [`Step::Count`] on.
+    pub valid_from: u32,
+    /// What it starts. It is done when this is.
+    pub steps: Vec<Step>,
+    /// Its outcome is a failure.
+    pub fails: bool,
+}
+
 /// What a workflow does when it is asked to cancel itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OnCancel {
@@ -77,84 +230,4 @@ pub enum End {
     Fail,
     /// It goes on as a new run; the run of that number completes.
     ContinueAsNew(u32),
-}
-
-pub fn program() -> impl Strategy<Value = Program> {
-    let on_cancel = prop_oneof![Just(OnCancel::Ignore), steps(0..3).prop_map(OnCancel::CleanUp),];
-    let end = prop_oneof![4 => Just(End::Complete), 1 => Just(End::Fail), 1 => (1..3_u32).prop_map(End::ContinueAsNew)];
-    (steps(0..6), [steps(0..3), steps(0..3)], on_cancel, end, any::<bool>()).prop_map(
-        |(main, on_signal, on_cancel, end, handlers_run_on)| Program {
-            main,
-            on_signal,
-            on_cancel,
-            end,
-            handlers_run_on,
-        },
-    )
-}
-
-/// A program, and the same with one step put in, taken out, exchanged or doubled, or another end.
-pub fn changed_program() -> impl Strategy<Value = (Program, Program)> {
-    (program(), any::<prop::sample::Index>(), step(), 0..6_u8, 0..4_u8).prop_map(
-        |(program, index, step, place, change)| {
-            let mut changed = program.clone();
-            if place == 0 {
-                changed.end = if program.end == End::Fail { End::Complete } else { End::Fail };
-                return (program, changed);
-            }
-            let steps = match (place, &mut changed.on_cancel) {
-                (1, OnCancel::CleanUp(steps)) => steps,
-                (2, _) => &mut changed.on_signal[0],
-                _ => &mut changed.main,
-            };
-            let at = index.index(steps.len() + 1);
-            match change {
-                0 => steps.insert(at, step),
-                1 if at < steps.len() => drop(steps.remove(at)),
-                2 if at < steps.len() => steps[at] = step,
-                3 if at < steps.len() => steps.insert(at, steps[at].clone()),
-                _ => steps.push(step),
-            }
-            (program, changed)
-        },
-    )
-}
-
-fn steps(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), length)
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let leaf = prop_oneof![
-        4 => activity().prop_map(Step::Activity),
-        3 => seconds().prop_map(Step::Timer),
-        2 => (0..SIGNALS).prop_map(Step::WaitSignal),
-        1 => (1..3_u32).prop_map(Step::WaitCount),
-        2 => Just(Step::Count),
-    ];
-    leaf.prop_recursive(2, 12, 3, |inner| {
-        prop_oneof![
-            (activity(), vec(inner.clone(), 0..2)).prop_map(|(activity, steps)| Step::CancelActivity(activity, steps)),
-            (seconds(), vec(inner.clone(), 0..2)).prop_map(|(seconds, steps)| Step::CancelTimer(seconds, steps)),
-            vec(vec(inner.clone(), 1..3), 2..4).prop_map(Step::Join),
-            vec(vec(inner, 1..3), 2..4).prop_map(Step::Race),
-        ]
-    })
-}
-
-fn activity() -> impl Strategy<Value = Activity> {
-    (0..3_u8, 0..3_u8, 0..4, prop_oneof![Just(5_u64), Just(30)], prop_oneof![Just(0_u64), Just(3)]).prop_map(
-        |(kind, cancellation, attempts, schedule_to_close, heartbeat)| Activity {
-            kind,
-            cancellation,
-            attempts,
-            schedule_to_close,
-            heartbeat,
-        },
-    )
-}
-
-/// Few different ones, so that things happen at the same moment too.
-fn seconds() -> impl Strategy<Value = u64> {
-    prop_oneof![Just(0_u64), Just(1), Just(2), Just(5), Just(20)]
 }

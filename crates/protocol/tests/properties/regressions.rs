@@ -1,20 +1,14 @@
 //! What the properties found, made small and given names.
 
 use crate::assert_replays;
-use crate::program::{End, OnCancel, Program, Step};
+use crate::program::{Program, Step};
 use crate::world::{Action, Conditions, WORKFLOW_ID, World};
 
 /// The history that answers a Query can end with the Events of a retry that are not written yet. What really gets their ids
 /// must be heard all the same.
 #[test]
 fn a_query_while_a_retry_is_scheduled() {
-    let program = Program {
-        main: vec![Step::WaitSignal(0), Step::WaitSignal(1)],
-        on_signal: [Vec::new(), Vec::new()],
-        on_cancel: OnCancel::Ignore,
-        end: End::Complete,
-        handlers_run_on: false,
-    };
+    let program = Program { main: vec![Step::WaitSignal(0), Step::WaitSignal(1)], ..Program::default() };
     let schedule = [
         Action::Work,
         Action::Query,

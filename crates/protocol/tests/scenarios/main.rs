@@ -5,9 +5,14 @@
 mod activities;
 mod cache;
 mod child_workflows;
+mod damaged;
 mod endings;
 mod events;
 mod history;
+mod local_activities;
+mod local_activity_cancellation;
+mod local_activity_markers;
+mod local_activity_retries;
 mod nexus_operations;
 mod nondeterminism;
 mod notation;

@@ -23,21 +23,29 @@
 //! | `PATCH(id)` `PATCH(id,deprecated)` `VERSION(id,2)` `EFFECT(1,value)` `MRK(name)` | markers |
 //! | `CHANGES` `UPSERT(name)` `MEMO` | UpsertWorkflowSearchAttributes of a patch, of others, WorkflowPropertiesModified |
 //! | `UPA(id,@5)` `UPC(id)` `UAD(id)` | Update Accepted (it came behind Event 5), Completed, Admitted |
+//! | `LAM` | the marker of a Local Activity |
 //! | `OPT` `UNKNOWN` | WorkflowExecutionOptionsUpdated, a type that nobody knows |
 //!
 //! In parentheses: which activity or timer (`ATC(2)`; 1 where nothing is said; `TF(@5)` of Event 5), an activity's type
 //! (`ATS(1,charge)`), a Signal's name (`SIG(stop)`; `go` where nothing is said), `WTF(reset)`, `WTSt(suggest)` (continue as
-//! new), `WTC(timewright,0.1.0,7)` (SDK, version, flag), `WES(original run)`, and `ignorable` for what a worker may ignore.
+//! new), `WTC(timewright,0.1.0,7)` (SDK, version, flag), `WES(original run)` or `WES(timeout=1s)` (of its Workflow Tasks), and
+//! `ignorable` for what a worker may ignore.
+//!
+//! `LAM(2,i1)`: Local Activity 2 completed, and user code heard of it in Activation 1 of its task; without `i1`, as old SDKs
+//! wrote it. Other outcomes: `nothing`, `failed`, `failed-for-good`, `timed-out`, `cancelled`, `cancelled-at-once` (user code
+//! did not wait). Further: `type=`, `id=`, `attempt=`, `backoff=60s`, `at=` and `since=` (when it ended, when its first attempt
+//! was scheduled; otherwise when the task started).
 //!
 //! `|` ends a page; one at the end leaves an empty last page. What stands before `/` does not come with the task: the server
 //! thinks that the worker has it. `#9` goes on at Event 9.
 //!
 //! # Code
 //!
-//! A line for each piece of news: `start`, `signal NAME`, `cancel`, `timer 1`, `activity 1`, `child 1 started`,
+//! A line for each piece of news: `start`, `signal NAME`, `cancel`, `timer 1`, `activity 1`, `local 1`, `child 1 started`,
 //! `child 1 not started`, `child 1`, `told 1`, `stopped 1`, `nexus 1 started`, `nexus 1`, `update NAME`, `reseed`, `query NAME`.
 //! What it does: `timer 1`, `cancel timer 1`, `activity 1` (with `type=`, `id=`, `wait`, `abandon`), `cancel activity 1`,
-//! `child 1` (with `type=`, `id=`, `try`, `abandon`, `requested`), `cancel child 1`, `tell 1 WORKFLOW`, `untell 1`,
+//! `local 1` (with the same, and `attempts=3`, `interval=1s`, `threshold=60s`, `attempt=2`, `since=3s`, `timeout=` from scheduling
+//! to close, `queue=` from scheduling to start, `untimed`), `cancel local 1`, `child 1` (with `type=`, `id=`, `try`, `abandon`, `requested`), `cancel child 1`, `tell 1 WORKFLOW`, `untell 1`,
 //! `stop 1 WORKFLOW`, `nexus 1` (with `try`, `abandon`, `requested`), `cancel nexus 1`, `patch ID`, `deprecate ID`,
 //! `patched ID ? timer 1 : timer 2`, `version ID 2`, `effect 1 VALUE`, `upsert NAME`, `memo`, `accept`, `reject`, `finish`,
 //! `break ID` (an Update), `complete`, `fail`, `end cancelled`, `continue as new`, `answer`, `refuse`, `nothing`, `panic`.
@@ -47,15 +55,27 @@
 //! - `> task HISTORY` (with `?NAME` for a Query, `!NAME` or `!NAME@5` for an Update that came behind Event 5, `vanishes=3` where
 //!   the task leaves nothing and the history goes on behind the task that Event 3 started, `x2` for the attempt, `started=8` or `previous=3` where the task says other
 //!   than its history), `> query NAME HISTORY`, `> replay HISTORY`. A single capital letter first names the Run.
+//! - `> next EVENTS` (with `?NAME`): the server writes down what the last task was answered, and these Events; then comes the
+//!   next task.
+//! - `> local 1 OUTCOME`: an attempt of a Local Activity ends. It `completes`, `returns nothing`, `fails`, `fails for good`,
+//!   `panics`, `times out`, `waits too long` (to be started), `takes too long` (with all attempts), `is cancelled`. Behind that
+//!   `x2` for another attempt than the last, `at 3.5s` for another time than now, `stale` for a Run that has left.
+//! - `> time 8s`: so much time passes. When a task comes it is at least as late as its last Event.
 //! - `> code waits`, `> server waits`, `> history waits`: does not answer from now on. `> code answers`, `> server takes`,
 //!   `> server refuses`, `> history comes`, `> history fails`: does, now and from now on.
 //! - `> late commands A` (`failure`, `completed`, `history`, `history failure`): an answer that nobody waits for.
 //! - `> evict A`, `> shutdown`, `> cache 1` (before all else), `> show texts`, `> show sdk`, `> hide fetches`.
+//!
+//! Whatever user code heard live it must hear again when its completion is replayed: [`check`] sees to that by itself.
 
 mod code;
 mod history;
+mod local;
 mod operations;
+mod orders;
+mod record;
 mod render;
+mod replay;
 mod world;
 
 use timewright_proto::Bytes;
@@ -65,6 +85,7 @@ use timewright_protocol::workflow::{Command, Cut, Event, History, Output, Run, T
 
 use code::Code;
 use history::Recorded;
+pub(crate) use orders::check_every_order;
 pub(crate) use world::now;
 use world::{TaskOptions, World};
 
@@ -115,6 +136,7 @@ pub(crate) fn check_every_split(code: &str, words: &str) {
     let outcome = |pages: Vec<Vec<HistoryEvent>>| {
         let mut world = World::new(Code::parse(code));
         world.show.no_fetches = true;
+        world.lives = None;
         world.task("A", TaskOptions::default(), Recorded::in_pages(pages));
         world.finish();
         world.transcript

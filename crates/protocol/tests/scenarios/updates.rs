@@ -443,3 +443,31 @@ fn updates_and_queries_in_one_task() {
          complete task 1: ProtocolMessage u1/request/accept, ProtocolMessage u1/request/complete; says u1/request/accept, u1/request/complete; status answered",
     );
 }
+
+/// Whoever sent an Update does not wait for a Local Activity: its answer leaves after a moment.
+#[test]
+fn l21_a_long_local_activity_and_updates_meanwhile() {
+    check(
+        "start: local 1
+         update u1: accept, finish
+         update u2: accept, timer 1
+         timer 1: finish u2
+         local 1: complete",
+        "> task WES WFT*
+         3 live: Initialize
+         start local 1 charge
+         > time 8s
+         complete task 1: nothing; asks for the next task
+         > task WES WTS WTSt / WTC WFT* !u1 !u2
+         6 live: Update u1 u1; Update u2 u2
+         > time 0.1s
+         > time 0.1s
+         complete task 2: ProtocolMessage u1/request/accept, ProtocolMessage u1/request/complete, ProtocolMessage u2/request/accept, StartTimer 1; says u1/request/accept, u1/request/complete, u2/request/accept; asks for the next task
+         > task WES WFT WTS WTSt / WTC UPA(u1,@5) UPC(u1) UPA(u2,@5) TS TF WFT*
+         14 live: FireTimer 1
+         > local 1 completes
+         14 live: ResolveLocalActivity 1 completed
+         complete task 3: ProtocolMessage u2/request/complete, RecordMarker LAM(1,i1), CompleteWorkflowExecution; says u2/request/complete
+         evict: closed",
+    );
+}

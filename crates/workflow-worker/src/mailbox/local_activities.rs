@@ -1,7 +1,8 @@
 //! Local Activities that wait over a durable timer for their next attempt.
 //!
 //! User code sees one operation, named by the number of its first attempt. Each attempt behind a timer has a number of its own
-//! in the history, which it gets when the timer has fired, as in most SDKs. What is to be done for it is done when the news comes in, whether or not anybody waits for the handle.
+//! in the history, which it gets when the timer has fired. What is to be done for it is done when the news comes in, whether or
+//! not anybody waits for the handle.
 
 use std::collections::BTreeMap;
 use std::task::Waker;

@@ -76,9 +76,9 @@ pub struct ScheduleLocalActivity {
     /// How to try again; Temporal's default where there is none.
     pub retry_policy: Option<RetryPolicy>,
     /// A longer delay before the next attempt is not spent here, but over a durable timer: see
-    /// [`LocalActivityResolution::Backoff`](super::LocalActivityResolution::Backoff).
+    /// [`LocalActivityResolution::Backoff`](crate::workflow::LocalActivityResolution::Backoff).
     pub local_retry_threshold: Duration,
-    /// The attempt to begin with: 1, or what [`Backoff`](super::Backoff) says.
+    /// The attempt to begin with: 1, or what [`Backoff`](crate::workflow::Backoff) says.
     pub attempt: u32,
     /// When the first attempt was scheduled, for a further attempt after a durable timer.
     pub original_schedule_time: Option<SystemTime>,

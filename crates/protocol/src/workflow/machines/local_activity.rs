@@ -79,3 +79,59 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workflow::machines::table;
+
+    #[test]
+    fn every_state_against_every_input() {
+        let states = [State::Scheduled, State::ScheduledCancelled, State::Executing, State::Cancelling, State::Closed];
+        let inputs = [
+            Input::Execute,
+            Input::Cancel(ActivityCancellationType::TryCancel),
+            Input::Cancel(ActivityCancellationType::WaitCancellationCompleted),
+            Input::Cancel(ActivityCancellationType::Abandon),
+            Input::FailedAttempt,
+            Input::Outcome,
+        ];
+        table::check(
+            &states,
+            &inputs,
+            |state, input| state.handle(input),
+            "
+            Scheduled + Execute → Executing, Execute
+            Scheduled + Cancel(TryCancel) → Closed, TellCancelled
+            Scheduled + Cancel(WaitCancellationCompleted) → ScheduledCancelled
+            Scheduled + Cancel(Abandon) → Closed, TellCancelled
+            Scheduled + FailedAttempt → error
+            Scheduled + Outcome → Closed, Resolve
+            ScheduledCancelled + Execute → Cancelling, Finish
+            ScheduledCancelled + Cancel(TryCancel) → Closed, TellCancelled
+            ScheduledCancelled + Cancel(WaitCancellationCompleted) → ScheduledCancelled
+            ScheduledCancelled + Cancel(Abandon) → Closed, TellCancelled
+            ScheduledCancelled + FailedAttempt → error
+            ScheduledCancelled + Outcome → Closed, Resolve
+            Executing + Execute → Executing
+            Executing + Cancel(TryCancel) → Closed, IssueCancelAndTellCancelled
+            Executing + Cancel(WaitCancellationCompleted) → Cancelling, IssueCancel
+            Executing + Cancel(Abandon) → Closed, TellCancelled
+            Executing + FailedAttempt → Executing, Execute
+            Executing + Outcome → Closed, Resolve
+            Cancelling + Execute → Cancelling
+            Cancelling + Cancel(TryCancel) → Closed, IssueCancelAndTellCancelled
+            Cancelling + Cancel(WaitCancellationCompleted) → Cancelling
+            Cancelling + Cancel(Abandon) → Closed, TellCancelled
+            Cancelling + FailedAttempt → Cancelling
+            Cancelling + Outcome → Closed, Resolve
+            Closed + Execute → error
+            Closed + Cancel(TryCancel) → Closed
+            Closed + Cancel(WaitCancellationCompleted) → Closed
+            Closed + Cancel(Abandon) → Closed
+            Closed + FailedAttempt → error
+            Closed + Outcome → error
+            ",
+        );
+    }
+}

@@ -76,6 +76,10 @@ impl Operations {
         if schedule.start_to_close_timeout.or(schedule.schedule_to_close_timeout).is_none() {
             return Err(CommandError::NoTimeout { activity_type: schedule.activity_type });
         }
+        // Nobody is there to hear of it, also where the history has its outcome.
+        if self.ended {
+            return Ok(());
+        }
         let machine = LocalActivity {
             state: State::Scheduled,
             activity_id: schedule.activity_id.clone().unwrap_or_else(|| sequence.to_string()),
@@ -116,7 +120,7 @@ impl Operations {
 
     /// User code goes through one more Activation.
     pub(crate) fn count_activation(&mut self) {
-        self.local_activities.activations += 1;
+        self.local_activities.activations = self.local_activities.activations.saturating_add(1);
     }
 
     /// Outcomes that the record has for this Activation: beside other news, or, where there is none, by themselves.
@@ -169,9 +173,10 @@ impl Operations {
         }
     }
 
-    /// Whether the worker executes some, or user code has not heard of an outcome.
+    /// Whether the worker executes some, or user code has not heard of an outcome, which would be lost with the Run. Those that
+    /// nobody was asked to execute, since only a Query led to them, do not count.
     pub(crate) fn has_local_activities(&self) -> bool {
-        !self.ended && !self.local_activities.open.is_empty()
+        self.local_activities.open.values().any(LocalActivity::is_executed)
     }
 
     /// Takes an attempt that is over. One that is given up, or that user code does not wait for, is none of our business.
@@ -183,7 +188,10 @@ impl Operations {
         if !is_expected || finished.iter().any(|marker| marker.sequence == sequence) {
             return;
         }
-        let next = activity.next_attempt(&outcome, finished_at);
+        let next = match activity.state {
+            State::Cancelling => Next::GiveUp,
+            _ => activity.next_attempt(&outcome, finished_at),
+        };
         let mut marker = activity.marker(sequence, outcome.into_result());
         marker.complete_time = Some(finished_at);
         match next {
@@ -218,8 +226,9 @@ impl Operations {
     /// The workflow has ended, or the Run is dropped: nobody waits for what is executed.
     pub(crate) fn give_up_local_activities(&mut self) {
         let open = std::mem::take(&mut self.local_activities.open);
-        let executed = open.into_iter().filter(|(_, activity)| activity.is_executed());
-        self.outputs.extend(executed.map(|(sequence, _)| Output::CancelLocalActivity { sequence }));
+        // Others were told before, or never began.
+        let untold = open.into_iter().filter(|(_, activity)| activity.state == State::Executing);
+        self.outputs.extend(untold.map(|(sequence, _)| Output::CancelLocalActivity { sequence }));
     }
 
     /// Tells user code the outcome, if it waits for one.

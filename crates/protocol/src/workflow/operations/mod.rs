@@ -177,6 +177,11 @@ impl Operations {
         Ok(())
     }
 
+    /// Whether there is anything to send that somebody waits for.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.queue.has_urgent() || !self.updates.rejections.is_empty()
+    }
+
     /// The Commands to send with this Workflow Task, and their messages. They stay in the queue until their record comes.
     pub(crate) fn take_commands(&mut self) -> (Vec<WireCommand>, Vec<UpdateMessage>) {
         let (commands, mut messages) = self.queue.take();
@@ -191,7 +196,7 @@ impl Operations {
                 return Ok(());
             }
             let recorded = Recorded::Command(event.kind.describe());
-            return Err(self.nondeterminism(event.id, recorded, self.queue.next()));
+            return Err(self.nondeterminism(event.id, recorded, self.queue.next(Some(&event.kind))));
         };
         self.notes.matched();
         let moved = match &what {
@@ -220,7 +225,7 @@ impl Operations {
         self.notes.matched();
         match self.queue.is_empty() {
             true => Ok(()),
-            false => Err(self.nondeterminism(event_id, Recorded::NoCommand, self.queue.next())),
+            false => Err(self.nondeterminism(event_id, Recorded::NoCommand, self.queue.next(None))),
         }
     }
 

@@ -127,6 +127,11 @@ impl Queue {
         }
     }
 
+    /// Whether there are Commands that have not been sent and that somebody waits for. Nobody waits for notes.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.commands.iter().any(|queued| queued.command.is_some() && !queued.what.is_note())
+    }
+
     /// Takes a Command back that has not been recorded.
     pub(super) fn withdraw(&mut self, key: Key) {
         self.commands.retain(|queued| queued.what.key() != Some(key));
@@ -142,22 +147,33 @@ impl Queue {
         (commands.collect(), messages)
     }
 
-    /// Takes the Command off whose record `event` is: the one that has waited longest. Only for the marker of a Local
-    /// Activity it may be another: where it stands among other Commands says nothing that its number does not say.
+    /// Takes the Command off whose record `event` is: the one that has waited longest. Markers of Local Activities are none of
+    /// this order: where one stands among other Commands says nothing that its number does not say.
     pub(super) fn match_record(&mut self, event: &EventKind) -> Option<What> {
-        let index = match event {
-            EventKind::MarkerRecorded(Marker::LocalActivity(_)) => {
-                self.commands.iter().position(|queued| queued.what.is_recorded_by(event))?
-            }
-            _ => 0,
+        let is_marker = is_local_activity_marker(event);
+        let mut candidates = self.commands.iter().enumerate().filter(|(_, queued)| queued.is_marker() == is_marker);
+        let (index, _) = match is_marker {
+            true => candidates.find(|(_, queued)| queued.what.is_recorded_by(event))?,
+            false => candidates.next().filter(|(_, queued)| queued.what.is_recorded_by(event))?,
         };
-        let is_match = self.commands.get(index).is_some_and(|queued| queued.what.is_recorded_by(event));
-        if is_match { self.commands.remove(index).map(|queued| queued.what) } else { None }
+        self.commands.remove(index).map(|queued| queued.what)
     }
 
-    /// The Command whose record is expected next.
-    pub(super) fn next(&self) -> Issued {
-        self.commands.front().map_or(Issued::NoCommand, |queued| Issued::Command(queued.what.describe()))
+    /// The Command whose record is expected next; where another was recorded, the one to compare that with.
+    pub(super) fn next(&self, instead: Option<&EventKind>) -> Issued {
+        let alike = instead.and_then(|event| {
+            let is_marker = is_local_activity_marker(event);
+            self.commands.iter().find(|queued| queued.is_marker() == is_marker)
+        });
+        let next = alike.or(self.commands.front());
+        next.map_or(Issued::NoCommand, |queued| Issued::Command(queued.what.describe()))
+    }
+}
+
+impl Queued {
+    /// Whether it is the marker of a Local Activity.
+    fn is_marker(&self) -> bool {
+        matches!(self.what, What::LocalActivityMarker { .. })
     }
 }
 
@@ -177,6 +193,16 @@ impl What {
             }
             _ => None,
         }
+    }
+
+    fn is_note(&self) -> bool {
+        matches!(
+            self,
+            Self::LocalActivityMarker { .. }
+                | Self::PatchMarker { .. }
+                | Self::VersionMarker { .. }
+                | Self::SideEffectMarker { .. }
+        )
     }
 
     fn ends_workflow(&self) -> bool {
@@ -309,6 +335,10 @@ impl What {
             Self::ContinueAsNew => "ContinueAsNewWorkflowExecution".to_owned(),
         }
     }
+}
+
+fn is_local_activity_marker(event: &EventKind) -> bool {
+    matches!(event, EventKind::MarkerRecorded(Marker::LocalActivity(_)))
 }
 
 /// What is shown of a Command in the Web UI, where there is anything.

@@ -10,7 +10,7 @@ use timewright_protocol::workflow::{
     Activation, ActivityCancellationType, Command, ContinueAsNew, Job, QueryAnswer, ScheduleActivity, StartTimer,
 };
 
-use super::operations;
+use super::{local, operations};
 
 /// Lines such as `signal go: activity 1, timer 1`; see [`super`]. At news that no line names it does nothing.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ fn news(job: &Job) -> String {
         Job::RequestCancellation { .. } => "cancel".to_owned(),
         Job::FireTimer { sequence } => format!("timer {sequence}"),
         Job::ResolveActivity { sequence, .. } => format!("activity {sequence}"),
+        Job::ResolveLocalActivity { sequence, .. } => format!("local {sequence}"),
         Job::Query(query) => format!("query {}", query.name),
         other => operations::news(other).unwrap_or_else(|| panic!("news that this notation does not know: {other:?}")),
     }
@@ -109,6 +110,10 @@ fn command(deed: &str, job: &Job) -> Command {
         ["cancel", "timer", sequence] => Command::CancelTimer { sequence: number(sequence) },
         ["activity", sequence, options @ ..] => Command::ScheduleActivity(Box::new(activity(sequence, options))),
         ["cancel", "activity", sequence] => Command::RequestCancelActivity { sequence: number(sequence) },
+        ["local", sequence, options @ ..] => {
+            Command::ScheduleLocalActivity(Box::new(local::schedule(number(sequence), options)))
+        }
+        ["cancel", "local", sequence] => Command::CancelLocalActivity { sequence: number(sequence) },
         ["answer"] => answer(job, QueryAnswer::Succeeded(None)),
         ["answer", id] => Command::AnswerQuery { id: (*id).to_owned(), answer: QueryAnswer::Succeeded(None) },
         ["refuse"] => answer(job, QueryAnswer::Failed(Box::new(failure("no such query")))),

@@ -11,7 +11,10 @@ use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::*;
 use timewright_proto::prost_types::Timestamp;
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
-use timewright_protocol::workflow::HistoryPage;
+use timewright_proto::to_duration;
+use timewright_protocol::workflow::{Completion, HistoryPage, SDK_NAME};
+
+use super::local;
 
 /// Event 7 is recorded at second 7, and the history has 700 bytes then.
 pub(crate) const BYTES_PER_EVENT: i64 = 100;
@@ -22,12 +25,16 @@ pub(crate) struct Recorded {
     pages: Vec<Vec<HistoryEvent>>,
     /// The page and the place in it where that which comes with the task begins.
     delivered: (usize, usize),
+    /// Goes on writing.
+    scribe: Scribe,
 }
 
 impl Recorded {
     /// Each page; all of the first comes with the task.
     pub(crate) fn in_pages(pages: Vec<Vec<HistoryEvent>>) -> Self {
-        Self { pages, delivered: (0, 0) }
+        let mut recorded = Self { pages, delivered: (0, 0), scribe: Scribe::default() };
+        recorded.scribe.last_id = recorded.last_id();
+        recorded
     }
 
     /// Reads the words of a history; see [`super`].
@@ -42,8 +49,33 @@ impl Recorded {
                 event => scribe.write(event),
             }
         }
-        pages.push(scribe.events);
-        Self { pages, delivered }
+        pages.push(std::mem::take(&mut scribe.events));
+        Self { pages, delivered, scribe }
+    }
+
+    /// Writes the answer to the last task down: its completion, and the record of its Commands.
+    pub(super) fn complete(&mut self, completion: &Completion) {
+        self.go_on("WTC");
+        for command in &completion.commands {
+            self.scribe.record(command, &completion.messages);
+        }
+        self.pages.last_mut().expect("a page").append(&mut self.scribe.events);
+    }
+
+    /// Writes one more word down.
+    pub(super) fn go_on(&mut self, word: &str) {
+        self.scribe.write(word);
+        self.pages.last_mut().expect("a page").append(&mut self.scribe.events);
+    }
+
+    /// With the next task comes what is behind this Event.
+    pub(super) fn deliver_behind(&mut self, id: i64) {
+        assert_eq!(self.pages.len(), 1, "only what is in one page goes on");
+        self.delivered = (0, usize::try_from(id).expect("ids count from 1"));
+    }
+
+    pub(super) fn last_id(&self) -> i64 {
+        self.events().last().map_or(0, |event| event.event_id)
     }
 
     /// What comes with the task.
@@ -96,8 +128,8 @@ fn page_number(token: &Bytes) -> usize {
 }
 
 /// Writes Events with consecutive ids, each with the right references to those before.
-#[derive(Debug, Default)]
-struct Scribe {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scribe {
     events: Vec<HistoryEvent>,
     last_id: i64,
     /// The Event that scheduled the activity of this id.
@@ -114,7 +146,7 @@ struct Scribe {
 
 impl Scribe {
     /// `NAME` or `NAME(argument,argument)`; `#9` goes on at Event 9.
-    fn write(&mut self, word: &str) {
+    pub(super) fn write(&mut self, word: &str) {
         if let Some(id) = word.strip_prefix('#') {
             self.last_id = id.parse::<i64>().expect("a number behind #") - 1;
             return;
@@ -136,13 +168,22 @@ impl Scribe {
 
     fn event(&mut self, name: &str, arguments: &[&str]) {
         self.last_id += 1;
-        let id = self.last_id;
         let (event_type, attributes) = self.attributes(name, arguments);
+        self.push(event_type, attributes, arguments.contains(&"ignorable"));
+    }
+
+    /// An Event with attributes from elsewhere.
+    pub(super) fn write_event(&mut self, event_type: EventType, attributes: Attributes) {
+        self.last_id += 1;
+        self.push(event_type.into(), Some(attributes), false);
+    }
+
+    fn push(&mut self, event_type: i32, attributes: Option<Attributes>, worker_may_ignore: bool) {
         self.events.push(HistoryEvent {
-            event_id: id,
-            event_time: Some(Timestamp { seconds: id, nanos: 0 }),
+            event_id: self.last_id,
+            event_time: Some(Timestamp { seconds: self.last_id, nanos: 0 }),
             event_type,
-            worker_may_ignore: arguments.contains(&"ignorable"),
+            worker_may_ignore,
             attributes,
             ..HistoryEvent::default()
         });
@@ -281,6 +322,7 @@ impl Scribe {
                 let canceled = TimerCanceledEventAttributes { timer_id: key, started_event_id, ..Default::default() };
                 (E::TimerCanceled, A::TimerCanceledEventAttributes(canceled))
             }
+            "LAM" => (E::MarkerRecorded, A::MarkerRecordedEventAttributes(local::marker(arguments, self.task_started))),
             "OPT" => (
                 E::WorkflowExecutionOptionsUpdated,
                 A::WorkflowExecutionOptionsUpdatedEventAttributes(Default::default()),
@@ -316,6 +358,8 @@ impl Scribe {
         let sdk_metadata = WorkflowTaskCompletedMetadata {
             sdk_name: argument(0),
             sdk_version: argument(1),
+            // Those of the shared core that ours notes, too.
+            core_used_flags: if argument(0) == SDK_NAME { vec![1, 2, 3] } else { Vec::new() },
             lang_used_flags: arguments
                 .get(2)
                 .map(|flag| flag.parse().expect("a flag is a number"))
@@ -359,9 +403,12 @@ fn reference(begun: &BTreeMap<String, i64>, key: &str) -> i64 {
     }
 }
 
-/// Started in a run of this name first, before any reset.
-fn started(original_run_id: Option<&str>) -> WorkflowExecutionStartedEventAttributes {
+/// Started in a run of this name first, before any reset; or with this timeout of its Workflow Tasks.
+fn started(argument: Option<&str>) -> WorkflowExecutionStartedEventAttributes {
+    let task_timeout = argument.and_then(|argument| argument.strip_prefix("timeout=")).map(local::seconds);
+    let original_run_id = argument.filter(|_| task_timeout.is_none());
     WorkflowExecutionStartedEventAttributes {
+        workflow_task_timeout: task_timeout.map(to_duration),
         workflow_type: Some(WorkflowType { name: "order".to_owned() }),
         input: payloads("order 7"),
         original_execution_run_id: original_run_id.unwrap_or_default().to_owned(),

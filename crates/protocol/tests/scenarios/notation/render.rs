@@ -3,14 +3,21 @@
 use std::time::{Duration, SystemTime};
 
 use timewright_proto::command::Command as WireCommand;
+use timewright_proto::command::RecordMarkerCommandAttributes;
 use timewright_proto::command::command::Attributes;
+use timewright_proto::enums::EventType;
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::history::history_event::Attributes as EventAttributes;
+use timewright_proto::history::{HistoryEvent, MarkerRecordedEventAttributes};
+use timewright_proto::prost_types::Timestamp;
 use timewright_protocol::workflow::{
-    AbandonReason, Activation, Completion, EvictionReason, Job, QueryAnswer, Resolution, TaskFailure,
+    AbandonReason, Activation, Completion, Event, EventKind, EvictionReason, Job, Marker, QueryAnswer, Resolution,
+    TaskFailure,
 };
 
 use super::history::BYTES_PER_EVENT;
+use super::local::since_1970;
 use super::operations;
 
 /// How much to show.
@@ -29,18 +36,18 @@ impl Show {
     pub(crate) fn activation(self, activation: &Activation) -> String {
         let length = activation.history_length;
         assert_eq!(
-            activation.time,
-            SystemTime::UNIX_EPOCH + Duration::from_secs(length),
-            "now is when the task started"
-        );
-        assert_eq!(
             activation.history_bytes,
             length * BYTES_PER_EVENT.unsigned_abs(),
             "as many bytes as the server said"
         );
         let mode = if activation.replaying { "replaying" } else { "live" };
         let jobs: Vec<_> = activation.jobs.iter().map(|job| self.job(job)).collect();
-        let mut line = format!("{length} {mode}: {}", jobs.join("; "));
+        // Now is when the task started; later where a Local Activity has ended.
+        let later = match activation.time == SystemTime::UNIX_EPOCH + Duration::from_secs(length) {
+            true => String::new(),
+            false => format!(" at {}s", since_1970(activation.time)),
+        };
+        let mut line = format!("{length} {mode}{later}: {}", jobs.join("; "));
         if activation.continue_as_new_suggested {
             let reasons: Vec<_> =
                 activation.continue_as_new_reasons.iter().map(|reason| reason.as_str_name()).collect();
@@ -70,6 +77,9 @@ impl Show {
             Job::ResolveActivity { sequence, resolution } => {
                 format!("ResolveActivity {sequence} {}", self.resolution(resolution))
             }
+            Job::ResolveLocalActivity { sequence, resolution } => {
+                format!("ResolveLocalActivity {sequence} {}", self.local_resolution(resolution))
+            }
             Job::Query(query) => format!("Query {}", query.name),
             other => operations::job(self, other)
                 .unwrap_or_else(|| panic!("a job that this notation does not know: {other:?}")),
@@ -97,11 +107,14 @@ impl Show {
 
     /// `StartTimer 1, ScheduleActivityTask 1 charge`, then what the Queries were answered.
     pub(crate) fn completion(self, completion: &Completion) -> String {
-        let commands: Vec<_> = completion.commands.iter().map(command).collect();
+        let commands: Vec<_> = completion.commands.iter().map(|issued| self.command(issued)).collect();
         let mut line = if commands.is_empty() { "nothing".to_owned() } else { commands.join(", ") };
         if !completion.messages.is_empty() {
             let messages: Vec<_> = completion.messages.iter().map(|message| message.id.as_str()).collect();
             line.push_str(&format!("; says {}", messages.join(", ")));
+        }
+        if completion.force_new_task {
+            line.push_str("; asks for the next task");
         }
         for (id, answer) in &completion.query_answers {
             line.push_str(&format!("; {id} {}", self.answer(answer)));
@@ -151,35 +164,60 @@ impl Show {
     }
 }
 
-fn command(command: &WireCommand) -> String {
-    let attributes = command.attributes.as_ref().expect("a Command has attributes");
-    let kind = command.command_type().as_str_name().trim_start_matches("COMMAND_TYPE_").to_owned();
-    let (name, details) = match attributes {
-        Attributes::StartTimerCommandAttributes(start) => ("StartTimer", start.timer_id.clone()),
-        Attributes::CancelTimerCommandAttributes(cancel) => ("CancelTimer", cancel.timer_id.clone()),
-        Attributes::ScheduleActivityTaskCommandAttributes(schedule) => {
-            let name = schedule.activity_type.as_ref().map(|activity_type| activity_type.name.as_str());
-            ("ScheduleActivityTask", format!("{} {}", schedule.activity_id, name.unwrap_or_default()))
+impl Show {
+    fn command(self, command: &WireCommand) -> String {
+        let attributes = command.attributes.as_ref().expect("a Command has attributes");
+        let kind = command.command_type().as_str_name().trim_start_matches("COMMAND_TYPE_").to_owned();
+        let (name, details) = match attributes {
+            Attributes::StartTimerCommandAttributes(start) => ("StartTimer", start.timer_id.clone()),
+            Attributes::CancelTimerCommandAttributes(cancel) => ("CancelTimer", cancel.timer_id.clone()),
+            Attributes::ScheduleActivityTaskCommandAttributes(schedule) => {
+                let name = schedule.activity_type.as_ref().map(|activity_type| activity_type.name.as_str());
+                ("ScheduleActivityTask", format!("{} {}", schedule.activity_id, name.unwrap_or_default()))
+            }
+            Attributes::RequestCancelActivityTaskCommandAttributes(cancel) => {
+                ("RequestCancelActivityTask", format!("of {}", cancel.scheduled_event_id))
+            }
+            Attributes::CompleteWorkflowExecutionCommandAttributes(_) => ("CompleteWorkflowExecution", String::new()),
+            Attributes::FailWorkflowExecutionCommandAttributes(_) => ("FailWorkflowExecution", String::new()),
+            Attributes::CancelWorkflowExecutionCommandAttributes(_) => ("CancelWorkflowExecution", String::new()),
+            Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_) => {
+                ("ContinueAsNewWorkflowExecution", String::new())
+            }
+            Attributes::RecordMarkerCommandAttributes(record) => ("RecordMarker", self.marker(record)),
+            other => operations::wire(other)
+                .unwrap_or_else(|| panic!("a Command that this notation does not know: {other:?}")),
+        };
+        assert_eq!(kind.replace('_', "").to_lowercase(), name.to_lowercase(), "type and attributes of a Command agree");
+        format!("{name} {details}").trim_end().to_owned()
+    }
+
+    /// As the word for its Event.
+    fn marker(self, record: &RecordMarkerCommandAttributes) -> String {
+        let RecordMarkerCommandAttributes { marker_name, details, header, failure } = record.clone();
+        let recorded = MarkerRecordedEventAttributes {
+            marker_name,
+            details,
+            header,
+            failure,
+            ..MarkerRecordedEventAttributes::default()
+        };
+        let event = HistoryEvent {
+            event_id: 1,
+            event_time: Some(Timestamp::default()),
+            event_type: EventType::MarkerRecorded.into(),
+            attributes: Some(EventAttributes::MarkerRecordedEventAttributes(recorded)),
+            ..HistoryEvent::default()
+        };
+        match Event::try_from(event).expect("a marker that can be read").kind {
+            EventKind::MarkerRecorded(Marker::LocalActivity(marker)) => self.local_marker(&marker),
+            _ => record.marker_name.clone(),
         }
-        Attributes::RequestCancelActivityTaskCommandAttributes(cancel) => {
-            ("RequestCancelActivityTask", format!("of {}", cancel.scheduled_event_id))
-        }
-        Attributes::CompleteWorkflowExecutionCommandAttributes(_) => ("CompleteWorkflowExecution", String::new()),
-        Attributes::FailWorkflowExecutionCommandAttributes(_) => ("FailWorkflowExecution", String::new()),
-        Attributes::CancelWorkflowExecutionCommandAttributes(_) => ("CancelWorkflowExecution", String::new()),
-        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_) => {
-            ("ContinueAsNewWorkflowExecution", String::new())
-        }
-        other => {
-            operations::wire(other).unwrap_or_else(|| panic!("a Command that this notation does not know: {other:?}"))
-        }
-    };
-    assert_eq!(kind.replace('_', "").to_lowercase(), name.to_lowercase(), "type and attributes of a Command agree");
-    format!("{name} {details}").trim_end().to_owned()
+    }
 }
 
 /// A failure and its causes.
-fn chain(failure: &Failure) -> String {
+pub(super) fn chain(failure: &Failure) -> String {
     let details = match &failure.failure_info {
         Some(FailureInfo::ActivityFailureInfo(info)) => format!(
             " [activity {} {}, scheduled at {}, started at {} by {:?}, {}]",
@@ -221,7 +259,7 @@ fn chain(failure: &Failure) -> String {
     }
 }
 
-fn payloads(payloads: &[timewright_proto::common::Payload]) -> String {
+pub(super) fn payloads(payloads: &[timewright_proto::common::Payload]) -> String {
     let texts: Vec<_> = payloads.iter().map(|payload| String::from_utf8_lossy(&payload.data).into_owned()).collect();
     if texts.is_empty() { "nothing".to_owned() } else { format!("{texts:?}") }
 }

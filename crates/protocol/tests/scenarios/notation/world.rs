@@ -1,7 +1,9 @@
 //! Everything around [`Runs`]: the server, its histories, user code.
 
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
@@ -12,9 +14,9 @@ use timewright_protocol::workflow::{
 
 use super::code::{Code, failure};
 use super::history::Recorded;
-use super::name;
-use super::operations;
 use super::render::Show;
+use super::replay::Lives;
+use super::{local, name, operations};
 
 /// Everything around [`Runs`]: the server, its histories, user code.
 pub(super) struct World {
@@ -41,6 +43,18 @@ pub(super) struct World {
     vanishing: BTreeMap<Bytes, i64>,
     /// When everything began.
     origin: Instant,
+    /// What the worker's clock says, in seconds since 1970 as in the histories. It stands still but for `> time …`.
+    clock: Duration,
+    /// How long ago everything began.
+    elapsed: Duration,
+    /// The history that came with each task.
+    tasks: BTreeMap<Bytes, Recorded>,
+    /// The history of each Run behind the last completion that the server took, and how much of it came with that task.
+    completed: BTreeMap<String, (i64, Recorded)>,
+    /// `None` where whoever runs the scenario compares replays by themselves.
+    pub(super) lives: Option<Lives>,
+    /// The Local Activities that are executed: of which Run, which number, and which attempt.
+    local: BTreeMap<(RunKey, u32), LocalActivity>,
     /// Whether to say which Run it is.
     names_runs: bool,
     pub(super) transcript: Vec<String>,
@@ -51,6 +65,12 @@ struct Waiting {
     activations: Vec<(RunKey, Activation)>,
     fetches: Vec<(RunKey, Bytes)>,
     completions: Vec<(RunKey, CompletionReceipt)>,
+}
+
+#[derive(Debug)]
+struct LocalActivity {
+    attempt: u32,
+    cancelled: bool,
 }
 
 impl Waiting {
@@ -96,6 +116,12 @@ impl World {
             keys: BTreeMap::new(),
             vanishing: BTreeMap::new(),
             origin: now(),
+            clock: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            tasks: BTreeMap::new(),
+            completed: BTreeMap::new(),
+            lives: Some(Lives::default()),
+            local: BTreeMap::new(),
             names_runs: false,
             transcript: Vec::new(),
         }
@@ -119,6 +145,13 @@ impl World {
                 self.task_in_words(words, TaskOptions { only_query: Some((*name).to_owned()), ..Default::default() });
             }
             ["replay", words @ ..] => self.task_in_words(words, TaskOptions { replay: true, ..Default::default() }),
+            ["next", words @ ..] => self.next(words),
+            ["local", words @ ..] => self.local(words),
+            ["time", span] => {
+                self.clock += local::seconds(span);
+                self.elapsed += local::seconds(span);
+                self.runs.handle_timeout(self.origin + self.elapsed);
+            }
             ["code", "waits"] => self.code_waits = true,
             ["server", "waits"] => self.server_waits = true,
             ["history", "waits"] => self.history = Fetching::Waits,
@@ -137,6 +170,7 @@ impl World {
             ["server", "refuses"] => {
                 self.server_waits = false;
                 for (run, _) in std::mem::take(&mut self.waiting.completions) {
+                    self.completed.remove(run.run_id());
                     self.runs.handle_eviction(&run, EvictionReason::CompletionNotTaken);
                 }
             }
@@ -167,7 +201,7 @@ impl World {
                 Some(("started", id)) => options.started = Some(number(id)),
                 Some(("previous", id)) => options.previous = Some(number(id)),
                 Some(("vanishes", id)) => options.vanishes = Some(number(id)),
-                _ if word.len() == 1 && word.chars().all(char::is_uppercase) => {
+                _ if is_run(word) => {
                     run = word;
                     self.names_runs = true;
                 }
@@ -202,6 +236,7 @@ impl World {
                 queries: options.queries.iter().map(query).collect(),
             },
         };
+        self.clock = self.clock.max(Duration::from_secs(started.unsigned_abs()));
         let task = WorkflowTask {
             task_token,
             workflow_id: "order-7".to_owned(),
@@ -210,9 +245,10 @@ impl World {
             attempt: options.attempt.unwrap_or(1),
             previous_started_event_id: options.previous.unwrap_or(previous),
             history: recorded.with_task(),
-            received_at: self.origin,
+            received_at: self.origin + self.elapsed,
             kind,
         };
+        self.tasks.insert(task.task_token.clone(), recorded.clone());
         self.histories.insert(run.to_owned(), recorded);
         self.runs.handle_task(task);
         self.drain();
@@ -239,7 +275,10 @@ impl World {
         if self.waiting.is_empty() {
             assert_eq!(self.runs.len(), self.begun.len(), "a run without user code");
             assert_eq!(self.runs.is_empty(), self.begun.is_empty());
-            assert!(self.runs.len() <= self.capacity, "{} idle runs", self.runs.len());
+            let busy: BTreeSet<&str> = self.local.keys().map(|(key, _)| key.run_id()).collect();
+            assert!(self.runs.len() <= self.capacity + busy.len(), "{} idle runs", self.runs.len());
+            let is_open = self.answers.values().any(|times| *times == 0);
+            assert_eq!(is_open, self.runs.poll_timeout().is_some(), "an open task has somebody to go on with it");
         }
     }
 
@@ -249,6 +288,14 @@ impl World {
         match output {
             Output::Activate(activation) => {
                 self.say(&run, self.show.activation(&activation));
+                if let Some(lives) = &mut self.lives {
+                    lives.heard(&run, &activation);
+                }
+                for job in &activation.jobs {
+                    if let Job::ResolveLocalActivity { sequence, .. } = job {
+                        self.local.remove(&(key.clone(), *sequence));
+                    }
+                }
                 let initializes = matches!(activation.jobs.first(), Some(Job::Initialize(_)));
                 assert_eq!(initializes, self.begun.insert(run.clone()), "user code begins once, with Initialize");
                 match self.code_waits {
@@ -267,7 +314,29 @@ impl World {
                 self.say(&run, format!("complete {}: {}", name(task_token), self.show.completion(&completion)));
                 self.answered(task_token);
                 let receipt = CompletionReceipt { reset_history_event_id: self.vanishing.remove(task_token) };
+                let mut history = self.tasks[task_token].clone();
+                match &mut self.lives {
+                    Some(lives) if receipt.reset_history_event_id.is_some() => lives.forget(&run),
+                    Some(lives) => lives.check(&self.code, &run, &history, &completion),
+                    None => (),
+                }
+                let known = history.last_id();
+                history.complete(&completion);
+                self.completed.insert(run, (known, history));
                 self.confirm(key, receipt);
+            }
+            Output::StartLocalActivity(start) => {
+                self.say(&run, self.show.start(&start));
+                let begun = LocalActivity { attempt: start.attempt, cancelled: false };
+                let before = self.local.insert((key, start.sequence), begun);
+                let is_next = before.is_none_or(|before| before.attempt + 1 == start.attempt && !before.cancelled);
+                assert!(is_next, "each attempt of a Local Activity is started once");
+            }
+            Output::CancelLocalActivity { sequence } => {
+                self.say(&run, format!("cancel local {sequence}"));
+                let activity = self.local.get_mut(&(key, sequence)).expect("a Local Activity that is executed");
+                assert!(!activity.cancelled, "cancelled twice");
+                activity.cancelled = true;
             }
             Output::FailTask(failed) => {
                 self.say(&run, format!("fail {}: {}", name(&failed.task_token), self.show.task_failure(&failed)));
@@ -290,6 +359,11 @@ impl World {
             Output::Evict { reason } => {
                 self.say(&run, format!("evict: {}", self.show.eviction(reason)));
                 self.begun.remove(&run);
+                if let Some(lives) = &mut self.lives {
+                    lives.forget(&run);
+                }
+                let left: Vec<_> = self.local.iter().filter(|((of, _), it)| *of == key && !it.cancelled).collect();
+                assert!(left.is_empty(), "Local Activities that nobody waits for are executed: {left:?}");
                 self.waiting.activations.retain(|(waiting, _)| *waiting != key);
                 self.waiting.fetches.retain(|(waiting, _)| *waiting != key);
                 self.waiting.completions.retain(|(waiting, _)| *waiting != key);
@@ -360,6 +434,11 @@ fn update(word: &str, started: i64) -> UpdateRequest {
         sequencing_event_id,
         request: Some(operations::update_request(name)),
     }
+}
+
+/// A single capital letter names a Run.
+fn is_run(word: &str) -> bool {
+    word.len() == 1 && word.chars().all(char::is_uppercase)
 }
 
 /// Any moment will do: it is only compared with others.

@@ -1,10 +1,12 @@
 //! A Workflow Worker without a network: Runs, user code, and what goes on between them and the server.
 
+mod local_activities;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Instant;
 
-use timewright_model_server::{Server, ServerError};
+use timewright_model_server::{Server, ServerError, Time};
 use timewright_proto::Bytes;
 use timewright_proto::common::WorkflowExecution;
 use timewright_proto::enums::{QueryResultType, TaskQueueKind, WorkflowTaskFailedCause};
@@ -15,17 +17,19 @@ use timewright_proto::prost_types;
 use timewright_proto::query::WorkflowQueryResult;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::temporal::api::sdk::v1::WorkflowTaskCompletedMetadata;
+use timewright_proto::workflow_service::respond_workflow_task_completed_request::Capabilities;
 use timewright_proto::workflow_service::{
     GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskFailedRequest,
 };
 use timewright_protocol::workflow::{
     Activation, CacheLimits, Command, Completion, CompletionReceipt, EvictionReason, HistoryPage, Job, Output,
-    QueryAnswer, RunKey, Runs, TaskKind, WorkflowTask,
+    QueryAnswer, RunKey, Runs, TaskKind, UpdateMessage, WorkflowTask,
 };
 
 use crate::interpreter::Interpreter;
 use crate::program::Program;
+use local_activities::LocalActivities;
 
 /// The worker's queue.
 pub const NORMAL: &str = "normal";
@@ -38,8 +42,11 @@ pub struct Worker {
     runs: Runs,
     code: BTreeMap<String, Interpreter>,
     program: Rc<Program>,
+    pub local_activities: LocalActivities,
     /// What is to go over the network, and for which Run.
     requests: VecDeque<(RunKey, Output)>,
+    /// The Workflow Id of each Run Id.
+    workflow_ids: BTreeMap<String, String>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
@@ -54,8 +61,13 @@ pub struct Worker {
     pub wants_next: bool,
     /// When everything began.
     origin: Instant,
+    /// The time, since then.
+    now: Time,
+    seed: u64,
     /// How many tasks were failed.
     pub failures: Vec<String>,
+    /// How many tasks left nothing in the history.
+    pub vanished_tasks: usize,
 }
 
 struct Task {
@@ -82,13 +94,40 @@ pub struct Heard {
     pub commands: Vec<Command>,
 }
 
+impl Heard {
+    /// Without what leaves nothing in the history: Updates that were rejected. A validator runs once, so that it does not
+    /// matter whether it did.
+    pub fn recorded(&self) -> Self {
+        let mut recorded = self.clone();
+        let rejected: BTreeSet<&str> = self.commands.iter().filter_map(rejected).collect();
+        recorded.commands.retain(|command| self::rejected(command).is_none());
+        recorded.activation.jobs.retain_mut(|job| match job {
+            Job::Update(update) => {
+                update.run_validator = false;
+                !rejected.contains(update.protocol_instance_id.as_str())
+            }
+            _ => true,
+        });
+        recorded
+    }
+}
+
+fn rejected(command: &Command) -> Option<&str> {
+    match command {
+        Command::RejectUpdate { protocol_instance_id, .. } => Some(protocol_instance_id),
+        _ => None,
+    }
+}
+
 impl Worker {
-    pub fn new(program: Rc<Program>, cache: usize) -> Self {
+    pub fn new(program: Rc<Program>, cache: usize, seed: u64) -> Self {
         Self {
             runs: Runs::new(CacheLimits::runs(cache)),
             code: BTreeMap::new(),
             program,
+            local_activities: LocalActivities::new(seed),
             requests: VecDeque::new(),
+            workflow_ids: BTreeMap::new(),
             tasks: BTreeMap::new(),
             seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
@@ -96,19 +135,25 @@ impl Worker {
             failing: BTreeSet::new(),
             wants_next: false,
             origin: now(),
+            now: Time::ZERO,
+            seed,
             failures: Vec::new(),
+            vanished_tasks: 0,
         }
     }
 
     /// Takes a task.
-    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse) {
+    pub fn take(&mut self, response: PollWorkflowTaskQueueResponse, now: Time) {
+        self.now = self.now.max(now);
+        let received_at = self.origin + self.now;
         let task =
-            WorkflowTask::from_poll(response, self.origin).expect("the model sends whole tasks").expect("a task");
+            WorkflowTask::from_poll(response, received_at).expect("the model sends whole tasks").expect("a task");
         let started_event_id = match task.kind {
             TaskKind::Progress { started_event_id, .. } => Some(started_event_id),
             TaskKind::Query(_) | TaskKind::Replay => None,
         };
         let run_id = task.run_id.clone();
+        self.workflow_ids.insert(run_id.clone(), task.workflow_id.clone());
         let completed = completed_tasks(&task.history.events);
         if self.open_tasks(&run_id).next().is_none() {
             self.seen.entry(run_id.clone()).or_default().extend(&completed);
@@ -125,6 +170,28 @@ impl Worker {
         if let Some(key) = self.runs.key(run_id) {
             self.runs.handle_eviction(&key, EvictionReason::Requested);
         }
+        self.drain();
+    }
+
+    /// Whether a Run waits for Local Activities that are executed.
+    pub fn has_local_activities(&self, run_id: &str) -> bool {
+        self.runs.key(run_id).is_some_and(|key| self.local_activities.are_awaited(&key))
+    }
+
+    /// When something happens by itself.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let heartbeat = self.runs.poll_timeout().map(|due| due - self.origin);
+        heartbeat.into_iter().chain(self.local_activities.poll_timeout()).min()
+    }
+
+    /// Time has passed: Local Activities are over, Workflow Tasks must be answered.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        for (key, attempt) in self.local_activities.take_finished(self.now) {
+            self.runs.handle_local_activity(&key, attempt);
+            self.drain();
+        }
+        self.runs.handle_timeout(self.origin + self.now);
         self.drain();
     }
 
@@ -151,7 +218,7 @@ impl Worker {
         let is_alive = self.runs.key(&run_id).as_ref() == Some(&key);
         match request {
             Output::FetchHistory { next_page_token } => {
-                let page = fetch(server, &run_id, next_page_token);
+                let page = fetch(server, &self.workflow_ids[&run_id], &run_id, next_page_token);
                 if is_alive {
                     self.seen.entry(run_id).or_default().extend(completed_tasks(&page.events));
                 }
@@ -161,7 +228,7 @@ impl Worker {
                 let next = self.complete(&key, is_alive, completion, server);
                 self.drain();
                 if let Some(task) = next {
-                    self.take(task);
+                    self.take(task, server.now());
                 }
             }
             Output::FailTask(failure) => {
@@ -209,7 +276,10 @@ impl Worker {
             match output {
                 Output::Activate(activation) => self.activate(&key, activation),
                 Output::AbandonTask { task_token, .. } => self.answered(&task_token),
+                Output::StartLocalActivity(start) => self.local_activities.start(&key, &start, self.now),
+                Output::CancelLocalActivity { sequence } => self.local_activities.cancel(&key, sequence, self.now),
                 Output::Evict { .. } => {
+                    self.local_activities.handle_eviction(&key);
                     drop(self.code.remove(&run_id));
                     self.hearing.remove(&run_id);
                     self.seen.remove(&run_id);
@@ -243,8 +313,10 @@ impl Worker {
 
     fn activate(&mut self, key: &RunKey, activation: Activation) {
         let run_id = key.run_id();
-        if matches!(activation.jobs.first(), Some(Job::Initialize(_))) {
-            let is_new = self.code.insert(run_id.to_owned(), Interpreter::new(self.program.clone())).is_none();
+        if let Some(Job::Initialize(initialize)) = activation.jobs.first() {
+            let program = self.program.of_type(&initialize.workflow_type);
+            let new = Interpreter::new(Rc::new(program), self.seed);
+            let is_new = self.code.insert(run_id.to_owned(), new).is_none();
             assert!(is_new, "run {run_id} was initialized although it was there");
         }
         let is_query_job = matches!(activation.jobs.as_slice(), [Job::Query(_)]);
@@ -270,6 +342,7 @@ impl Worker {
             return;
         }
         let commands = code.activate(&activation);
+        self.local_activities.note(key, &activation, &commands);
         if !activation.replaying {
             let heard = Heard { activation, commands: commands.clone() };
             self.hearing.entry(run_id.to_owned()).or_default().push(heard);
@@ -301,21 +374,34 @@ impl Worker {
                 schedule_to_start_timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
             }),
             return_new_workflow_task: self.wants_next,
+            force_create_new_workflow_task: completion.force_new_task,
+            messages: completion.messages.into_iter().map(UpdateMessage::into_message).collect(),
+            capabilities: Some(Capabilities { discard_speculative_workflow_task_with_events: self.seed & 1 == 1 }),
             query_results: results.collect(),
             sdk_metadata: completion.sdk.map(|sdk| WorkflowTaskCompletedMetadata {
                 sdk_name: sdk.name,
                 sdk_version: sdk.version,
+                core_used_flags: sdk.core_used_flags,
                 ..WorkflowTaskCompletedMetadata::default()
             }),
             ..RespondWorkflowTaskCompletedRequest::default()
         };
         match server.handle_workflow_task_completed(request) {
             Ok(response) => {
+                let receipt = CompletionReceipt::from(&response);
                 if is_alive {
                     let heard = self.hearing.remove(run_id).unwrap_or_default();
-                    self.heard.entry(run_id.to_owned()).or_default().extend(heard);
+                    match receipt.reset_history_event_id {
+                        None => self.heard.entry(run_id.to_owned()).or_default().extend(heard),
+                        Some(_) => {
+                            let is_without_trace =
+                                heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
+                            assert!(is_without_trace, "more than rejected Updates has vanished: {heard:#?}");
+                            self.vanished_tasks += 1;
+                        }
+                    }
                 }
-                self.runs.handle_completed(key, CompletionReceipt::from(&response));
+                self.runs.handle_completed(key, receipt);
                 return response.workflow_task;
             }
             Err(ServerError::NotFound(_)) => (),
@@ -333,8 +419,8 @@ impl Worker {
 }
 
 /// A page, as the server answers for it.
-fn fetch(server: &mut Server, run_id: &str, next_page_token: Bytes) -> HistoryPage {
-    let execution = WorkflowExecution { workflow_id: crate::world::WORKFLOW_ID.into(), run_id: run_id.into() };
+fn fetch(server: &mut Server, workflow_id: &str, run_id: &str, next_page_token: Bytes) -> HistoryPage {
+    let execution = WorkflowExecution { workflow_id: workflow_id.into(), run_id: run_id.into() };
     let page = server
         .history_page(&GetWorkflowExecutionHistoryRequest {
             execution: Some(execution),
@@ -365,6 +451,7 @@ pub fn activation_text(activation: &Activation) -> String {
             let resolution = format!("{resolution:?}");
             format!("activity {sequence} {}", resolution.split('(').next().unwrap_or_default())
         }
+        Job::Update(update) => format!("update {}", update.id),
         Job::Query(query) => format!("query {}", query.name),
         other => format!("{other:?}"),
     });
