@@ -9,6 +9,7 @@ use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::grpc::health::v1::health_check_response::ServingStatus;
 use timewright_proto::grpc::health::v1::{HealthCheckRequest, HealthCheckResponse};
 use timewright_proto::temporal::api::namespace::v1::{NamespaceInfo, namespace_info};
+use timewright_proto::temporal::api::operatorservice::v1::DeleteNexusEndpointResponse;
 use timewright_proto::workflow_service::get_system_info_response::Capabilities;
 use timewright_proto::workflow_service::*;
 use tonic::body::Body;
@@ -102,6 +103,39 @@ pub(crate) async fn answer(front: Arc<Front>, request: http::Request<Body>) -> h
             unary(request, |request| {
                 let canceled = front.try_call(|server| server.handle_activity_task_canceled(request));
                 ready(canceled.map(|()| RespondActivityTaskCanceledResponse::default()))
+            })
+            .await
+        }
+
+        "ResetWorkflowExecution" => {
+            unary(request, |request| ready(front.try_call(|server| server.reset(request)))).await
+        }
+        "UpdateWorkflowExecutionOptions" => {
+            unary(request, |request| ready(front.try_call(|server| server.update_workflow_options(request)))).await
+        }
+
+        "PollNexusTaskQueue" => unary(request, |request| front.poll_nexus_task(request)).await,
+        "RespondNexusTaskCompleted" => {
+            unary(request, |request| {
+                let completed = front.try_call(|server| server.handle_nexus_task_completed(request));
+                ready(completed.map(|()| RespondNexusTaskCompletedResponse::default()))
+            })
+            .await
+        }
+        "RespondNexusTaskFailed" => {
+            unary(request, |request| {
+                let failed = front.try_call(|server| server.handle_nexus_task_failed(request));
+                ready(failed.map(|()| RespondNexusTaskFailedResponse::default()))
+            })
+            .await
+        }
+        "/temporal.api.operatorservice.v1.OperatorService/CreateNexusEndpoint" => {
+            unary(request, |request| ready(front.try_call(|server| server.create_nexus_endpoint(request)))).await
+        }
+        "/temporal.api.operatorservice.v1.OperatorService/DeleteNexusEndpoint" => {
+            unary(request, |request| {
+                front.call(|inside| inside.server.delete_nexus_endpoint(&request));
+                ready(Ok(DeleteNexusEndpointResponse::default()))
             })
             .await
         }
@@ -200,6 +234,10 @@ impl Front {
         request: PollActivityTaskQueueRequest,
     ) -> Result<PollActivityTaskQueueResponse, Status> {
         self.poll(&request.worker_instance_key, |inside| inside.server.poll_activity_task(&request)).await
+    }
+
+    async fn poll_nexus_task(&self, request: PollNexusTaskQueueRequest) -> Result<PollNexusTaskQueueResponse, Status> {
+        self.poll(&request.worker_instance_key, |inside| inside.server.poll_nexus_task(&request)).await
     }
 
     /// What comes in time, or an empty response.

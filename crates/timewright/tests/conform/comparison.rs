@@ -9,6 +9,7 @@ use timewright_testing::DevServer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::operations::SEARCH_ATTRIBUTE;
 use crate::program::Program;
 use crate::world::World;
 
@@ -46,7 +47,9 @@ impl Comparison {
     pub(crate) async fn run(self) -> Figures {
         say(&format!("seed {}, programs from {} on, {} at once", self.seed, self.first, self.at_once));
         let server = server();
-        let model = ModelServer::start(ServerOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+        let mut options = ServerOptions::default();
+        options.search_attributes.insert(SEARCH_ATTRIBUTE.to_owned(), "Keyword".to_owned());
+        let model = ModelServer::start(options).unwrap_or_else(|error| panic!("{error}"));
         let (real, model_address) = (format!("http://{}", server.address()), format!("http://{}", model.address()));
         let worlds = Arc::new([
             World::new("server, cache", &real, 1000).await,
@@ -124,6 +127,7 @@ fn server() -> DevServer {
     let server = values
         .into_iter()
         .fold(DevServer::builder(), |server, value| server.argument("--dynamic-config-value").argument(value));
+    let server = server.argument("--search-attribute").argument(format!("{SEARCH_ATTRIBUTE}=Keyword"));
     server.start().unwrap_or_else(|error| panic!("{error}"))
 }
 

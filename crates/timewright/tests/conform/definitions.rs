@@ -1,15 +1,17 @@
 //! What the workflow, its messages and its activities are called, take and give.
 
 use timewright::converter::Multiple;
-use timewright::definition::{ActivityDefinition, QueryDefinition, SignalDefinition, WorkflowDefinition};
+use timewright::definition::{
+    ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
+};
 
-use crate::program::{Action, Work};
+use crate::program::{Action, Update, Work};
 
 /// A run of a program.
 pub(crate) struct Conform;
 
-/// The program's seed and number, the run's number, a slot's milliseconds.
-pub(crate) type Input = Multiple<(u64, u64, usize, u64)>;
+/// The program's seed and number, the Child Workflow's number if it is one, the run's number, a slot's milliseconds.
+pub(crate) type Input = Multiple<(u64, u64, Option<usize>, usize, u64)>;
 
 impl WorkflowDefinition for Conform {
     const NAME: &'static str = "conform";
@@ -34,6 +36,16 @@ impl QueryDefinition for Heard {
     type Workflow = Conform;
     type Input = ();
     type Output = Vec<String>;
+}
+
+/// An Update that does as it says.
+pub(crate) struct Change;
+
+impl UpdateDefinition for Change {
+    const NAME: &'static str = "change";
+    type Workflow = Conform;
+    type Input = Update;
+    type Output = String;
 }
 
 /// An activity that works.

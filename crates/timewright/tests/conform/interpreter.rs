@@ -1,33 +1,31 @@
 //! The workflow that does what a program says.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::time::Duration;
+use std::pin::pin;
+use std::task::Poll;
 
 use timewright::converter::{ApplicationFailure, Multiple};
-use timewright::definition::RetryPolicy;
-use timewright::workflow::{
-    ActivityCancellationType, ActivityFailure, ActivityHandle, ActivityOptions, Cancelled, Handlers, TimerHandle,
-    Workflow, WorkflowContext, WorkflowError, WorkflowInfo,
-};
+use timewright::workflow::{Cancelled, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
 
 use crate::branches::{Branch, Branches, Scope};
-use crate::definitions::{Acting, Conform, Heard, Input, Note, Working};
-use crate::program::{Action, Activity, Cancellation, End, OnCancel, Program, Run, Step, Timeout, Work, slots};
+use crate::definitions::{Acting, Change, Conform, Heard, Input, Note};
+use crate::operations::{
+    LONG, do_child, leave_note, options, outcome_text, start, start_locally, stopped, tell_nobody, time, within,
+};
+use crate::program::{Action, Activity, End, OnCancel, Program, Run, Step, Update};
 
 /// What a run has heard.
 pub(crate) struct Interpreter {
-    /// Milliseconds.
-    slot: u64,
+    pub(crate) input: (u64, u64, Option<usize>, usize, u64),
     signals: u32,
-    heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
 }
 
 impl Workflow for Interpreter {
     type Definition = Conform;
 
-    fn init(_: &WorkflowInfo, Multiple((.., slot)): &Input) -> Self {
-        Self { slot: *slot, signals: 0, heard: Vec::new() }
+    fn init(_: &WorkflowInfo, input: &Input) -> Self {
+        Self { input: input.0, signals: 0, heard: Vec::new() }
     }
 
     fn handlers(handlers: &mut Handlers<Self>) {
@@ -35,15 +33,30 @@ impl Workflow for Interpreter {
             state.signals += 1;
             state.heard.push(format!("signal {}", state.signals));
         });
+        handlers.validate_update(Change, |_, update| match update {
+            Update::Refused => Err(ApplicationFailure::new("not like this").into()),
+            Update::Quick | Update::Fails | Update::Slow => Ok(()),
+        });
+        handlers.update_async(Change, async |context, update| {
+            if update == Update::Slow {
+                context.detached().sleep(time(&context, 1)).await?;
+            }
+            context.state_mut(|state| state.heard.push(format!("update {update:?}")));
+            match update {
+                Update::Fails => Err(ApplicationFailure::new("as planned").into()),
+                _ => Ok(format!("{update:?}")),
+            }
+        });
         handlers.query(Heard, |state, ()| Ok(state.heard.clone()));
     }
 
     async fn run(
         context: WorkflowContext<Self>,
-        Multiple((seed, index, number, slot)): Input,
+        Multiple((seed, index, child, number, slot)): Input,
     ) -> Result<Vec<String>, WorkflowError> {
         let program = Program::generate(seed, index);
-        let Run { main, on_cancel } = program.runs[number].clone();
+        let run = child.map_or(program.runs.get(number), |child| program.children.get(child));
+        let Run { main, on_cancel } = run.cloned().ok_or_else(|| ApplicationFailure::new("no such program"))?;
         let main_context = if on_cancel == OnCancel::Ignore { context.detached() } else { context.clone() };
         if do_steps(&main_context, &Scope::default(), &main).await.is_err() {
             if let OnCancel::CleanUp(steps) = on_cancel {
@@ -52,23 +65,23 @@ impl Workflow for Interpreter {
             }
             return Err(Cancelled { reason: context.cancellation().unwrap_or_default() }.into());
         }
-        if number + 1 < program.runs.len() {
-            return Err(context.continue_as_new(Multiple((seed, index, number + 1, slot))));
+        if child.is_none() && number + 1 < program.runs.len() {
+            return Err(context.continue_as_new(Multiple((seed, index, None, number + 1, slot))));
         }
         match program.end {
-            End::Complete => Ok(context.state(|state| state.heard.clone())),
-            End::Fail(_) => {
+            End::Fail(_) if child.is_none() => {
                 let heard = context.state(|state| state.heard.join(", "));
                 Err(ApplicationFailure::new(heard).with_type("Planned").into())
             }
+            _ => Ok(context.state(|state| state.heard.clone())),
         }
     }
 }
 
 /// The workflow, or what is in this scope, was cancelled.
-struct Stop;
+pub(crate) struct Stop;
 
-type Context = WorkflowContext<Interpreter>;
+pub(crate) type Context = WorkflowContext<Interpreter>;
 
 async fn do_steps(context: &Context, scope: &Scope, steps: &[Step]) -> Result<(), Stop> {
     for step in steps {
@@ -88,10 +101,9 @@ fn branch(context: &Context, scope: &Scope, steps: &[Step]) -> Branch<Result<(),
 
 async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), Stop> {
     let hear = |text: String| context.state_mut(|state| state.heard.push(text));
-    let time = |count| slots(count, context.state(|state| state.slot));
     match step {
         Step::Timer(duration) => {
-            let fired = within(scope, context.sleep(time(*duration))).await;
+            let fired = within(scope, context.sleep(time(context, *duration))).await;
             hear(format!("timer {duration} {}", if fired.is_ok() { "fired" } else { "cancelled" }));
             fired.map_err(|_| Stop)
         }
@@ -117,7 +129,7 @@ async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), St
         }
         Step::Act(action, duration) => {
             let activity = Activity { attempts: 1, ..Activity::default() };
-            let input = Multiple((*action, time(*duration).as_millis() as u64));
+            let input = Multiple((*action, time(context, *duration).as_millis() as u64));
             let outcome = within(scope, context.execute_activity(Acting, input, options(context, &activity))).await;
             hear(outcome_text(&outcome));
             if *action == Action::Terminate {
@@ -125,11 +137,28 @@ async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), St
             }
             stopped(context, scope, &outcome)
         }
+        Step::LocalActivity(activity) => {
+            let outcome = within(scope, start_locally(context, activity)).await;
+            hear(outcome_text(&outcome));
+            stopped(context, scope, &outcome)
+        }
+        Step::Child(number, to_child) => {
+            hear(do_child(context, *number, *to_child).await);
+            Ok(())
+        }
+        Step::Note(note) => {
+            hear(leave_note(context, *note));
+            Ok(())
+        }
+        Step::TellNobody { cancel } => {
+            hear(tell_nobody(context, *cancel).await);
+            Ok(())
+        }
         Step::WaitSignals(count) => {
             let count = *count;
             let mut waiting = pin!(context.wait_condition(move |state| state.signals >= count));
             poll_fn(|task| match waiting.as_mut().poll(task) {
-                std::task::Poll::Pending if scope.is_cancelled() => std::task::Poll::Ready(Err(Stop)),
+                Poll::Pending if scope.is_cancelled() => Poll::Ready(Err(Stop)),
                 polled => polled.map_err(|_| Stop),
             })
             .await
@@ -149,82 +178,3 @@ async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), St
         }
     }
 }
-
-/// What can be told to stop.
-trait Operation: Future + Unpin {
-    fn cancel(&self);
-}
-
-impl Operation for TimerHandle {
-    fn cancel(&self) {
-        TimerHandle::cancel(self);
-    }
-}
-
-impl<O: timewright::converter::Value> Operation for ActivityHandle<O> {
-    fn cancel(&self) {
-        ActivityHandle::cancel(self);
-    }
-}
-
-/// Waits for an operation, which is cancelled with its scope.
-async fn within<O: Operation>(scope: &Scope, mut operation: O) -> O::Output {
-    let mut is_told = false;
-    poll_fn(|task| {
-        if scope.is_cancelled() && !std::mem::replace(&mut is_told, true) {
-            operation.cancel();
-        }
-        Pin::new(&mut operation).poll(task)
-    })
-    .await
-}
-
-fn stopped<T>(context: &Context, scope: &Scope, outcome: &Result<T, ActivityFailure>) -> Result<(), Stop> {
-    let is_asked = scope.is_cancelled() || context.cancellation().is_some();
-    if is_asked && matches!(outcome, Err(ActivityFailure::Cancelled(_))) { Err(Stop) } else { Ok(()) }
-}
-
-fn outcome_text(outcome: &Result<String, ActivityFailure>) -> String {
-    match outcome {
-        Ok(result) => result.clone(),
-        Err(failure) => {
-            let cause = failure.cause().map(|cause| cause.message.clone()).unwrap_or_default();
-            let how = if matches!(failure, ActivityFailure::Cancelled(_)) { "cancelled" } else { "failed" };
-            format!("{how} {cause}")
-        }
-    }
-}
-
-fn start(context: &Context, activity: &Activity) -> ActivityHandle<String> {
-    let takes = activity.work.takes * context.state(|state| state.slot);
-    context.execute_activity(Working, Work { takes, ..activity.work.clone() }, options(context, activity))
-}
-
-fn options(context: &Context, activity: &Activity) -> ActivityOptions {
-    let time = |count| slots(count, context.state(|state| state.slot));
-    let retries = RetryPolicy::default()
-        .initial_interval(time(activity.interval.max(1)))
-        .backoff_coefficient(1.0)
-        .maximum_attempts(activity.attempts);
-    let cancellation = match activity.cancellation {
-        Cancellation::Try => ActivityCancellationType::TryCancel,
-        Cancellation::Wait => ActivityCancellationType::WaitCancellationCompleted,
-        Cancellation::Abandon => ActivityCancellationType::Abandon,
-    };
-    let mut options = ActivityOptions::schedule_to_close(LONG).retry_policy(retries).cancellation_type(cancellation);
-    if activity.nobody {
-        options = options.task_queue(format!("{}-nobody", context.info().task_queue));
-    }
-    if activity.work.heeds {
-        options = options.heartbeat_timeout(time(4));
-    }
-    match activity.timeout {
-        Timeout::None => options,
-        Timeout::ScheduleToStart(count) => options.schedule_to_start_timeout(time(count)),
-        Timeout::ScheduleToClose(count) => options.schedule_to_close_timeout(time(count)),
-        Timeout::StartToClose(count) => options.start_to_close_timeout(time(count)),
-    }
-}
-
-/// No program takes so long.
-const LONG: Duration = Duration::from_secs(600);

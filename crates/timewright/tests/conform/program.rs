@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Program {
     pub(crate) runs: Vec<Run>,
+    /// What its Child Workflows do.
+    pub(crate) children: Vec<Run>,
     /// How the last run ends, if nobody cancels it.
     pub(crate) end: End,
 }
@@ -37,6 +39,14 @@ pub(crate) enum Step {
     CancelActivity(Activity, Vec<Step>),
     /// Has an activity do what a client does; it then goes on for so many slots.
     Act(Action, u64),
+    /// Executes a Local Activity.
+    LocalActivity(LocalActivity),
+    /// Starts the Child Workflow of this number, and waits for its outcome.
+    Child(usize, ToChild),
+    /// Notes something in the history, or changes the workflow's own properties.
+    Note(Note),
+    /// Sends a Signal, or a request to cancel itself, to a workflow that does not exist.
+    TellNobody { cancel: bool },
     /// Waits until so many Signals have come to this run.
     WaitSignals(u32),
     /// Does all of these at the same time, and waits for all.
@@ -82,14 +92,48 @@ pub(crate) enum Cancellation {
 /// What an activity's code does.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Work {
-    /// So many attempts fail, at once.
+    /// So many attempts fail.
     pub(crate) fails: u32,
+    /// The attempt that takes time; the others end at once.
+    pub(crate) slow_attempt: u32,
     /// How it fails is not worth another attempt.
     pub(crate) for_good: bool,
-    /// What the attempt takes which does not fail: slots, and milliseconds in the activity's input.
+    /// What it takes: slots, and milliseconds in the activity's input.
     pub(crate) takes: u64,
     /// It heartbeats, and stops when it is told to.
     pub(crate) heeds: bool,
+}
+
+/// A Local Activity. It never takes long, unless nothing is beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LocalActivity {
+    pub(crate) work: Work,
+    /// Attempts at most.
+    pub(crate) attempts: u32,
+    /// Slots between the attempts.
+    pub(crate) interval: u64,
+    /// They are spent over a durable timer.
+    pub(crate) durable: bool,
+}
+
+/// What is done to a Child Workflow after so many slots.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ToChild {
+    Nothing,
+    Signal(u64),
+    Cancel(u64),
+}
+
+/// What leaves a record and takes no time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Note {
+    SideEffect(u32),
+    Patch(u8),
+    Version(u8),
+    Memo(u8),
+    ForgetMemo(u8),
+    SearchAttribute(u8),
+    ForgetSearchAttribute,
 }
 
 /// What an activity does that stands for a client. It reaches the workflow that has scheduled it.
@@ -97,8 +141,22 @@ pub(crate) struct Work {
 pub(crate) enum Action {
     Signal,
     Query,
+    Update(Update),
     Cancel,
     Terminate,
+}
+
+/// An Update's handler.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Update {
+    /// Is done at once.
+    Quick,
+    /// Fails at once.
+    Fails,
+    /// Is not accepted.
+    Refused,
+    /// Waits for a timer of one slot.
+    Slow,
 }
 
 /// What a run does when it is asked to cancel itself.
@@ -123,3 +181,7 @@ pub(crate) enum End {
 pub(crate) fn slots(count: u64, slot: u64) -> Duration {
     Duration::from_millis(count * slot)
 }
+
+/// The Workflow Task Timeout, in slots: long enough that no Workflow Task times out, short enough that a Local Activity can
+/// take longer.
+pub(crate) const TASK_TIMEOUT: u64 = 12;

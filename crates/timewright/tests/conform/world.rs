@@ -1,7 +1,9 @@
 //! A server with workers: where programs are run.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use timewright::LocalActivities;
 use timewright::activity::ActivityWorker;
 use timewright::client::{Client, ClientOptions, RetryPolicy, StartWorkflowOptions, UntypedWorkflowHandle};
 use timewright::converter::Multiple;
@@ -13,7 +15,7 @@ use crate::activities::{act, work};
 use crate::definitions::{Acting, Conform, Working};
 use crate::interpreter::Interpreter;
 use crate::normal_form::{Names, normal_form};
-use crate::program::{End, Program, slots};
+use crate::program::{End, Program, TASK_TIMEOUT, slots};
 use crate::support::background::{Background, run_both};
 use crate::support::unique;
 
@@ -30,21 +32,27 @@ impl World {
     pub(crate) async fn new(name: &'static str, address: &str, cached_workflows: usize) -> Self {
         let client = Client::connect(ClientOptions::new(address)).await.unwrap_or_else(|error| panic!("{error}"));
         let task_queue = unique("conform");
+        let activities = ActivityWorker::builder(client.clone(), &task_queue)
+            .activity(Working, work)
+            .activity(Acting, act)
+            .build()
+            .unwrap();
         let workflows = WorkflowWorker::builder(client.clone(), &task_queue)
             .workflow::<Interpreter>()
             .maximum_cached_workflows(cached_workflows)
-            .build();
-        let activities =
-            ActivityWorker::builder(client.clone(), &task_queue).activity(Working, work).activity(Acting, act).build();
-        let worker = run_both(workflows.unwrap(), activities.unwrap());
+            .local_activities(LocalActivities::of(&activities))
+            .build()
+            .unwrap();
+        let worker = run_both(workflows, activities);
         Self { name, client, task_queue, _worker: worker }
     }
 
     /// Runs a program to its end, with slots of so many milliseconds: the normal forms of its histories, run by run.
     pub(crate) async fn run(&self, seed: u64, index: u64, slot: u64) -> Result<Vec<String>, String> {
         let workflow_id = unique("conform");
-        let mut options =
-            StartWorkflowOptions::new(&self.task_queue, &workflow_id).execution_timeout(LIMIT).task_timeout(LIMIT);
+        let mut options = StartWorkflowOptions::new(&self.task_queue, &workflow_id)
+            .execution_timeout(LIMIT)
+            .task_timeout(slots(TASK_TIMEOUT, slot));
         if let End::Fail(attempts) = Program::generate(seed, index).end {
             options = options.retry_policy(
                 RetryPolicy::default()
@@ -53,21 +61,21 @@ impl World {
                     .maximum_attempts(attempts),
             );
         }
-        let input = Multiple((seed, index, 0, slot));
+        let input = Multiple((seed, index, None, 0, slot));
         let started = self.client.start_workflow(Conform, input, options).await.map_err(|error| error.to_string())?;
-        let mut run_ids = vec![started.run_id().unwrap_or_default().to_owned()];
-        let mut histories = Vec::new();
-        loop {
-            let run_id = run_ids.last().cloned();
-            let run = self.client.workflow_handle_untyped(&workflow_id, run_id);
+        let first = (workflow_id.clone(), started.run_id().unwrap_or_default().to_owned());
+        let mut run_ids = vec![first.1.clone()];
+        let (mut to_read, mut histories) = (VecDeque::from([first]), Vec::new());
+        while let Some((workflow_id, run_id)) = to_read.pop_front() {
+            let run = self.client.workflow_handle_untyped(&workflow_id, Some(run_id));
             let events = tokio::time::timeout(LIMIT, closed_history(&run)).await;
-            let events = events.map_err(|_| format!("the run did not end in {LIMIT:?}"))??;
-            let next = next_run(&events);
-            histories.push(events);
-            match next {
-                Some(next) => run_ids.push(next),
-                None => break,
+            let events = events.map_err(|_| format!("a run did not end in {LIMIT:?}"))??;
+            let next = next_run(&events).map(|run_id| (workflow_id, run_id));
+            for (workflow_id, run_id) in children(&events).into_iter().chain(next) {
+                run_ids.push(run_id.clone());
+                to_read.push_back((workflow_id, run_id));
             }
+            histories.push(events);
         }
         let names = Names { workflow_id, task_queue: self.task_queue.clone(), run_ids };
         Ok(histories.iter().flat_map(|events| normal_form(events, &names)).collect())
@@ -79,6 +87,15 @@ async fn closed_history(run: &UntypedWorkflowHandle) -> Result<Vec<HistoryEvent>
     // How it ended is in the history, too.
     let _ = run.result_with(timewright::client::ResultOptions::default().follow_runs(false)).await;
     run.history().await.map(|history| history.events).map_err(|error| error.to_string())
+}
+
+/// The runs of the Child Workflows that were started.
+fn children(events: &[HistoryEvent]) -> Vec<(String, String)> {
+    let started = events.iter().filter_map(|event| match event.attributes.as_ref()? {
+        Attributes::ChildWorkflowExecutionStartedEventAttributes(started) => started.workflow_execution.clone(),
+        _ => None,
+    });
+    started.map(|execution| (execution.workflow_id, execution.run_id)).collect()
 }
 
 /// The Run Id of the run that goes on.
