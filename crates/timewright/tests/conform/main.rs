@@ -35,7 +35,7 @@ async fn programs_have_the_same_histories_on_the_model_and_on_a_real_server() {
         seed: number("TIMEWRIGHT_CONFORM_SEED", 1),
         first: number("TIMEWRIGHT_CONFORM_FIRST", 0),
         programs: number("TIMEWRIGHT_CONFORM_PROGRAMS", 20),
-        at_once: number("TIMEWRIGHT_CONFORM_AT_ONCE", 40) as usize,
+        at_once: number("TIMEWRIGHT_CONFORM_AT_ONCE", 16) as usize,
         slot: number("TIMEWRIGHT_CONFORM_SLOT", 500),
         budget: Duration::from_secs(number("TIMEWRIGHT_CONFORM_SECONDS", u64::MAX / 4)),
     };
