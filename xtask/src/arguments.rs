@@ -24,6 +24,8 @@ pub(crate) enum Command {
         /// Where the wire facts come from.
         source: CodegenSource,
     },
+    /// The same programs on a real server and on the model of it.
+    Conform(Conform),
     /// Which crate may reach which, and the other rules that every package keeps.
     Deps,
     /// Inputs that break what must hold for every input.
@@ -36,6 +38,17 @@ pub(crate) enum Command {
         selected: Vec<String>,
     },
     Help,
+}
+
+/// Which programs are compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Conform {
+    pub(crate) programs: u64,
+    pub(crate) seed: u64,
+    /// The first program's number.
+    pub(crate) first: u64,
+    /// After this time no other program begins.
+    pub(crate) seconds: Option<u64>,
 }
 
 /// What the fuzz targets try.
@@ -71,6 +84,10 @@ cargo xtask COMMAND
                      Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
                      server's reflection, a dev server's where no ADDRESS is given. --check writes nothing and fails on
                      a difference.
+  conform [--programs N] [--seed S] [--first I] [--seconds T]
+                     Runs N (200) random programs with our own workers on a dev server and on the model of it, with the
+                     cache and without, and shows those whose histories differ. Program I of seed S is always the same.
+                     After T seconds no other program begins.
   deps               Checks which crate reaches which, that no dependency is unused, licences, and file headers.
   fuzz [--seconds S | INPUT]
                      Looks for S seconds (60) for inputs that break what must hold for every input, or tries INPUT,
@@ -101,6 +118,7 @@ impl Command {
             "test" => Ok(Self::Test { filter: rest }),
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
+            "conform" => parse_conform(&rest),
             "deps" => nothing_more(&name, &rest, Self::Deps),
             "fuzz" => parse_fuzz(&rest),
             "regressions" => nothing_more(&name, &rest, Self::Regressions),
@@ -127,6 +145,28 @@ fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
         }
     }
     Ok(Command::Codegen { check, source })
+}
+
+fn parse_conform(arguments: &[String]) -> Result<Command> {
+    let wrong = || {
+        format!(
+            "conform takes --programs, --seed, --first and --seconds, each with a number, not `{}`",
+            arguments.join(" ")
+        )
+    };
+    let mut conform = Conform { programs: 200, seed: 1, first: 0, seconds: None };
+    for pair in arguments.chunks(2) {
+        let [name, number] = pair else { return Err(wrong()) };
+        let number = number.parse().map_err(|_| wrong())?;
+        match name.as_str() {
+            "--programs" => conform.programs = number,
+            "--seed" => conform.seed = number,
+            "--first" => conform.first = number,
+            "--seconds" => conform.seconds = Some(number),
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(Command::Conform(conform))
 }
 
 fn parse_fuzz(arguments: &[String]) -> Result<Command> {
@@ -174,6 +214,10 @@ mod tests {
             Command::Test { filter: ["-p", "timewright-client", "retry"].map(str::to_owned).to_vec() },
         );
         check("ci", Command::Ci);
+        let conform = |programs, seed, first, seconds| Command::Conform(Conform { programs, seed, first, seconds });
+        check("conform", conform(200, 1, 0, None));
+        check("conform --seed 7 --first 3 --programs 1", conform(1, 7, 3, None));
+        check("conform --seconds 60", conform(200, 1, 0, Some(60)));
         check("deps", Command::Deps);
         check("fuzz", Command::Fuzz(Fuzz::Seconds(60)));
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
@@ -197,6 +241,9 @@ mod tests {
         check_error("dmeo", "there is no command `dmeo`");
         check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
         check_error("ci fast", "ci takes no arguments, not `fast`");
+        let conform = "conform takes --programs, --seed, --first and --seconds, each with a number, not ";
+        check_error("conform --seed", &format!("{conform}`--seed`"));
+        check_error("conform --seed x", &format!("{conform}`--seed x`"));
         check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");
         check_error("codegen --form-server", "codegen takes --check and --from-server [ADDRESS], not `--form-server`");
     }

@@ -8,6 +8,7 @@
 mod arguments;
 mod ci;
 mod codegen;
+mod conform;
 mod demo;
 mod deps;
 mod fuzz;
@@ -47,6 +48,7 @@ fn run() -> Result<()> {
         Command::Test { filter } => test::run(&mut Steps::new(), &filter),
         Command::Ci => ci::run(),
         Command::Codegen { check, source } => codegen::run(check, source),
+        Command::Conform(what) => conform::run(&what),
         Command::Deps => deps::run(),
         Command::Fuzz(what) => fuzz::run(&what),
         Command::Regressions => regressions::run(),

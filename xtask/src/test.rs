@@ -9,7 +9,7 @@ use crate::Result;
 use crate::arguments::CodegenSource;
 use crate::steps::{Steps, run_to_end};
 use crate::workspace::{cargo, has_cargo_command, target};
-use crate::{codegen, demo, setup};
+use crate::{codegen, conform, demo, setup};
 
 /// Runs the tests that `filter` selects, or, without one, all of them and what else shows that everything works.
 ///
@@ -50,6 +50,7 @@ pub(crate) fn run(steps: &mut Steps, filter: &[String]) -> Result<()> {
     steps.run("codegen --check --from-server", "cargo xtask codegen --check --from-server", || {
         codegen::run(true, CodegenSource::Server(server.address().to_string()))
     })?;
+    steps.run("conform", "cargo xtask conform", || conform::run_some(&temporal))?;
     steps.run("demo", "cargo xtask demo", || demo::run_built(&temporal))
 }
 

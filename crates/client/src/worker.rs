@@ -15,6 +15,8 @@ pub struct WorkerNamespace {
     pub payload_size_limit: usize,
     /// Whether the server ends a worker's polls when that worker says that it shuts down (RPC `ShutdownWorker`).
     pub ends_polls: bool,
+    /// The most bytes that a Workflow Task's completion may have in pages; `None` where the server takes no pages.
+    pub paged_completion_limit: Option<usize>,
 }
 
 impl Client {
@@ -28,13 +30,15 @@ impl Client {
     pub async fn worker_namespace(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
         match self.check_namespace().await {
             Ok(info) => {
-                let limit = info.limits.unwrap_or_default().blob_size_limit_error;
+                let limits = info.limits.unwrap_or_default();
+                let capabilities = info.capabilities.unwrap_or_default();
+                let completion_limit = known_limit(limits.workflow_task_completion_size_limit_error);
                 Ok(WorkerNamespace {
-                    payload_size_limit: usize::try_from(limit)
-                        .ok()
-                        .filter(|limit| *limit > 0)
-                        .unwrap_or(PAYLOAD_SIZE_LIMIT),
-                    ends_polls: info.capabilities.unwrap_or_default().worker_poll_complete_on_shutdown,
+                    payload_size_limit: known_limit(limits.blob_size_limit_error).unwrap_or(PAYLOAD_SIZE_LIMIT),
+                    ends_polls: capabilities.worker_poll_complete_on_shutdown,
+                    paged_completion_limit: capabilities
+                        .workflow_task_completion_pagination
+                        .then(|| completion_limit.unwrap_or(PAGED_COMPLETION_LIMIT)),
                 })
             }
             Err(error @ CheckNamespaceError::NotFound { .. }) => Err(error),
@@ -77,11 +81,18 @@ impl WorkerNamespace {
 
 impl Default for WorkerNamespace {
     fn default() -> Self {
-        Self { payload_size_limit: PAYLOAD_SIZE_LIMIT, ends_polls: false }
+        Self { payload_size_limit: PAYLOAD_SIZE_LIMIT, ends_polls: false, paged_completion_limit: None }
     }
+}
+
+/// A server that says nothing of a limit says 0.
+fn known_limit(bytes: i64) -> Option<usize> {
+    usize::try_from(bytes).ok().filter(|limit| *limit > 0)
 }
 
 /// 2 MiB, the default of a server.
 const PAYLOAD_SIZE_LIMIT: usize = 2 * 1024 * 1024;
+/// 40 MiB, the default of a server.
+const PAGED_COMPLETION_LIMIT: usize = 40 * 1024 * 1024;
 /// As long as a shutdown waits for the server to be told.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);

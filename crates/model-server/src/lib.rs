@@ -68,4 +68,4 @@ pub use pages::Pages;
 pub use query::QueryId;
 pub use server::{Server, ServerOptions, UpdateCallId};
 pub use text::{event_line, history_lines};
-pub use time::Time;
+pub use time::{BEGINNING, Time};

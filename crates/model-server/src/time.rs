@@ -51,5 +51,5 @@ impl std::fmt::Display for Negative {
     }
 }
 
-/// 2024-01-01T00:00:00Z in seconds since 1970.
-const BEGINNING: i64 = 1_704_067_200;
+/// When the model's time begins, 2024-01-01T00:00:00Z, in seconds since 1970.
+pub const BEGINNING: i64 = 1_704_067_200;

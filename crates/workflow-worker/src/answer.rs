@@ -24,6 +24,7 @@ use timewright_protocol::workflow::{
 use crate::error::task_failure;
 use crate::local_activities::WorkflowNames;
 use crate::options::Options;
+use crate::pages::Pages;
 use crate::payloads::{Body, Outgoing, payload_bytes};
 use crate::shard::{Action, Input, Request};
 use crate::worker::OpenTask;
@@ -43,6 +44,8 @@ pub(crate) struct Answerer {
     sticky_queue: Option<String>,
     sticky_schedule_to_start_timeout: Duration,
     payload_size_limit: Option<usize>,
+    /// The most bytes of a completion in pages; `None` where the server takes no pages.
+    paged_completion_limit: Option<usize>,
     /// The worker shuts down: further tasks of its workflows are for others.
     sticky_stopped: AtomicBool,
 }
@@ -60,6 +63,7 @@ impl Answerer {
             sticky_queue,
             sticky_schedule_to_start_timeout: options.sticky_schedule_to_start_timeout,
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
+            paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             sticky_stopped: AtomicBool::new(false),
         }
     }
@@ -173,10 +177,9 @@ impl Answerer {
         if let Some(failure) = self.too_large(&mut answer) {
             return fail(WorkflowTaskFailedCause::PayloadsTooLarge, failure).await;
         }
-        match self.client.workflow_service().respond_workflow_task_completed(answer.into_request()).await {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => {
-                let error = RpcError::from(status);
+        match self.send_completion(answer.into_request()).await {
+            Ok(response) => Ok(response),
+            Err(error) => {
                 if error.class() == ErrorClass::MessageTooLarge {
                     let message = format!("the answer of this Workflow Task is too large to be sent: {error}");
                     let failure = task_failure("MessageTooLarge", message);
@@ -188,6 +191,21 @@ impl Answerer {
                 Err(NotTaken)
             }
         }
+    }
+
+    async fn send_completion(
+        &self,
+        request: RespondWorkflowTaskCompletedRequest,
+    ) -> Result<RespondWorkflowTaskCompletedResponse, RpcError> {
+        let pages = Pages::of(request, self.paged_completion_limit);
+        let respond = |page, kind: CallKind| async move {
+            let response = self.client.workflow_service().respond_workflow_task_completed(kind.request(page)).await;
+            Ok(response?.into_inner())
+        };
+        // A lost page is `ABORTED`, which is among what is worth another try.
+        let begins_again =
+            |error: &RpcError| matches!(error.class(), ErrorClass::Retryable | ErrorClass::ResourceExhausted);
+        pages.send(respond, begins_again).await
     }
 
     fn completion_request(&self, completion: Completion) -> Outgoing {

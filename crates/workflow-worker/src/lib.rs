@@ -22,6 +22,7 @@ mod local_activity;
 mod mailbox;
 mod nexus_operation;
 mod options;
+mod pages;
 mod payloads;
 mod properties;
 mod registry;

@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
+    pub(crate) paged_completions: bool,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
 }
@@ -106,6 +107,7 @@ impl WorkflowWorkerBuilder {
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
                 payload_size_limit: PayloadSizeLimit::OfServer,
+                paged_completions: false,
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
             },
@@ -168,6 +170,17 @@ impl WorkflowWorkerBuilder {
     /// server says that it takes, usually 2 MiB.
     pub fn payload_size_limit(mut self, limit: Option<usize>) -> Self {
         self.options.payload_size_limit = PayloadSizeLimit::Of(limit);
+        self
+    }
+
+    /// Whether the answer to a Workflow Task that is too large for one message goes in pages, where the server takes pages. Off
+    /// by default: such a task then fails, and mended code can go on.
+    ///
+    /// A server takes pages if `history.enableWorkflowTaskCompletionPagination` is on. It stores all of them in one
+    /// transaction, whose limit it tells nobody: `system.transactionSizeLimit`, 4 MiB unless it was set. Beyond that limit it
+    /// **terminates the workflow**, so turn this on only where that limit was raised, too.
+    pub fn paged_completions(mut self, paged: bool) -> Self {
+        self.options.paged_completions = paged;
         self
     }
 

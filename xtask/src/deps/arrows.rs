@@ -149,6 +149,13 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: &["thiserror", "timewright-proto"],
         must_not_reach: &["timewright-protocol", "timewright-client", "tokio*", "tonic*"],
     },
+    // What it shows of the protocol is the model's, so it shares no code with what talks to it.
+    Rule {
+        package: "timewright-model-front",
+        features: &["--all-features"],
+        may_name: &["http", "timewright-model-server", "timewright-proto", "tokio", "tonic", "tonic-prost", "tower"],
+        must_not_reach: &["timewright-protocol", "timewright-client"],
+    },
     // xtask is built of it, and whoever types `cargo xtask` waits for that.
     Rule { package: "timewright-testing", features: &["--all-features"], may_name: &[], must_not_reach: &[] },
     Rule { package: "xtask", features: &[], may_name: &["timewright-testing"], must_not_reach: &[] },

@@ -178,6 +178,11 @@ impl Server {
         self.runs.get(run_id).filter(|run| run.workflow_id == workflow_id).map(|run| run.events.all())
     }
 
+    /// The Run Id of the workflow's latest run.
+    pub fn latest_run(&self, workflow_id: &str) -> Option<&str> {
+        self.current.get(workflow_id).map(String::as_str)
+    }
+
     /// Whether the workflow's latest run goes on.
     pub fn is_running(&self, workflow_id: &str) -> bool {
         self.current.get(workflow_id).and_then(|run_id| self.runs.get(run_id)).is_some_and(Execution::is_running)

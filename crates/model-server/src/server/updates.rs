@@ -72,10 +72,21 @@ impl Server {
     }
 
     /// The second half of [`update`](Self::update) and [`poll_update`](Self::poll_update): the answer, `None` while there
-    /// is none. The real server's has a link too, and comes after twenty seconds at the latest, with the stage that the
-    /// Update has reached by then.
+    /// is none. The real server's has a link too, and comes after twenty seconds at the latest:
+    /// [`stop_waiting_for_update`](Self::stop_waiting_for_update).
     pub fn update_answer(&self, call: UpdateCallId) -> Option<&Result<UpdateWorkflowExecutionResponse, ServerError>> {
         self.update_calls.0.get(&call)?.answer.as_ref()
+    }
+
+    /// The answer of a call that has waited for long enough: the stage that the Update has reached by now.
+    pub fn stop_waiting_for_update(
+        &mut self,
+        call: UpdateCallId,
+    ) -> Result<UpdateWorkflowExecutionResponse, ServerError> {
+        if self.update_answer(call).is_none() {
+            self.answer_update(call, true);
+        }
+        self.update_answer(call).cloned().unwrap_or_else(|| Err(ServerError::NotFound("update not found".into())))
     }
 
     /// The server forgets what it has not recorded of a workflow's latest run, as when it goes on elsewhere or needs its

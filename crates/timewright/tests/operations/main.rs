@@ -7,6 +7,7 @@ mod children;
 mod external;
 mod local_activities;
 mod notes;
+mod pages;
 mod python;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,65 @@
+//! Histories as lines in which only that is left which must be the same everywhere.
+//!
+//! Left out: times, identities, what names the SDK, and where a Workflow Task waits (with a cache that is the sticky queue).
+//! Ids of runs are numbered, the names of workflow and Task Queue replaced. Everything else is compared, down to the numbers
+//! of Events: which Events a Workflow Task brings is certain in these programs.
+
+use timewright::proto::history::HistoryEvent;
+use timewright_model_server::event_line;
+
+/// The names that differ from world to world.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) workflow_id: String,
+    pub(crate) task_queue: String,
+    /// In the order of the runs.
+    pub(crate) run_ids: Vec<String>,
+}
+
+/// A run's history, one line an Event.
+pub(crate) fn normal_form(events: &[HistoryEvent], names: &Names) -> Vec<String> {
+    events.iter().map(|event| normal_line(&event_line(event), names)).collect()
+}
+
+fn normal_line(line: &str, names: &Names) -> String {
+    let mut line = line.replace(&names.workflow_id, "WORKFLOW").replace(&names.task_queue, "QUEUE");
+    for (number, run_id) in names.run_ids.iter().enumerate() {
+        line = line.replace(run_id, &format!("RUN{number}"));
+    }
+    let is_task_scheduled = line.split(' ').nth(1) == Some("WorkflowTaskScheduled");
+    let is_left_out = |word: &str| {
+        let key = word.split('=').next().unwrap_or_default();
+        ["identity", "sdk", "sdk-version"].contains(&key)
+            || is_task_scheduled && ["queue", "kind", "normal-name"].contains(&key)
+    };
+    line.split(' ').filter(|word| !is_left_out(word)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: &str) {
+        let names = Names {
+            workflow_id: "workflow-7".to_owned(),
+            task_queue: "queue-7".to_owned(),
+            run_ids: vec!["a-b".to_owned(), "c-d".to_owned()],
+        };
+        assert_eq!(normal_line(line, &names), expected);
+    }
+
+    #[test]
+    fn what_differs_by_nature_is_left_out_or_replaced() {
+        check(
+            "2 WorkflowTaskScheduled queue=x kind=Sticky normal-name=queue-7 timeout=10s attempt=1",
+            "2 WorkflowTaskScheduled timeout=10s attempt=1",
+        );
+        check(
+            "5 ActivityTaskScheduled completed=4 queue=queue-7-nobody",
+            "5 ActivityTaskScheduled completed=4 queue=QUEUE-nobody",
+        );
+        check("3 WorkflowTaskStarted scheduled=2 identity=7@host", "3 WorkflowTaskStarted scheduled=2");
+        check("9 WorkflowExecutionContinuedAsNew new-run=c-d", "9 WorkflowExecutionContinuedAsNew new-run=RUN1");
+    }
+}

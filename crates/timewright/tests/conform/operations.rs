@@ -1,0 +1,182 @@
+//! What programs start, and what comes of it as text.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::time::Duration;
+
+use timewright::converter::{ConversionError, Multiple, Value};
+use timewright::definition::RetryPolicy;
+use timewright::workflow::{
+    ActivityCancellationType, ActivityFailure, ActivityHandle, ActivityOptions, ChildWorkflowFailure,
+    ChildWorkflowOptions, LocalActivityOptions, MemoChanges, SearchAttributeChanges, SearchAttributeValue, TimerHandle,
+};
+
+use crate::branches::Scope;
+use crate::definitions::{self, Conform, Working};
+use crate::interpreter::{Context, Stop};
+use crate::program::{Activity, Cancellation, LocalActivity, Note, Timeout, ToChild, Work, slots};
+
+/// What can be told to stop.
+pub(crate) trait Operation: Future + Unpin {
+    fn cancel(&self);
+}
+
+impl Operation for TimerHandle {
+    fn cancel(&self) {
+        TimerHandle::cancel(self);
+    }
+}
+
+impl<O: Value> Operation for ActivityHandle<O> {
+    fn cancel(&self) {
+        ActivityHandle::cancel(self);
+    }
+}
+
+/// Waits for an operation, which is cancelled with its scope.
+pub(crate) async fn within<O: Operation>(scope: &Scope, mut operation: O) -> O::Output {
+    let mut is_told = false;
+    poll_fn(|task| {
+        if scope.is_cancelled() && !std::mem::replace(&mut is_told, true) {
+            operation.cancel();
+        }
+        Pin::new(&mut operation).poll(task)
+    })
+    .await
+}
+
+pub(crate) fn stopped<T>(context: &Context, scope: &Scope, outcome: &Result<T, ActivityFailure>) -> Result<(), Stop> {
+    let is_asked = scope.is_cancelled() || context.cancellation().is_some();
+    if is_asked && matches!(outcome, Err(ActivityFailure::Cancelled(_))) { Err(Stop) } else { Ok(()) }
+}
+
+pub(crate) fn outcome_text(outcome: &Result<String, ActivityFailure>) -> String {
+    match outcome {
+        Ok(result) => result.clone(),
+        Err(failure) => {
+            let cause = failure.cause().map(|cause| cause.message.clone()).unwrap_or_default();
+            let how = if matches!(failure, ActivityFailure::Cancelled(_)) { "cancelled" } else { "failed" };
+            format!("{how} {cause}")
+        }
+    }
+}
+
+pub(crate) fn start(context: &Context, activity: &Activity) -> ActivityHandle<String> {
+    context.execute_activity(Working, work(context, &activity.work), options(context, activity))
+}
+
+pub(crate) fn start_locally(context: &Context, activity: &LocalActivity) -> ActivityHandle<String> {
+    let threshold = if activity.durable { Duration::from_millis(1) } else { LONG };
+    let options = LocalActivityOptions::schedule_to_close(LONG)
+        .retry_policy(retries(context, activity.attempts, activity.interval))
+        .local_retry_threshold(threshold);
+    context.execute_local_activity(Working, work(context, &activity.work), options)
+}
+
+/// With its time in milliseconds.
+fn work(context: &Context, work: &Work) -> Work {
+    Work { takes: time(context, work.takes).as_millis() as u64, ..work.clone() }
+}
+
+fn retries(context: &Context, attempts: u32, interval: u64) -> RetryPolicy {
+    let interval = time(context, interval.max(1));
+    RetryPolicy::default().initial_interval(interval).backoff_coefficient(1.0).maximum_attempts(attempts)
+}
+
+/// So many slots.
+pub(crate) fn time(context: &Context, count: u64) -> Duration {
+    let (.., slot) = context.state(|state| state.input);
+    slots(count, slot)
+}
+
+pub(crate) async fn do_child(context: &Context, number: usize, to_child: ToChild) -> String {
+    let (seed, index, _, _, slot) = context.state(|state| state.input);
+    let options = ChildWorkflowOptions::new(format!("{}-child-{number}", context.info().workflow_id));
+    let starting = context.start_child_workflow(Conform, Multiple((seed, index, Some(number), 0, slot)), options);
+    let child = match starting.await {
+        Ok(child) => child,
+        Err(error) => return child_text(&Err(error)),
+    };
+    match to_child {
+        ToChild::Nothing => {}
+        ToChild::Signal(after) => {
+            let slept = context.sleep(time(context, after)).await;
+            let signaled = child.signal(definitions::Note, ()).await;
+            context.state_mut(|state| state.heard.push(format!("{slept:?} {}", signaled.is_ok())));
+        }
+        ToChild::Cancel(after) => {
+            let slept = context.sleep(time(context, after)).await;
+            child.cancel("enough");
+            context.state_mut(|state| state.heard.push(format!("{slept:?}")));
+        }
+    }
+    child_text(&child.await)
+}
+
+fn child_text(outcome: &Result<Vec<String>, ChildWorkflowFailure>) -> String {
+    match outcome {
+        Ok(heard) => format!("child: {}", heard.join(", ")),
+        Err(ChildWorkflowFailure::Cancelled(_)) => "child cancelled".to_owned(),
+        Err(failure) => {
+            format!("child failed {}", failure.cause().map(|cause| cause.message.clone()).unwrap_or_default())
+        }
+    }
+}
+
+pub(crate) fn leave_note(context: &Context, note: Note) -> String {
+    let name = |number: u8| format!("change-{number}");
+    match note {
+        Note::SideEffect(value) => format!("side effect {:?}", context.side_effect(|| value)),
+        Note::Patch(number) => format!("patched {}", context.patched(&format!("patch-{number}"))),
+        Note::Version(number) => format!("version {}", context.version(&name(number), 1, 3)),
+        Note::Memo(value) => changed(context.upsert_memo(MemoChanges::new().set(name(value % 2), value))),
+        Note::ForgetMemo(value) => changed(context.upsert_memo(MemoChanges::new().remove(name(value % 2)))),
+        Note::SearchAttribute(value) => {
+            let value = SearchAttributeValue::Keyword(name(value));
+            changed(context.upsert_search_attributes(SearchAttributeChanges::new().set(SEARCH_ATTRIBUTE, value)))
+        }
+        Note::ForgetSearchAttribute => {
+            changed(context.upsert_search_attributes(SearchAttributeChanges::new().remove(SEARCH_ATTRIBUTE)))
+        }
+    }
+}
+
+fn changed(outcome: Result<(), ConversionError>) -> String {
+    format!("changed {}", outcome.is_ok())
+}
+
+pub(crate) async fn tell_nobody(context: &Context, cancel: bool) -> String {
+    let nobody = context.external_workflow::<Conform>("nobody-has-this-id", None);
+    let told = if cancel { nobody.request_cancel("enough").await } else { nobody.signal(definitions::Note, ()).await };
+    match told {
+        Ok(()) => "told nobody".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+pub(crate) fn options(context: &Context, activity: &Activity) -> ActivityOptions {
+    let retries = retries(context, activity.attempts, activity.interval);
+    let cancellation = match activity.cancellation {
+        Cancellation::Try => ActivityCancellationType::TryCancel,
+        Cancellation::Wait => ActivityCancellationType::WaitCancellationCompleted,
+        Cancellation::Abandon => ActivityCancellationType::Abandon,
+    };
+    let mut options = ActivityOptions::schedule_to_close(LONG).retry_policy(retries).cancellation_type(cancellation);
+    if activity.nobody {
+        options = options.task_queue(format!("{}-nobody", context.info().task_queue));
+    }
+    if activity.work.heeds {
+        options = options.heartbeat_timeout(time(context, 4));
+    }
+    match activity.timeout {
+        Timeout::None => options,
+        Timeout::ScheduleToStart(count) => options.schedule_to_start_timeout(time(context, count)),
+        Timeout::ScheduleToClose(count) => options.schedule_to_close_timeout(time(context, count)),
+        Timeout::StartToClose(count) => options.start_to_close_timeout(time(context, count)),
+    }
+}
+
+/// No program takes so long.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+/// A search attribute that both servers know.
+pub(crate) const SEARCH_ATTRIBUTE: &str = "ConformKeyword";
