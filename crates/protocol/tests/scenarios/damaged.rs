@@ -1,4 +1,5 @@
-//! What no server sends and no code does on purpose, and what must not panic all the same. The fuzzer found it.
+//! What no server sends and no code does on purpose, and what must not panic all the same. The fuzz harness, given random scripts,
+//! found some of it.
 
 use std::time::Duration;
 
