@@ -53,5 +53,27 @@ pub fn to_duration(duration: std::time::Duration) -> prost_types::Duration {
     }
 }
 
+/// What a duration that came over the wire means; `None` if it is below zero or not one.
+///
+/// To be used instead of prost's own conversion, which negates what is below zero and overflows at the smallest of all: one such
+/// field in a message would be a panic in whoever reads it.
+///
+/// ```
+/// use std::time::Duration;
+/// use timewright_proto::{from_duration, prost_types};
+///
+/// let of = |seconds, nanos| from_duration(&prost_types::Duration { seconds, nanos });
+/// assert_eq!(of(1, 500_000_000), Some(Duration::from_millis(1_500)));
+/// assert_eq!(of(i64::MAX, 0), Some(Duration::from_secs(i64::MAX as u64)));
+/// for below_zero in [of(-1, 0), of(-1, i32::MAX), of(i64::MIN, 0), of(i64::MIN, i32::MAX), of(0, i32::MIN)] {
+///     assert_eq!(below_zero, None);
+/// }
+/// ```
+#[must_use]
+pub fn from_duration(duration: &prost_types::Duration) -> Option<std::time::Duration> {
+    // In a duration, nanoseconds have the sign of the seconds: none make up for seconds below zero.
+    (duration.seconds >= 0).then(|| (*duration).try_into().ok()).flatten()
+}
+
 #[doc(no_inline)]
 pub use {bytes::Bytes, prost::Message, prost_types};

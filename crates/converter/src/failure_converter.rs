@@ -223,7 +223,7 @@ fn kind_from_proto(info: FailureInfo) -> FailureKind {
             non_retryable: info.non_retryable,
             details: info.details.unwrap_or_default().payloads,
             // A negative delay is none.
-            next_retry_delay: info.next_retry_delay.and_then(|delay| delay.try_into().ok()),
+            next_retry_delay: info.next_retry_delay.as_ref().and_then(timewright_proto::from_duration),
             category: ErrorCategory::from_proto(info.category),
         },
         FailureInfo::CanceledFailureInfo(info) => {

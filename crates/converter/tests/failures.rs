@@ -45,6 +45,25 @@ fn attributes_that_cannot_be_read_are_passed_on() {
 }
 
 #[test]
+fn delays_below_zero_are_none() {
+    use timewright_proto::failure::failure::FailureInfo;
+    use timewright_proto::prost_types::Duration;
+    let received = |seconds| {
+        let next_retry_delay = Some(Duration { seconds, nanos: 0 });
+        let info = proto::ApplicationFailureInfo { next_retry_delay, ..Default::default() };
+        let info = Some(FailureInfo::ApplicationFailureInfo(info));
+        PLAIN.deserialize(proto::Failure { failure_info: info, ..Default::default() })
+    };
+    let sent = |failure| match PLAIN.serialize(&failure).failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => info.next_retry_delay.map(|delay| delay.seconds),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sent(received(30)), Some(30));
+    assert_eq!((sent(received(-1)), sent(received(i64::MIN))), (None, None));
+    assert_eq!(sent(received(i64::MAX)), Some(i64::MAX));
+}
+
+#[test]
 fn an_empty_message_is_a_failure_too() {
     assert_eq!(
         PLAIN.deserialize(proto::Failure::default()),

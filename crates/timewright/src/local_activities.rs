@@ -104,7 +104,7 @@ fn to_task(activity: LocalActivity) -> LocalActivityTask {
 /// What the workflow said; what is not a duration is left to the worker.
 fn to_retry_policy(policy: RetryPolicy) -> ActivityRetryPolicy {
     let duration = |duration: Option<timewright_proto::prost_types::Duration>| -> Option<Duration> {
-        duration.and_then(|duration| duration.try_into().ok())
+        duration.as_ref().and_then(timewright_proto::from_duration)
     };
     ActivityRetryPolicy {
         initial_interval: duration(policy.initial_interval).unwrap_or(Duration::from_secs(1)),

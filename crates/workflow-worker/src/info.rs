@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use timewright_proto::common::{Header, Memo, Priority, RetryPolicy, SearchAttributes};
-use timewright_proto::prost_types;
+use timewright_proto::{from_duration, prost_types};
 use timewright_protocol::workflow::Initialize;
 
 /// What a workflow knows about itself. None of it changes while the workflow runs.
@@ -106,5 +106,5 @@ impl WorkflowInfo {
 
 /// Temporal says "no limit" with zero.
 fn to_duration(duration: Option<prost_types::Duration>) -> Option<Duration> {
-    duration.and_then(|duration| Duration::try_from(duration).ok()).filter(|duration| !duration.is_zero())
+    duration.as_ref().and_then(from_duration).filter(|duration| !duration.is_zero())
 }

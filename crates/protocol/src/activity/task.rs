@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use timewright_proto::Bytes;
 use timewright_proto::common::{self, Payload};
-use timewright_proto::prost_types;
 use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
+use timewright_proto::{from_duration, prost_types};
 
 /// One attempt of an activity, to be executed now.
 ///
@@ -236,8 +236,9 @@ fn time(field: &'static str, time: Option<prost_types::Timestamp>) -> Result<Sys
 
 /// Zero and absent both mean that there is no such limit.
 fn duration(field: &'static str, duration: Option<prost_types::Duration>) -> Result<Option<Duration>, TaskProblem> {
-    let duration = duration.map(Duration::try_from).transpose().map_err(|_| TaskProblem::OutOfRange(field))?;
-    Ok(duration.filter(|duration| !duration.is_zero()))
+    let Some(duration) = duration else { return Ok(None) };
+    let duration = from_duration(&duration).ok_or(TaskProblem::OutOfRange(field))?;
+    Ok((!duration.is_zero()).then_some(duration))
 }
 
 fn named(activity_type: &str) -> &str {
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn bad_answers_say_what_is_missing_and_keep_the_token() {
         type Change = fn(&mut PollActivityTaskQueueResponse);
-        let table: [(Change, &str); 8] = [
+        let table: [(Change, &str); 9] = [
             (|r| r.activity_type = None, "(of unknown type) that cannot be executed: `activity_type` is missing"),
             (|r| r.activity_id.clear(), "(Charge) that cannot be executed: `activity_id` is missing"),
             (|r| r.attempt = 0, "(Charge) that cannot be executed: `attempt` is missing"),
@@ -331,6 +332,10 @@ mod tests {
             (
                 |r| r.heartbeat_timeout = Some(prost_types::Duration { seconds: -1, nanos: 0 }),
                 "(Charge) that cannot be executed: `heartbeat_timeout` is out of range",
+            ),
+            (
+                |r| r.start_to_close_timeout = Some(prost_types::Duration { seconds: i64::MIN, nanos: 0 }),
+                "(Charge) that cannot be executed: `start_to_close_timeout` is out of range",
             ),
         ];
         for (change, text) in table {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use timewright_proto::common::RetryPolicy;
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
-use timewright_proto::prost_types;
+use timewright_proto::from_duration;
 
 /// What follows an attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) fn next_attempt(policy: Option<&RetryPolicy>, attempt: u32, failure: 
         return Next::GiveUp;
     }
     let explicit = failure.and_then(|failure| match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => info.next_retry_delay.as_ref().and_then(to_std),
+        Some(FailureInfo::ApplicationFailureInfo(info)) => info.next_retry_delay.as_ref().and_then(from_duration),
         _ => None,
     });
     Next::Retry { delay: explicit.unwrap_or_else(|| delay(policy, attempt)) }
@@ -48,19 +48,14 @@ fn is_retryable(policy: &RetryPolicy, failure: &Failure) -> bool {
 
 /// The first delay, times the coefficient for each attempt before this one, and at most the longest.
 fn delay(policy: &RetryPolicy, attempt: u32) -> Duration {
-    let initial = policy.initial_interval.as_ref().and_then(to_std).filter(|initial| !initial.is_zero());
+    let initial = policy.initial_interval.as_ref().and_then(from_duration).filter(|initial| !initial.is_zero());
     let initial = initial.unwrap_or(Duration::from_secs(1));
     let coefficient = if policy.backoff_coefficient >= 1.0 { policy.backoff_coefficient } else { 2.0 };
-    let longest = policy.maximum_interval.as_ref().and_then(to_std).filter(|longest| !longest.is_zero());
+    let longest = policy.maximum_interval.as_ref().and_then(from_duration).filter(|longest| !longest.is_zero());
     let longest = longest.unwrap_or_else(|| initial.saturating_mul(100)).max(initial);
     let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
     Duration::try_from_secs_f64(initial.as_secs_f64() * coefficient.powi(exponent))
         .map_or(longest, |it| it.min(longest))
-}
-
-/// Of a negative one there is nothing; and the smallest of all must not come to the conversion, which negates it.
-pub(crate) fn to_std(duration: &prost_types::Duration) -> Option<Duration> {
-    (duration.seconds >= 0).then(|| Duration::try_from(*duration).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -111,19 +106,6 @@ mod tests {
         assert_eq!(next(bug), Next::GiveUp);
         assert_eq!(next(non_retryable), Next::GiveUp);
         assert_eq!(next(other), Next::Retry { delay: Duration::from_secs(1) });
-    }
-
-    #[test]
-    fn delays_below_zero_are_none() {
-        for seconds in [-1, i64::MIN] {
-            assert_eq!(to_std(&prost_types::Duration { seconds, nanos: 0 }), None);
-            assert_eq!(to_std(&prost_types::Duration { seconds, nanos: i32::MAX }), None);
-        }
-        assert_eq!(to_std(&prost_types::Duration { seconds: 0, nanos: i32::MIN }), None);
-        assert_eq!(
-            to_std(&prost_types::Duration { seconds: i64::MAX, nanos: 0 }).map(|it| it.as_secs()),
-            Some(i64::MAX as u64)
-        );
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::{Moment, Problem, Run};
 use crate::workflow::activation::{Initialize, Job};
 use crate::workflow::event::{Event, EventKind, WorkflowTaskCompleted};
 use crate::workflow::history::{Cut, HistoryPage, TaskEvents};
-use crate::workflow::retry::to_std;
 use crate::workflow::task::UpdateRequest;
 
 impl Run {
@@ -201,7 +200,7 @@ impl Run {
         let (workflow_id, run_id) =
             self.task.as_ref().map(|task| (task.workflow_id.clone(), task.run_id.clone())).unwrap_or_default();
         self.operations.initialize(&started);
-        let task_timeout = started.workflow_task_timeout.as_ref().and_then(to_std);
+        let task_timeout = started.workflow_task_timeout.as_ref().and_then(timewright_proto::from_duration);
         self.task_timeout = task_timeout.filter(|timeout| !timeout.is_zero());
         // A reset copies the history into a new run: what was drawn before the reset must be drawn again.
         let random_seed = seed(match started.original_execution_run_id.as_str() {
