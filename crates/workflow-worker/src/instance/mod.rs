@@ -2,8 +2,10 @@
 //!
 //! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (Signal handlers run
 //! then, and handlers of Updates begin); after that the handlers that were woken, in the order in which they began, and `run`
-//! are polled, round by round, until a round neither changes the state nor wakes anything.
+//! are polled, and then the coroutines that were spawned and woken, in the order of their start; round by round, until a round
+//! neither changes the state nor wakes anything.
 
+mod coroutines;
 mod polled;
 mod updates;
 
@@ -68,6 +70,8 @@ struct WorkflowInstance<W: Workflow> {
     run: Option<Polled<RunResult<W>>>,
     /// Handlers of Updates that have not returned, in the order in which they began.
     updates: Vec<RunningUpdate>,
+    /// Coroutines that have not returned, in the order of their start.
+    coroutines: Vec<Polled<()>>,
     /// Signals that nobody handles, by name.
     unhandled_signals: Vec<String>,
 }
@@ -97,6 +101,7 @@ pub(crate) fn start<W: Workflow>(
         handlers: Handlers::of_workflow(),
         run: Some(run),
         updates: Vec::new(),
+        coroutines: Vec::new(),
         unhandled_signals: Vec::new(),
     }))
 }
@@ -214,7 +219,11 @@ impl<W: Workflow> WorkflowInstance<W> {
                 end = Some(result);
             }
             is_first_round = false;
-            if !self.run.as_ref().is_some_and(Polled::is_woken) && !self.updates.iter().any(RunningUpdate::is_woken) {
+            self.poll_coroutines()?;
+            if !self.run.as_ref().is_some_and(Polled::is_woken)
+                && !self.updates.iter().any(RunningUpdate::is_woken)
+                && !self.is_any_coroutine_woken()
+            {
                 return Ok(end);
             }
         }
@@ -230,7 +239,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             },
             Err(error) => error,
         };
-        let was_cancelled = self.mailbox.borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox.borrow().is_cancel_requested();
         match error.0 {
             Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
             Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),
@@ -274,7 +283,7 @@ impl<W: Workflow> WorkflowInstance<W> {
 }
 
 impl<W: Workflow> Drop for WorkflowInstance<W> {
-    /// Handlers first, then `run`, then the state; what their destructors ask for leads to nothing, and what panics is kept
+    /// Handlers first, then `run`, then coroutines, then the state; what their destructors ask for leads to nothing, and what panics is kept
     /// in.
     fn drop(&mut self) {
         if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
@@ -287,6 +296,12 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
             panicked |= guard("a destructor", || drop(update)).is_err();
         }
         panicked |= guard("a destructor", || drop(run)).is_err();
+        // What was spawned holds the context, which holds the mailbox.
+        let spawned = self.mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
+        for coroutine in std::mem::take(&mut self.coroutines) {
+            panicked |= guard("a destructor", || drop(coroutine)).is_err();
+        }
+        panicked |= guard("a destructor", || drop(spawned)).is_err();
         if panicked {
             tracing::warn!(
                 workflow_type = info.workflow_type,

@@ -107,6 +107,8 @@ macro_rules! workflow {
     };
 }
 
+mod cancellation;
+mod concurrency;
 mod operations;
 mod updates;
 
