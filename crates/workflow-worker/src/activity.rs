@@ -180,7 +180,12 @@ enum State {
 }
 
 impl<O> ActivityHandle<O> {
-    pub(crate) fn scheduled(mailbox: &SharedMailbox, scope: &Scope, activity_type: &str, sequence: Option<u32>) -> Self {
+    pub(crate) fn scheduled(
+        mailbox: &SharedMailbox,
+        scope: &Scope,
+        activity_type: &str,
+        sequence: Option<u32>,
+    ) -> Self {
         let state = sequence.map(|sequence| State::Scheduled(Handle::new(mailbox, sequence)));
         Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(scope))))
     }

@@ -79,7 +79,9 @@ impl CancellationToken {
     /// Waits until the scope is cancelled; gives the reason.
     pub fn cancelled(&self) -> impl Future<Output = String> + use<> {
         let this = self.clone();
-        std::future::poll_fn(move |task| poll_cancelled(&this.mailbox, &this.scope, task).map(|cancelled| cancelled.reason))
+        std::future::poll_fn(move |task| {
+            poll_cancelled(&this.mailbox, &this.scope, task).map(|cancelled| cancelled.reason)
+        })
     }
 }
 

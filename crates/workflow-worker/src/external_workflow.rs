@@ -224,7 +224,9 @@ impl Future for CancelRequestHandle {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = match &self.state {
-            RequestState::Sent(handle) => ready!(handle.poll(task)).map_err(|cause| self.what.failed(&cancel_cause(cause))),
+            RequestState::Sent(handle) => {
+                ready!(handle.poll(task)).map_err(|cause| self.what.failed(&cancel_cause(cause)))
+            }
             RequestState::NeverSent(reason) => Err(self.what.cancelled(reason)),
             RequestState::Done => panic!("the handle of {} was awaited again after it was done", self.what.what),
         };

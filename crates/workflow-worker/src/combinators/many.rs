@@ -33,7 +33,11 @@ where
             outputs[index] = Some(output);
             None
         });
-        if children.are_all_done() { Poll::Ready(outputs.iter_mut().filter_map(Option::take).collect()) } else { Poll::Pending }
+        if children.are_all_done() {
+            Poll::Ready(outputs.iter_mut().filter_map(Option::take).collect())
+        } else {
+            Poll::Pending
+        }
     })
 }
 
@@ -107,8 +111,13 @@ where
 /// Futures of which only those are polled that were woken, always in the order of the list.
 struct Children<F> {
     /// `None` once done.
-    futures: Vec<Option<(Pin<Box<F>>, Arc<ChildWaker>)>>,
+    futures: Vec<Option<Child<F>>>,
     parent: Arc<Mutex<Waker>>,
+}
+
+struct Child<F> {
+    future: Pin<Box<F>>,
+    waker: Arc<ChildWaker>,
 }
 
 struct ChildWaker {
@@ -131,7 +140,7 @@ impl<F: Future> Children<F> {
             .into_iter()
             .map(|future| {
                 let waker = ChildWaker { is_woken: AtomicBool::new(true), parent: Arc::clone(&parent) };
-                Some((Box::pin(future.into_future()), Arc::new(waker)))
+                Some(Child { future: Box::pin(future.into_future()), waker: Arc::new(waker) })
             })
             .collect();
         Self { futures, parent }
@@ -141,7 +150,7 @@ impl<F: Future> Children<F> {
     fn poll<R>(&mut self, task: &Context<'_>, mut take: impl FnMut(usize, F::Output) -> Option<R>) -> Option<R> {
         self.parent.lock().unwrap_or_else(PoisonError::into_inner).clone_from(task.waker());
         for (index, place) in self.futures.iter_mut().enumerate() {
-            let Some((future, waker)) = place else { continue };
+            let Some(Child { future, waker }) = place else { continue };
             if !waker.is_woken.swap(false, Ordering::AcqRel) {
                 continue;
             }

@@ -26,7 +26,7 @@
 /// loop {
 ///     select! {
 ///         shipped = &mut shipping => return Ok(shipped?),
-///         note = notes.receive() => { /* … */ # _ = note; }
+///         note = notes.receive() => drop(note),
 ///         fired = &mut reminder, if !is_reminded => {
 ///             fired?;
 ///             is_reminded = true;

@@ -42,11 +42,7 @@ impl LocalActivities {
 
 impl Mailbox {
     /// Schedules a Local Activity; `None` where it would be cancelled at once.
-    pub(crate) fn schedule_local_activity(
-        &mut self,
-        scope: &Scope,
-        schedule: ScheduleLocalActivity,
-    ) -> Option<u32> {
+    pub(crate) fn schedule_local_activity(&mut self, scope: &Scope, schedule: ScheduleLocalActivity) -> Option<u32> {
         let mut scheduled = schedule;
         let first = self.start::<LocalActivity>(scope, |sequence| {
             scheduled.sequence = sequence;

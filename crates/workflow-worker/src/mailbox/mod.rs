@@ -241,11 +241,7 @@ impl Mailbox {
     }
 
     /// Starts an operation; `None` where it would be cancelled at once.
-    pub(crate) fn start<K: Kind>(
-        &mut self,
-        scope: &Scope,
-        command: impl FnOnce(u32) -> Command,
-    ) -> Option<u32> {
+    pub(crate) fn start<K: Kind>(&mut self, scope: &Scope, command: impl FnOnce(u32) -> Command) -> Option<u32> {
         let order = self.next_order(scope)?;
         let number = K::number(&mut self.last_numbers);
         *number += 1;

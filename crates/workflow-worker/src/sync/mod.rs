@@ -13,6 +13,8 @@ mod mutex;
 mod semaphore;
 mod wait_queue;
 
-pub use channel::{ReceiveFuture, Receiver, SendError, SendFuture, Sender, TryReceiveError, TrySendError, channel, unbounded_channel};
+pub use channel::{
+    ReceiveFuture, Receiver, SendError, SendFuture, Sender, TryReceiveError, TrySendError, channel, unbounded_channel,
+};
 pub use mutex::{Mutex, MutexGuard};
 pub use semaphore::{AcquireFuture, Permit, Semaphore};

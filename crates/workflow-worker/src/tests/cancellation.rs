@@ -13,7 +13,10 @@ workflow!(CancelsAGroup, |context, _input| {
     token.cancel("enough");
     token.clone().cancel("a second time");
     let (timer, activity, deeper) = join!(inside.0, inside.1, deeper);
-    assert_eq!((timer, deeper), (Err(Cancelled { reason: "enough".into() }), Err(Cancelled { reason: "enough".into() })));
+    assert_eq!(
+        (timer, deeper),
+        (Err(Cancelled { reason: "enough".into() }), Err(Cancelled { reason: "enough".into() }))
+    );
     assert!(matches!(activity, Err(ActivityFailure::Cancelled(_))));
     assert!(token.is_cancelled() && group.cancellation() == Some("enough".into()) && context.cancellation().is_none());
     let late = group.sleep(Duration::from_secs(4)).await.expect_err("ends at once");

@@ -105,7 +105,8 @@ fn z3_handles_are_fused_and_cancelling_what_is_done_does_nothing() {
 }
 
 workflow!(Joins, |context, input| {
-    let (timer, echoed) = join!(context.sleep(Duration::from_secs(1)), context.execute_activity(Echo, input, options()));
+    let (timer, echoed) =
+        join!(context.sleep(Duration::from_secs(1)), context.execute_activity(Echo, input, options()));
     timer?;
     Ok(echoed?)
 });
@@ -148,7 +149,8 @@ workflow!(JoinsMany, |context, _input| {
 
 #[test]
 fn z4_any_number_is_joined_in_the_order_of_the_list_and_raced() {
-    let halves = [1..=150, 151..=300].map(|half| half.rev().map(|number| completed(number, &number.to_string())).collect());
+    let halves =
+        [1..=150, 151..=300].map(|half| half.rev().map(|number| completed(number, &number.to_string())).collect());
     let [first, second] = halves;
     let lines = run::<JoinsMany>(vec![second, first, vec![fired(2), fired(1)]]);
     assert_eq!(lines[1..], ["-", "start timer 1, start timer 2", "complete \"300 300 0 [0, 1, 2]\""]);
@@ -213,10 +215,7 @@ workflow!(TimesOut, |context, input| {
 
 #[test]
 fn a_timeout_ends_the_wait_and_nothing_else() {
-    assert_eq!(
-        run::<TimesOut>(vec![vec![fired(1)]]),
-        ["schedule echo 1, start timer 1", "fail timed out after 60s"]
-    );
+    assert_eq!(run::<TimesOut>(vec![vec![fired(1)]]), ["schedule echo 1, start timer 1", "fail timed out after 60s"]);
     assert_eq!(run::<TimesOut>(vec![vec![completed(1, "x")]])[1], "cancel timer 1, complete \"x\"");
     assert_eq!(run::<TimesOut>(vec![vec![cancel_workflow()]])[1], "cancel activity 1, cancel timer 1, cancelled");
 }
