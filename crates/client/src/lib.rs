@@ -8,6 +8,7 @@
 //!   [`timewright_protocol::task_queue::Poller`] wants it.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod client;
 mod connect;
 mod description;
@@ -30,6 +31,10 @@ mod tls;
 mod update;
 mod worker;
 
+pub use activity::{
+    ActivityCompletionError, ActivityCompletionHandle, ActivityReference, HeartbeatResponse,
+    UntypedActivityCompletionHandle,
+};
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
 pub use description::{DescribeWorkflowError, WorkflowDescription};
