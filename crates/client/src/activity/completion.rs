@@ -28,7 +28,7 @@ use timewright_proto::workflow_service::{
 /// assert_eq!(by_id.to_string(), "activity `1` of workflow `order-17`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ActivityReference(Kind);
+pub struct ActivityReference(Box<Kind>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
@@ -45,13 +45,17 @@ impl ActivityReference {
     /// One attempt of an activity, as its task token says. Tokens are bytes without meaning; they can be stored anywhere.
     #[must_use]
     pub fn task_token(token: impl Into<Bytes>) -> Self {
-        Self(Kind::TaskToken(token.into()))
+        Self(Box::new(Kind::TaskToken(token.into())))
     }
 
     /// An activity of a workflow: of its latest run, unless [`run_id`](Self::run_id) says another.
     #[must_use]
     pub fn of_workflow(workflow_id: impl Into<String>, activity_id: impl Into<String>) -> Self {
-        Self(Kind::Id { workflow_id: workflow_id.into(), run_id: String::new(), activity_id: activity_id.into() })
+        Self(Box::new(Kind::Id {
+            workflow_id: workflow_id.into(),
+            run_id: String::new(),
+            activity_id: activity_id.into(),
+        }))
     }
 
     /// An activity that a client started: its latest run, unless [`run_id`](Self::run_id) says another.
@@ -63,7 +67,7 @@ impl ActivityReference {
     /// Of which run: the workflow's, or that of an activity that a client started. A task token knows its run.
     #[must_use]
     pub fn run_id(mut self, run: impl Into<String>) -> Self {
-        if let Kind::Id { run_id, .. } = &mut self.0 {
+        if let Kind::Id { run_id, .. } = &mut *self.0 {
             *run_id = run.into();
         }
         self
@@ -72,7 +76,7 @@ impl ActivityReference {
 
 impl fmt::Display for ActivityReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &*self.0 {
             Kind::TaskToken(_) => formatter.write_str("the activity of a task token"),
             Kind::Id { workflow_id, activity_id, .. } if workflow_id.is_empty() => {
                 write!(formatter, "activity `{activity_id}`")
@@ -292,7 +296,7 @@ impl UntypedActivityCompletionHandle {
         let (namespace, identity) = self.caller();
         let result = payloads(vec![result]);
         let mut service = self.client.workflow_service();
-        let sent = match self.activity.0.clone() {
+        let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
                 let mut request = RespondActivityTaskCompletedRequest {
                     task_token,
@@ -331,7 +335,7 @@ impl UntypedActivityCompletionHandle {
         let (namespace, identity) = self.caller();
         let failure = Some(self.client.data_converter().failure_to_proto(&Failure::from(failure)));
         let mut service = self.client.workflow_service();
-        let sent = match self.activity.0.clone() {
+        let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
                 let mut request = RespondActivityTaskFailedRequest {
                     task_token,
@@ -368,7 +372,7 @@ impl UntypedActivityCompletionHandle {
         let (namespace, identity) = self.caller();
         let details = payloads(self.written(CANCELLED, &details)?);
         let mut service = self.client.workflow_service();
-        let sent = match self.activity.0.clone() {
+        let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
                 let mut request = RespondActivityTaskCanceledRequest {
                     task_token,
@@ -407,7 +411,7 @@ impl UntypedActivityCompletionHandle {
         let (namespace, identity) = self.caller();
         let details = payloads(self.written(HEARTBEATED, &details)?);
         let mut service = self.client.workflow_service();
-        let sent = match self.activity.0.clone() {
+        let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
                 let mut request = RecordActivityTaskHeartbeatRequest {
                     task_token,
