@@ -313,7 +313,7 @@ impl<W: Workflow> Handlers<W> {
         match name {
             Some("") => self
                 .problems
-                .push(format!("an empty name for a {kind}; for all that no other handler is for there is `{any}`")),
+                .push(format!("{kind} \"\" has no name; for all that no other handler is for there is `{any}`")),
             Some(name) if is_reserved(name) => {
                 self.problems
                     .push(format!("{kind} {name:?}: this name is reserved for Temporal itself; choose another"));

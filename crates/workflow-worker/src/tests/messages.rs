@@ -11,6 +11,7 @@ use crate::{
 /// Defines a workflow with these handlers; `words` is its state.
 macro_rules! handling {
     ($name:ident, |$context:ident, $input:ident| $run:expr, |$handlers:ident| $register:expr) => {
+        #[allow(dead_code, reason = "not each of them has a use for its state")]
         struct $name {
             words: Vec<String>,
         }
@@ -496,6 +497,98 @@ fn current_update_is_that_of_the_handler_in_every_future_that_it_makes() {
         lines[2],
         "complete u \"a\", complete v \"b\", complete \"0 of id of u, 1 of id of u, 0 of id of v, 1 of id of v\""
     );
+}
+
+/// What is logged while this is alive, by this thread.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics here").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(during: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, during);
+    String::from_utf8(log.0.lock().expect("nobody panics here").clone()).expect("text")
+}
+
+handling!(
+    EndsEarly,
+    |context, _input| {
+        context.wait_condition(|state| !state.words.is_empty()).await?;
+        match context.state(|state| state.words[0].clone()).as_str() {
+            "fail" => Err(ApplicationFailure::new("it fails").into()),
+            "again" => Err(context.continue_as_new(String::new())),
+            "wait" => Ok(context.cancelled().await),
+            other => Ok(other.to_owned()),
+        }
+    },
+    |handlers| {
+        handlers.signal(Add, |state, word| state.words.push(word));
+        handlers.signal_async(NamedSignal::new("slow"), |context, word: String| async move {
+            context.execute_activity(Echo, word, options()).await?;
+            Ok(())
+        });
+        handlers
+            .signal_async(NamedSignal::new("careless"), |context, word: String| async move {
+                context.execute_activity(Echo, word, options()).await?;
+                Ok(())
+            })
+            .unfinished_policy(HandlerUnfinishedPolicy::Abandon);
+        handlers.update_async(Slow, |context, word| async move {
+            Ok(context.execute_activity(Echo, word, options()).await?)
+        });
+    }
+);
+
+#[test]
+fn what_a_workflow_leaves_behind_is_said_however_it_ends() {
+    let begun = || {
+        let mut instance = start_instance::<EndsEarly>();
+        let unknown = || named("unknown", "x");
+        let jobs = vec![named("slow", "a"), named("careless", "b"), update("u", "slow", "c"), unknown(), unknown()];
+        show(instance.activate(activation(jobs)));
+        instance
+    };
+    for (word, end) in [("end", "complete \"end\""), ("fail", "fail it fails"), ("again", "continue as new \"\"")] {
+        let log = logged(|| assert_eq!(show(begun().activate(activation(vec![signal(word)]))), end));
+        let warnings: Vec<_> = log.lines().collect();
+        assert_eq!(
+            warnings,
+            [
+                " WARN signals came that the workflow has no handlers for; they wait until it registers some \
+                 workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\" signals=[\"unknown\", \"unknown\"] \
+                 known=[\"add\", \"careless\", \"slow\"]",
+                " WARN the workflow ended with signals that it had no handlers for; how many of each name \
+                 workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\" signals={\"unknown\": 2}",
+                " WARN [TMPRL1102] the workflow ended before these handlers, which are abandoned: what they had still to do is \
+                 not done, and whoever waits for an update gets no answer. Wait for all_handlers_finished() before the end, \
+                 or register them with HandlerUnfinishedPolicy::Abandon workflow_type=\"tested\" workflow_id=\"id\" \
+                 run_id=\"run\" handlers=[\"signal slow\", \"update slow (id id of u)\"]",
+            ]
+        );
+    }
+    let log = logged(|| {
+        let mut instance = begun();
+        show(instance.activate(activation(vec![signal("wait")])));
+        show(instance.activate(Activation { replaying: true, ..activation(vec![cancel_workflow()]) }));
+    });
+    assert_eq!(log.lines().count(), 1, "what was said before is not said again on replay: {log}");
 }
 
 struct Interpreter;
