@@ -56,8 +56,6 @@ pub(crate) struct Mailbox {
     converter: DataConverter,
     /// Coroutines that were spawned and have not been polled.
     spawned: Vec<Coroutine>,
-    /// Update handlers that have not returned.
-    running_handlers: usize,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
     inert: bool,
 }
@@ -113,7 +111,6 @@ impl Mailbox {
             },
             converter,
             spawned: Vec::new(),
-            running_handlers: 0,
             inert: false,
         }
     }
@@ -150,12 +147,8 @@ impl Mailbox {
         self.state_wakers.clear();
     }
 
-    pub(crate) fn running_handlers(&self) -> usize {
-        self.running_handlers
-    }
-
-    pub(crate) fn set_running_handlers(&mut self, running: usize) {
-        self.running_handlers = running;
+    pub(crate) fn is_inert(&self) -> bool {
+        self.inert
     }
 
     /// Takes a coroutine. One that leads to nothing comes back, to be dropped when the mailbox is not borrowed.
@@ -170,10 +163,6 @@ impl Mailbox {
 
     pub(crate) fn take_spawned(&mut self) -> Vec<Coroutine> {
         std::mem::take(&mut self.spawned)
-    }
-
-    pub(crate) fn has_spawned(&self) -> bool {
-        !self.spawned.is_empty()
     }
 
     /// Asks for something, behind all that was asked for before.
