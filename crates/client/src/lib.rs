@@ -10,6 +10,7 @@
 
 mod client;
 mod connect;
+mod deployment;
 mod description;
 mod error_details;
 #[cfg(test)]
@@ -32,6 +33,9 @@ mod worker;
 
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
+pub use deployment::{
+    InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle,
+};
 pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,

@@ -157,4 +157,4 @@ async fn start_server(folder: PathBuf) -> DevServer {
 /// The most memory that a worker may need, in KiB.
 const MEMORY_LIMIT: u64 = 200 * 1024;
 /// The most lines that a worker may log in a minute.
-const LINES_LIMIT: u64 = 1000;
+const LINES_LIMIT: u64 = 300;

@@ -119,6 +119,7 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
     let environment = Environment {
+        deployment_version: None,
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),
