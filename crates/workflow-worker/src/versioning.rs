@@ -10,16 +10,20 @@ use timewright_proto::temporal::api::deployment::v1::{WorkerDeploymentOptions, W
 pub(crate) struct Versioning {
     pub(crate) deployment: Option<WorkerDeployment>,
     /// What the workflows themselves say, by type.
-    declared: BTreeMap<String, VersioningBehavior>,
+    declared: BTreeMap<String, Option<VersioningBehavior>>,
+    /// What the one says that is for all other types.
+    dynamic: Option<VersioningBehavior>,
     /// What whoever set the worker up says, by type. It counts more.
     chosen: BTreeMap<String, VersioningBehavior>,
 }
 
 impl Versioning {
     pub(crate) fn declare(&mut self, workflow_type: &str, behavior: Option<VersioningBehavior>) {
-        if let Some(behavior) = behavior {
-            self.declared.insert(workflow_type.to_owned(), behavior);
-        }
+        self.declared.insert(workflow_type.to_owned(), behavior);
+    }
+
+    pub(crate) fn declare_dynamic(&mut self, behavior: Option<VersioningBehavior>) {
+        self.dynamic = behavior;
     }
 
     pub(crate) fn choose(&mut self, workflow_type: String, behavior: VersioningBehavior) {
@@ -54,7 +58,8 @@ impl Versioning {
     }
 
     fn known(&self, workflow_type: &str) -> Option<VersioningBehavior> {
-        let said = self.chosen.get(workflow_type).or_else(|| self.declared.get(workflow_type)).copied();
+        let declared = self.declared.get(workflow_type).copied().unwrap_or(self.dynamic);
+        let said = self.chosen.get(workflow_type).copied().or(declared);
         said.or_else(|| self.versioned().and_then(WorkerDeployment::default_behavior))
     }
 }
@@ -71,11 +76,13 @@ mod tests {
         versioning.declare("chosen", Some(VersioningBehavior::Pinned));
         versioning.choose("chosen".to_owned(), VersioningBehavior::AutoUpgrade);
         versioning.declare("silent", None);
+        versioning.declare_dynamic(Some(VersioningBehavior::Pinned));
         let behaviors = |versioning: &Versioning| {
             ["declared", "chosen", "silent"].map(|name| (versioning.behavior(name), versioning.is_missing(name)))
         };
         use enums::VersioningBehavior::{AutoUpgrade, Pinned, Unspecified};
         assert_eq!(behaviors(&versioning), [(Pinned, false), (AutoUpgrade, false), (Unspecified, true)]);
+        assert_eq!(versioning.behavior("any other"), Pinned);
 
         versioning.deployment = Some(deployment.default_versioning_behavior(VersioningBehavior::AutoUpgrade));
         assert_eq!(behaviors(&versioning)[2], (AutoUpgrade, false));
