@@ -49,6 +49,8 @@ pub struct Worker {
     workflow_ids: BTreeMap<String, String>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
+    /// How many tasks were taken.
+    taken: usize,
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
     seen: BTreeMap<String, BTreeSet<u64>>,
     /// What user code of each Run went through since the last answer that the server took.
@@ -72,6 +74,8 @@ pub struct Worker {
 
 struct Task {
     run_id: String,
+    /// When it was taken, counted in tasks.
+    taken: usize,
     /// `None` for a Query.
     started_event_id: Option<i64>,
     attempt: u32,
@@ -129,6 +133,7 @@ impl Worker {
             requests: VecDeque::new(),
             workflow_ids: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            taken: 0,
             seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -159,10 +164,17 @@ impl Worker {
             self.seen.entry(run_id.clone()).or_default().extend(&completed);
         }
         let attempt = task.attempt;
-        let new = Task { run_id, started_event_id, attempt, open: 0, completed };
-        self.tasks.entry(task.task_token.clone()).or_insert(new).open += 1;
+        self.taken += 1;
+        let new = Task { run_id, taken: self.taken, started_event_id, attempt, open: 0, completed };
+        let entry = self.tasks.entry(task.task_token.clone()).or_insert(new);
+        if entry.open == 0 {
+            entry.taken = self.taken;
+        }
+        entry.open += 1;
+        let run_id = task.run_id.clone();
         self.runs.handle_task(task);
         self.drain();
+        self.assert_nothing_waits_in_vain(&run_id);
     }
 
     /// Drops a Run from the cache.
@@ -308,6 +320,21 @@ impl Worker {
 
     fn open_tasks(&self, run_id: &str) -> impl Iterator<Item = (&Bytes, &Task)> {
         self.tasks.iter().filter(move |(_, task)| task.run_id == run_id && task.open > 0)
+    }
+
+    /// What waits for nothing but Local Activities is the newest task, not one that the server has given up.
+    fn assert_nothing_waits_in_vain(&self, run_id: &str) {
+        let is_alive = |key: &RunKey| self.runs.key(run_id).as_ref() == Some(key);
+        if self.requests.iter().any(|(key, _)| is_alive(key)) {
+            return;
+        }
+        let progress = self.open_tasks(run_id).filter(|(_, task)| task.started_event_id.is_some());
+        let mut tasks: Vec<&Task> = progress.map(|(_, task)| task).collect();
+        tasks.sort_by_key(|task| task.taken);
+        let Some((first, waiting)) = tasks.split_first() else { return };
+        let number = |task: &Task| (task.started_event_id, task.attempt);
+        let is_newest = waiting.iter().all(|task| number(task) < number(first));
+        assert!(is_newest, "a newer task waits for the Local Activities of a stale one");
     }
 
     /// The Run gets on with a task that waited.
