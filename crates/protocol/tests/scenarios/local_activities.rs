@@ -312,7 +312,7 @@ fn l8_a_completion_that_is_refused_while_one_is_executed() {
 
 /// The server has given the task up, so nothing comes of what is executed for it.
 #[test]
-fn l8_a_newer_task_does_not_wait_for_the_local_activities_of_a_stale_one() {
+fn a_newer_task_does_not_wait_for_the_local_activities_of_a_stale_one() {
     check(
         "start: local 1
          local 1: complete
@@ -338,7 +338,7 @@ fn l8_a_newer_task_does_not_wait_for_the_local_activities_of_a_stale_one() {
 
 /// The attempts behind the first have the same Events: only one of them is recorded.
 #[test]
-fn l8_another_attempt_does_not_wait_either() {
+fn another_attempt_does_not_wait_either() {
     check(
         "start: local 1
          local 1: complete",

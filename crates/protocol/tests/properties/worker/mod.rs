@@ -70,6 +70,10 @@ pub struct Worker {
     pub failures: Vec<String>,
     /// How many tasks left nothing in the history.
     pub vanished_tasks: usize,
+    /// Runs whose last task was such a one.
+    vanished: BTreeSet<RunKey>,
+    /// Runs that could not go on with the task behind such a one.
+    pub lost_behind_vanished: usize,
 }
 
 struct Task {
@@ -144,6 +148,8 @@ impl Worker {
             seed,
             failures: Vec::new(),
             vanished_tasks: 0,
+            vanished: BTreeSet::new(),
+            lost_behind_vanished: 0,
         }
     }
 
@@ -172,7 +178,9 @@ impl Worker {
         }
         entry.open += 1;
         let run_id = task.run_id.clone();
+        let behind_vanished = self.runs.key(&run_id).filter(|key| self.vanished.remove(key));
         self.runs.handle_task(task);
+        self.lost_behind_vanished += usize::from(behind_vanished.is_some_and(|key| !self.is_alive(&key)));
         self.drain();
         self.assert_nothing_waits_in_vain(&run_id);
     }
@@ -227,7 +235,7 @@ impl Worker {
         let Some((key, request)) = self.requests.pop_front() else { return false };
         let run_id = key.run_id().to_owned();
         // What comes for a Run that has left is ignored by it; here nothing is to be noted of it either.
-        let is_alive = self.runs.key(&run_id).as_ref() == Some(&key);
+        let is_alive = self.is_alive(&key);
         match request {
             Output::FetchHistory { next_page_token } => {
                 let page = fetch(server, &self.workflow_ids[&run_id], &run_id, next_page_token);
@@ -322,10 +330,13 @@ impl Worker {
         self.tasks.iter().filter(move |(_, task)| task.run_id == run_id && task.open > 0)
     }
 
+    fn is_alive(&self, key: &RunKey) -> bool {
+        self.runs.key(key.run_id()).as_ref() == Some(key)
+    }
+
     /// What waits for nothing but Local Activities is the newest task, not one that the server has given up.
     fn assert_nothing_waits_in_vain(&self, run_id: &str) {
-        let is_alive = |key: &RunKey| self.runs.key(run_id).as_ref() == Some(key);
-        if self.requests.iter().any(|(key, _)| is_alive(key)) {
+        if self.requests.iter().any(|(key, _)| key.run_id() == run_id && self.is_alive(key)) {
             return;
         }
         let progress = self.open_tasks(run_id).filter(|(_, task)| task.started_event_id.is_some());
@@ -430,6 +441,7 @@ impl Worker {
                                 heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
                             assert!(is_without_trace, "more than rejected Updates has vanished: {heard:#?}");
                             self.vanished_tasks += 1;
+                            self.vanished.insert(key.clone());
                         }
                     }
                 }
