@@ -8,8 +8,8 @@ use crate::rpc_error::RpcError;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use timewright_converter::{CodecError, ConversionError, Payload, Value};
-use timewright_definition::{RetryPolicy, WorkflowDefinition};
-use timewright_proto::common::{Memo, Payloads, WorkflowType};
+use timewright_definition::{RetryPolicy, SearchAttributeKey, SearchAttributeKind, WorkflowDefinition};
+use timewright_proto::common::{Memo, Payloads, Priority, SearchAttributes, WorkflowType};
 use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::sdk::v1::UserMetadata;
@@ -44,6 +44,8 @@ pub struct StartWorkflowOptions {
     cron_schedule: String,
     start_delay: Option<Duration>,
     memo: BTreeMap<String, Payload>,
+    search_attributes: BTreeMap<String, Payload>,
+    priority: Option<Priority>,
     static_summary: Option<String>,
     static_details: Option<String>,
     /// Builder methods do not fail; starting does.
@@ -135,6 +137,8 @@ impl StartWorkflowOptions {
             cron_schedule: String::new(),
             start_delay: None,
             memo: BTreeMap::new(),
+            search_attributes: BTreeMap::new(),
+            priority: None,
             static_summary: None,
             static_details: None,
             error: None,
@@ -216,6 +220,39 @@ impl StartWorkflowOptions {
         self
     }
 
+    /// Adds a search attribute, by which the workflow can be found. The server must know it, and reads it: nothing secret belongs
+    /// here. <https://docs.temporal.io/search-attribute>
+    ///
+    /// ```
+    /// use timewright_client::StartWorkflowOptions;
+    /// use timewright_definition::{SearchAttributeKey, SearchAttributeValue, search_attribute_kind::Keyword};
+    ///
+    /// const CUSTOMER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerId");
+    /// let options = StartWorkflowOptions::new("payments", "payment-of-order-17")
+    ///     .search_attribute(&CUSTOMER, "c-17")
+    ///     .search_attribute("Amount", SearchAttributeValue::Int(100)); // by a name alone
+    /// ```
+    #[must_use]
+    pub fn search_attribute<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        let name = key.into().name().to_owned();
+        match K::to_search_attribute(value.into()).to_payload() {
+            Ok(payload) => _ = self.search_attributes.insert(name, payload),
+            Err(error) => _ = self.error.get_or_insert(error),
+        }
+        self
+    }
+
+    /// The workflow's place in its Task Queue, and that of what it starts.
+    #[must_use]
+    pub fn priority(mut self, priority: impl Into<Priority>) -> Self {
+        self.priority = Some(priority.into());
+        self
+    }
+
     /// One line about this workflow, for the Web UI. Markdown.
     #[must_use]
     pub fn static_summary(mut self, summary: impl Into<String>) -> Self {
@@ -262,6 +299,9 @@ impl StartWorkflowOptions {
             retry_policy: self.retry_policy.map(Into::into),
             cron_schedule: self.cron_schedule,
             memo: (!self.memo.is_empty()).then_some(Memo { fields: self.memo }),
+            search_attributes: (!self.search_attributes.is_empty())
+                .then_some(SearchAttributes { indexed_fields: self.search_attributes }),
+            priority: self.priority,
             workflow_start_delay: self.start_delay.map(to_duration),
             user_metadata: has_metadata.then_some(UserMetadata { summary, details }),
             ..StartWorkflowExecutionRequest::default()

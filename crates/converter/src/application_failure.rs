@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::disguised::show_if_looked_for;
 use crate::{Arguments, ErrorCategory, Failure, FailureKind, Payload};
 
 /// A failure of user code that says more than an error does: by which type callers and retry policies know it, whether it is
@@ -11,8 +12,8 @@ use crate::{Arguments, ErrorCategory, Failure, FailureKind, Payload};
 ///
 /// Any other error works as well; it becomes an application failure whose type is the last segment of its Rust type's name.
 /// An `ApplicationFailure` that another error has as its [`source`](Error::source) keeps its effect: the failure made of the
-/// whole chain has its type, details, retry settings and category, and the outer error's message. (Do not wrap it with
-/// thiserror's `#[error(transparent)]`, which hides it from the chain.)
+/// whole chain has its type, details, retry settings and category, and the outer error's message. Behind a wrapper that stands for
+/// it, such as `anyhow::Error` or a variant with thiserror's `#[error(transparent)]`, it stays what it is.
 ///
 /// ```
 /// use std::time::Duration;
@@ -155,6 +156,7 @@ impl fmt::Display for ApplicationFailure {
 
 impl Error for ApplicationFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
         self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use crate::disguised::show_if_looked_for;
 use crate::{Arguments, ConversionError, Payload};
 
 /// What failures made here name as their source; other SDKs name themselves.
@@ -329,6 +330,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
         self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }

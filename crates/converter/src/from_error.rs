@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::error::Error;
 
+use crate::disguised::look_behind;
 use crate::failure::MAXIMUM_CAUSES;
 use crate::{ApplicationFailure, ErrorCategory, Failure, FailureKind};
 
@@ -35,6 +36,19 @@ impl Failure {
     pub fn from_dyn_error(error: &(dyn Error + 'static)) -> Self {
         from_chain(error, "")
     }
+
+    /// As [`from_error`](Self::from_error) for an error that was in a box or in something like `anyhow::Error`; the failure's type
+    /// is then that one's name, and `Error` for boxes and texts, unless an [`ApplicationFailure`] gives another.
+    #[must_use]
+    pub fn from_boxed_error<E>(error: &(dyn Error + 'static)) -> Self {
+        from_chain(
+            error,
+            match last_segment(type_name::<E>()) {
+                "&str" | "Box" | "Report" | "String" => "Error",
+                name => name,
+            },
+        )
+    }
 }
 
 fn from_chain(error: &(dyn Error + 'static), type_name: &str) -> Failure {
@@ -42,7 +56,9 @@ fn from_chain(error: &(dyn Error + 'static), type_name: &str) -> Failure {
     let mut innermost = None;
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(failure) = error.downcast_ref::<Failure>() {
+        let behind = look_behind(error);
+        let behind = behind.as_deref();
+        if let Some(failure) = error.downcast_ref::<Failure>().or_else(|| behind?.downcast_ref()) {
             let text = failure.to_string();
             while levels.last().is_some_and(|wrapper| wrapper.message == text) {
                 levels.pop();
@@ -50,7 +66,7 @@ fn from_chain(error: &(dyn Error + 'static), type_name: &str) -> Failure {
             innermost = Some(failure.clone());
             break;
         }
-        if let Some(failure) = error.downcast_ref::<ApplicationFailure>() {
+        if let Some(failure) = error.downcast_ref::<ApplicationFailure>().or_else(|| behind?.downcast_ref()) {
             if let Some(outermost) = levels.first_mut() {
                 outermost.kind = failure.kind();
             }
@@ -149,6 +165,27 @@ mod tests {
         );
         assert_eq!(failure.kind, declined().kind());
         assert_eq!(failure.details::<u32>(), Ok(Some(7)));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct StandsFor(#[from] ApplicationFailure);
+
+    #[test]
+    fn an_application_failure_behind_a_wrapper_that_stands_for_it_stays_what_it_is() {
+        let disguised: [Box<dyn Error>; 3] = [
+            StandsFor(declined()).into(),
+            anyhow::Error::from(declined()).into(),
+            eyre::Report::new(declined()).into(),
+        ];
+        for error in disguised {
+            assert!(error.downcast_ref::<ApplicationFailure>().is_none(), "it is in disguise");
+            assert_eq!(Failure::from_dyn_error(&*error), Failure::from(declined()));
+        }
+        let with_context: Box<dyn Error> = anyhow::Error::from(declined()).context("charging").into();
+        let failure = Failure::from_dyn_error(&*with_context);
+        assert_eq!(shown(&failure)[..2], [(Some("CardDeclined"), "charging"), (Some("CardDeclined"), "declined")]);
+        assert!(look_behind(&std::fmt::Error).is_none() && look_behind(&wrapper("outer", declined())).is_none());
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod codec;
 mod concurrent;
 mod conversion_error;
 mod data_converter;
+mod disguised;
 mod encoding;
 mod failure;
 mod failure_converter;
@@ -43,6 +44,8 @@ pub use arguments::{Arguments, Multiple, RawArguments};
 pub use codec::{CodecError, PayloadCodec};
 pub use conversion_error::ConversionError;
 pub use data_converter::DataConverter;
+#[doc(hidden)]
+pub use disguised::{look_behind, show_if_looked_for};
 pub use failure::{
     ErrorCategory, Failure, FailureKind, MAXIMUM_CAUSES, NexusRetryBehavior, RetryState, SOURCE, TimeoutType,
 };

@@ -127,11 +127,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod priority;
 mod retry_policy;
 mod search_attribute;
+mod search_attribute_key;
 
+pub use priority::Priority;
 pub use retry_policy::RetryPolicy;
 pub use search_attribute::SearchAttributeValue;
+pub use search_attribute_key::{SearchAttributeKey, SearchAttributeKind, search_attribute_kind};
 use timewright_converter::{Arguments, Value};
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>

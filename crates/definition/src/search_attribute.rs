@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use timewright_converter::{ConversionError, Payload, Value};
 use timewright_proto::prost_types::Timestamp;
 
+use crate::search_attribute_key::{SearchAttributeKind, search_attribute_kind as kind};
+
 /// The value of a search attribute. Its kind must be the one that the attribute was registered with in the namespace.
 ///
 /// The server reads it, so no Payload Codec touches it: nothing secret belongs here.
@@ -55,6 +57,33 @@ impl SearchAttributeValue {
         };
         let kind = BTreeMap::from([("type".to_owned(), kind.into())]);
         Ok(Payload { metadata: payload.metadata.into_iter().chain(kind).collect(), ..payload })
+    }
+
+    /// The value that a Payload has, of the kind that it names; `None` for one that says that there is none. Usually
+    /// [`SearchAttributeKey`](crate::SearchAttributeKey) is the shorter way.
+    ///
+    /// # Errors
+    /// If it names no kind that is known here, or the value is of another.
+    pub fn from_payload(payload: &Payload) -> Result<Option<Self>, ConversionError> {
+        fn read<K: SearchAttributeKind>(payload: &Payload) -> Result<Option<SearchAttributeValue>, ConversionError> {
+            Ok(K::read(payload)?.map(K::to_search_attribute))
+        }
+        let kind = payload.metadata.get("type").map(AsRef::<[u8]>::as_ref).unwrap_or_default();
+        match kind {
+            b"Bool" => read::<kind::Bool>(payload),
+            b"Datetime" => read::<kind::Datetime>(payload),
+            b"Double" => read::<kind::Double>(payload),
+            b"Int" => read::<kind::Int>(payload),
+            b"Keyword" => read::<kind::Keyword>(payload),
+            b"KeywordList" => read::<kind::KeywordList>(payload),
+            b"Text" => read::<kind::Text>(payload),
+            _ if Option::<()>::from_payload(payload.clone()).is_ok() => Ok(None),
+            _ => Err(ConversionError::Deserialize {
+                rust_type: "SearchAttributeValue",
+                encoding: "json/plain",
+                reason: format!("its kind is {:?}, which is none that is known here", String::from_utf8_lossy(kind)),
+            }),
+        }
     }
 }
 

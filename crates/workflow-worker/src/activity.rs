@@ -119,9 +119,10 @@ impl ActivityOptions {
         self
     }
 
-    /// Its place in the Task Queue.
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.priority = Some(priority);
+    /// Its place in the Task Queue: a [`Priority`](timewright_definition::Priority), or the wire's own message. Default: the
+    /// workflow's.
+    pub fn priority(mut self, priority: impl Into<Priority>) -> Self {
+        self.priority = Some(priority.into());
         self
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use timewright_converter::{Arguments, ConversionError, Payload, Value};
-use timewright_definition::SearchAttributeValue;
+use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::ContinueAsNewVersioningBehavior;
 use timewright_protocol::workflow::ContinueAsNew;
@@ -76,9 +76,14 @@ impl ContinueAsNewOptions {
     }
 
     /// Adds a search attribute; it then has none of this run's.
-    pub fn search_attribute(mut self, name: impl Into<String>, value: SearchAttributeValue) -> Self {
-        match value.to_payload() {
-            Ok(payload) => _ = self.search_attributes.get_or_insert_default().insert(name.into(), payload),
+    pub fn search_attribute<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        let name = key.into().name().to_owned();
+        match K::to_search_attribute(value.into()).to_payload() {
+            Ok(payload) => _ = self.search_attributes.get_or_insert_default().insert(name, payload),
             Err(error) => _ = self.error.get_or_insert(error),
         }
         self

@@ -1,10 +1,13 @@
 //! How workflow code fails.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use timewright_converter::{ApplicationFailure, ConversionError, Failure};
+use timewright_converter::{
+    ApplicationFailure, Arguments, ConversionError, Failure, FailureKind, look_behind, show_if_looked_for,
+};
 use timewright_protocol::workflow::ContinueAsNew;
 
 use crate::child_workflow::ChildWorkflowFailure;
@@ -13,7 +16,8 @@ use crate::nexus_operation::NexusOperationFailure;
 
 /// Why a workflow's `run`, or one of its handlers, did not return a value.
 ///
-/// Any error becomes one by `?`. What it means follows from what it is:
+/// Any error becomes one by `?`: those of the standard library, boxed ones (`Box<dyn Error>`), those of `anyhow` and `eyre`, and
+/// texts. What it means follows from what it is, also behind such a wrapper:
 ///
 /// | error | means |
 /// |---|---|
@@ -51,18 +55,64 @@ pub(crate) enum Kind {
     ContinueAsNew(Box<ContinueAsNew>),
 }
 
-impl<E: Error + 'static> From<E> for WorkflowError {
+impl<E: Into<Box<dyn Error>> + 'static> From<E> for WorkflowError {
     fn from(error: E) -> Self {
-        let any: &(dyn Error + 'static) = &error;
+        let boxed = error.into();
+        let behind = look_behind(&*boxed);
+        let known = behind.as_deref().and_then(known_error);
+        Self::of(known.unwrap_or(&*boxed), Failure::from_boxed_error::<E>(&*boxed))
+    }
+}
+
+impl WorkflowError {
+    /// Fails the Workflow Task on purpose, not the workflow: it is tried again until its code is mended, or what it needs is there.
+    /// <https://docs.temporal.io/references/failures#workflow-task-failure>
+    ///
+    /// ```
+    /// use timewright_workflow_worker::WorkflowError;
+    ///
+    /// fn tax(country: &str) -> Result<f64, WorkflowError> {
+    ///     match country {
+    ///         "DE" => Ok(0.19),
+    ///         other => Err(WorkflowError::fail_workflow_task(format!("no rule for {other} yet"))),
+    ///     }
+    /// }
+    /// # assert!(tax("FR").is_err());
+    /// ```
+    #[must_use]
+    pub fn fail_workflow_task<E: Into<Box<dyn Error>>>(error: E) -> Self {
+        Self(Kind::Task(Box::new(Failure::from_boxed_error::<E>(&*error.into()))))
+    }
+
+    /// Ends the workflow as cancelled, if somebody has asked for that, with details for whoever waits for it; else it fails.
+    /// Where they cannot be written there are none.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// if context.sleep(Duration::from_secs(3600)).await.is_err() {
+    ///     return Err(WorkflowError::cancelled_with_details("two of three were shipped".to_owned()));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn cancelled_with_details(details: impl Arguments) -> Self {
+        let kind =
+            FailureKind::Cancelled { details: details.to_payloads().unwrap_or_default(), identity: String::new() };
+        Self(Kind::Cancelled(Box::new(Failure::new("cancelled", kind))))
+    }
+
+    /// What an error means, and the failure that it makes.
+    fn of(any: &(dyn Error + 'static), failure: Failure) -> Self {
         if any.is::<ConversionError>() || is_conversion_of_operation(any) {
-            return Self(Kind::Task(Box::new(Failure::from_error(&error))));
+            return Self(Kind::Task(Box::new(failure)));
         }
         match failure_of_operation(any) {
             Some(OperationFailure::Failed(failure)) => return Self(Kind::Failed(Box::new(failure.clone()))),
             Some(OperationFailure::Cancelled(failure)) => return Self(Kind::Cancelled(Box::new(failure.clone()))),
             None => (),
         }
-        let failure = Failure::from_error(&error);
         let is_cancelled = any.is::<Cancelled>()
             || matches!(any.downcast_ref(), Some(TimeoutError::Cancelled(_)))
             || matches!(any.downcast_ref(), Some(ExternalWorkflowError::Cancelled { .. }))
@@ -82,6 +132,18 @@ impl WorkflowError {
             Kind::ContinueAsNew(_) => None,
         }
     }
+}
+
+/// An error of ours that was behind a wrapper.
+fn known_error(behind: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    fn of<E: Error + 'static>(behind: &dyn Any) -> Option<&(dyn Error + 'static)> {
+        behind.downcast_ref::<E>().map(|error| error as &(dyn Error + 'static))
+    }
+    of::<ActivityFailure>(behind)
+        .or_else(|| of::<Cancelled>(behind))
+        .or_else(|| of::<ChildWorkflowFailure>(behind))
+        .or_else(|| of::<ExternalWorkflowError>(behind))
+        .or_else(|| of::<NexusOperationFailure>(behind))
 }
 
 /// How an operation ended, as the server says it.
@@ -120,11 +182,26 @@ fn is_conversion_of_operation(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The workflow, or the one operation that was waited for, was cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cancelled{}", if reason.is_empty() { String::new() } else { format!(": {reason}") })]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled {
     /// Why, in the words of whoever asked; often empty.
     pub reason: String,
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason.as_str() {
+            "" => formatter.write_str("cancelled"),
+            reason => write!(formatter, "cancelled: {reason}"),
+        }
+    }
+}
+
+impl Error for Cancelled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
+        None
+    }
 }
 
 /// Why something was not waited for to its end: [`WorkflowContext::timeout`](crate::WorkflowContext::timeout).
@@ -170,6 +247,7 @@ impl fmt::Display for ActivityFailure {
 impl Error for ActivityFailure {
     /// The [`Failure`] itself and not its box, so that whoever wraps this passes it on as what it is.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
         match self {
             Self::Failed(failure) | Self::Cancelled(failure) => Some(&**failure),
             Self::Conversion { error, .. } => Some(error),

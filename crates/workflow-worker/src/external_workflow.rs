@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::future::FusedFuture;
-use timewright_converter::{Arguments, ConversionError, Payload};
+use timewright_converter::{Arguments, ConversionError, Payload, show_if_looked_for};
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_proto::enums::{
     CancelExternalWorkflowExecutionFailedCause as CancelCause,
@@ -292,6 +292,7 @@ impl fmt::Display for ExternalWorkflowError {
 
 impl std::error::Error for ExternalWorkflowError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        show_if_looked_for(self);
         match self {
             Self::Failed { .. } | Self::Cancelled { .. } => None,
             Self::Conversion { error, .. } => Some(error),

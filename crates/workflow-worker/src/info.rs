@@ -2,9 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use timewright_proto::common::{Header, Memo, Priority, RetryPolicy, SearchAttributes};
+use timewright_converter::{ConversionError, Failure, Payload, Value};
+use timewright_definition::Priority;
+use timewright_proto::common::{Header, Memo, RetryPolicy, SearchAttributes};
 use timewright_proto::{from_duration, prost_types};
 use timewright_protocol::workflow::Initialize;
+
+use crate::instance::Environment;
 
 /// What a workflow knows about itself. None of it changes while the workflow runs.
 ///
@@ -42,14 +46,20 @@ pub struct WorkflowInfo {
     pub cron_schedule: String,
     /// The workflow that started this one as its child.
     pub parent: Option<ParentWorkflow>,
+    /// The workflow at the top of the chain of parents; `None` for one that is nobody's child.
+    pub root: Option<RootWorkflow>,
+    /// The Run Id that this run had before it was reset; as `run_id` where it was not.
+    pub original_execution_run_id: String,
     /// The memo that it was started with.
     pub memo: Memo,
     /// The search attributes that it was started with.
     pub search_attributes: SearchAttributes,
     /// Its place in the Task Queue.
-    pub priority: Option<Priority>,
+    pub priority: Priority,
     /// What the caller's interceptors passed along.
     pub header: Header,
+    last_completion_result: Option<Payload>,
+    last_failure: Option<Failure>,
 }
 
 /// The workflow that started another as its child.
@@ -57,6 +67,15 @@ pub struct WorkflowInfo {
 pub struct ParentWorkflow {
     /// The namespace that it runs in.
     pub namespace: String,
+    /// Its Workflow Id.
+    pub workflow_id: String,
+    /// Its Run Id.
+    pub run_id: String,
+}
+
+/// The workflow at the top of a chain of parents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootWorkflow {
     /// Its Workflow Id.
     pub workflow_id: String,
     /// Its Run Id.
@@ -74,11 +93,33 @@ pub struct UpdateInfo {
 }
 
 impl WorkflowInfo {
-    pub(crate) fn new(namespace: &str, task_queue: &str, initialize: &mut Initialize) -> Self {
+    /// What the last run that completed gave, where the workflow runs again and again by a cron schedule or a schedule; `None` where
+    /// there is none.
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// let go_on_behind: Option<u64> = context.info().last_completion_result()?;
+    /// # let _ = go_on_behind; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If it is not of this type. With `?` that fails the Workflow Task.
+    pub fn last_completion_result<T: Value>(&self) -> Result<Option<T>, ConversionError> {
+        self.last_completion_result.clone().map(T::from_payload).transpose()
+    }
+
+    /// With what the run before this one failed, where this one is a further attempt, or the next of a cron schedule or a schedule.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.last_failure.as_ref()
+    }
+
+    pub(crate) fn new(environment: &Environment, initialize: &mut Initialize) -> Self {
         let started = &mut *initialize.started;
         Self {
-            namespace: namespace.to_owned(),
-            task_queue: task_queue.to_owned(),
+            namespace: environment.namespace.clone(),
+            task_queue: environment.task_queue.clone(),
             workflow_id: initialize.workflow_id.clone(),
             run_id: initialize.run_id.clone(),
             first_execution_run_id: std::mem::take(&mut started.first_execution_run_id),
@@ -96,9 +137,23 @@ impl WorkflowInfo {
                 workflow_id: parent.workflow_id,
                 run_id: parent.run_id,
             }),
+            root: started.root_workflow_execution.take().and_then(|root| {
+                // The server names a workflow that is nobody's child as its own root.
+                let is_itself = root.workflow_id == initialize.workflow_id && root.run_id == initialize.run_id;
+                (!is_itself).then_some(RootWorkflow { workflow_id: root.workflow_id, run_id: root.run_id })
+            }),
+            original_execution_run_id: std::mem::take(&mut started.original_execution_run_id),
+            last_completion_result: started
+                .last_completion_result
+                .take()
+                .and_then(|result| result.payloads.into_iter().next()),
+            last_failure: started
+                .continued_failure
+                .take()
+                .map(|failure| environment.converter.failure_from_proto(failure)),
             memo: started.memo.take().unwrap_or_default(),
             search_attributes: started.search_attributes.take().unwrap_or_default(),
-            priority: started.priority.take(),
+            priority: started.priority.take().unwrap_or_default().into(),
             header: std::mem::take(&mut initialize.header),
         }
     }

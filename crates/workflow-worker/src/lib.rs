@@ -11,6 +11,7 @@ mod activity;
 mod answer;
 mod cancellation;
 mod child_workflow;
+pub mod collections;
 mod combinators;
 mod context;
 mod continue_as_new;
@@ -25,10 +26,12 @@ mod local_activity;
 mod mailbox;
 mod messages;
 mod nexus_operation;
+mod observed;
 mod options;
 mod pages;
 mod payloads;
 mod properties;
+mod random;
 mod registry;
 mod replayer;
 mod shard;
@@ -55,20 +58,22 @@ pub use handlers::{
     AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,
     NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
 };
-pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
+pub use info::{ParentWorkflow, RootWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use properties::{MemoChanges, SearchAttributeChanges};
+pub use random::RandomStream;
 pub use replayer::{ReplayError, Replayer};
-pub use timer::TimerHandle;
+pub use timer::{TimerHandle, TimerOptions};
 pub use timewright_client::{VersioningBehavior, WorkerDeployment};
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
-pub use timewright_definition::SearchAttributeValue;
+pub use timewright_definition::{Priority, SearchAttributeKey, SearchAttributeValue, search_attribute_kind};
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
     NexusOperationCancellationType, Nondeterminism, Recorded,
 };
+pub use uuid::Uuid;
 pub use worker::{WorkerError, WorkflowWorker};
 pub use workflow::{Input, Output, Workflow};

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::future::FusedFuture;
-use timewright_converter::{ConversionError, Failure, FailureKind, Value};
+use timewright_converter::{ConversionError, Failure, FailureKind, Value, show_if_looked_for};
 use timewright_protocol::workflow::{
     Command, NexusOperationCancellationType, NexusOperationStart, Resolution, ScheduleNexusOperation,
 };
@@ -299,6 +299,7 @@ impl fmt::Display for NexusOperationFailure {
 impl Error for NexusOperationFailure {
     /// The [`Failure`] itself and not its box, so that whoever wraps this passes it on as what it is.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
         match self {
             Self::Failed(failure) | Self::Cancelled(failure) => Some(&**failure),
             Self::Conversion { error, .. } => Some(error),

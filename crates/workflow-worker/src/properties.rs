@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use timewright_converter::{ConversionError, Payload, Value};
-use timewright_definition::SearchAttributeValue;
+use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 
 use crate::mailbox::Change;
 
 /// Changes of search attributes: [`WorkflowContext::upsert_search_attributes`](crate::WorkflowContext::upsert_search_attributes).
 ///
 /// ```
-/// use timewright_definition::SearchAttributeValue;
+/// use timewright_definition::{SearchAttributeKey, SearchAttributeValue, search_attribute_kind::Keyword};
 /// use timewright_workflow_worker::SearchAttributeChanges;
 ///
+/// const TIER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerTier");
 /// let changes = SearchAttributeChanges::new()
-///     .set("CustomerTier", SearchAttributeValue::Keyword("gold".to_owned()))
+///     .set(&TIER, "gold")
+///     .set("Amount", SearchAttributeValue::Int(100)) // by a name alone
 ///     .remove("Coupon");
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -28,14 +30,18 @@ impl SearchAttributeChanges {
     }
 
     /// Sets an attribute. Its kind must be the one that it was registered with.
-    pub fn set(mut self, name: impl Into<String>, value: SearchAttributeValue) -> Self {
-        self.0.set(name.into(), value.to_payload());
+    pub fn set<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        self.0.set(key.into().name().to_owned(), K::to_search_attribute(value.into()).to_payload());
         self
     }
 
     /// Removes an attribute.
-    pub fn remove(mut self, name: impl Into<String>) -> Self {
-        self.0.remove(name.into());
+    pub fn remove<K: SearchAttributeKind>(mut self, key: impl Into<SearchAttributeKey<K>>) -> Self {
+        self.0.remove(key.into().name().to_owned());
         self
     }
 

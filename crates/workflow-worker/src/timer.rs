@@ -5,10 +5,36 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::future::FusedFuture;
+use timewright_converter::{Payload, Value};
 
 use crate::activity::reason;
 use crate::error::Cancelled;
 use crate::mailbox::{Handle, Scope, SharedMailbox, Timer, TimerEnd};
+
+/// More about a timer: [`WorkflowContext::sleep_with`](crate::WorkflowContext::sleep_with).
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use]
+pub struct TimerOptions {
+    summary: Option<String>,
+}
+
+impl TimerOptions {
+    /// Nothing more.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A line for the Web UI.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.summary = Some(summary.into());
+        self
+    }
+
+    pub(crate) fn into_summary(self) -> Option<Payload> {
+        // A String is always written.
+        self.summary.and_then(|summary| summary.to_payload().ok())
+    }
+}
 
 /// A timer that was started: [`WorkflowContext::sleep`](crate::WorkflowContext::sleep).
 ///

@@ -133,6 +133,11 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: &[
             // the trait of futures that `select_biased!` takes
             "futures-core",
+            // maps in the order of insertion
+            "indexmap",
+            // random numbers that never change, and ids made of them
+            "rand_core",
+            "rand_pcg",
             "thiserror",
             "timewright-client",
             "timewright-converter",
@@ -141,6 +146,7 @@ pub(crate) const RULES: &[Rule] = &[
             "timewright-protocol",
             "tokio",
             "tracing",
+            "uuid",
         ],
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]"],
     },

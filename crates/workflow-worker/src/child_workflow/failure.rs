@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use timewright_converter::{ConversionError, Failure, FailureKind, RetryState};
+use timewright_converter::{ConversionError, Failure, FailureKind, RetryState, show_if_looked_for};
 use timewright_proto::enums::StartChildWorkflowExecutionFailedCause;
 
 use crate::activity::workflow_cancelled;
@@ -62,6 +62,7 @@ impl fmt::Display for ChildWorkflowFailure {
 impl Error for ChildWorkflowFailure {
     /// The [`Failure`] itself and not its box, so that whoever wraps this passes it on as what it is.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        show_if_looked_for(self);
         match self {
             Self::NotStarted { .. } => None,
             Self::Failed(failure) | Self::Cancelled(failure) => Some(&**failure),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use timewright_converter::{ConversionError, Payload, Value};
-use timewright_definition::SearchAttributeValue;
+use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, Priority, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
 use timewright_proto::temporal::api::workflow::v1::VersioningOverride;
@@ -114,14 +114,30 @@ impl ChildWorkflowOptions {
     }
 
     /// Adds a search attribute, by which it can be found.
-    pub fn search_attribute(mut self, name: impl Into<String>, value: SearchAttributeValue) -> Self {
-        self.note(value.to_payload(), name.into(), |options| &mut options.search_attributes);
+    ///
+    /// ```
+    /// use timewright_definition::{SearchAttributeKey, SearchAttributeValue, search_attribute_kind::Keyword};
+    /// use timewright_workflow_worker::ChildWorkflowOptions;
+    ///
+    /// const CUSTOMER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerId");
+    /// let options = ChildWorkflowOptions::new("order-7-ship")
+    ///     .search_attribute(&CUSTOMER, "c-17")
+    ///     .search_attribute("Amount", SearchAttributeValue::Int(100)); // by a name alone
+    /// ```
+    pub fn search_attribute<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        let (key, value) = (key.into(), K::to_search_attribute(value.into()));
+        self.note(value.to_payload(), key.name().to_owned(), |options| &mut options.search_attributes);
         self
     }
 
-    /// Its place in the Task Queue.
-    pub fn priority(mut self, priority: Priority) -> Self {
-        self.start.priority = Some(priority);
+    /// Its place in the Task Queue: a [`Priority`](timewright_definition::Priority), or the wire's own message. Default: the
+    /// parent's.
+    pub fn priority(mut self, priority: impl Into<Priority>) -> Self {
+        self.start.priority = Some(priority.into());
         self
     }
 

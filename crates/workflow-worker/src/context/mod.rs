@@ -3,6 +3,7 @@
 mod cancellation;
 mod notes;
 mod operations;
+mod random;
 mod waiting;
 
 use std::cell::RefCell;
@@ -12,7 +13,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use timewright_converter::Failure;
+use timewright_converter::{ConversionError, Failure, Value};
+use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, SearchAttributes};
 use timewright_proto::enums::SuggestContinueAsNewReason;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -117,6 +119,43 @@ impl<W: Workflow> WorkflowContext<W> {
     /// The search attributes as they are now.
     pub fn search_attributes(&self) -> SearchAttributes {
         self.shared.mailbox.borrow().search_attributes()
+    }
+
+    /// A search attribute as it is now; `None` where it is not set.
+    ///
+    /// ```
+    /// # use timewright_definition::{SearchAttributeKey, search_attribute_kind::Keyword};
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// const TIER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerTier");
+    /// let is_gold = context.search_attribute(&TIER)?.as_deref() == Some("gold");
+    /// # let _ = is_gold; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If it is of another kind. With `?` that fails the Workflow Task.
+    pub fn search_attribute<K: SearchAttributeKind>(
+        &self,
+        key: impl Into<SearchAttributeKey<K>>,
+    ) -> Result<Option<K::Value>, ConversionError> {
+        let key = key.into();
+        let payload = self.search_attributes().indexed_fields.remove(key.name());
+        payload.map_or(Ok(None), |payload| key.read(&payload))
+    }
+
+    /// A field of the memo as it is now; `None` where it is not set.
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// let progress: Option<u32> = context.memo_field("progress")?;
+    /// # let _ = progress; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If it is not of this type. With `?` that fails the Workflow Task.
+    pub fn memo_field<T: Value>(&self, name: &str) -> Result<Option<T>, ConversionError> {
+        self.memo().fields.remove(name).map(T::from_payload).transpose()
     }
 
     /// The memo as it is now.

@@ -13,17 +13,31 @@ use crate::external_workflow::ExternalWorkflowHandle;
 use crate::local_activity::LocalActivityOptions;
 use crate::mailbox::{Activity, Timer};
 use crate::nexus_operation::{NexusOperationFailure, NexusOperationOptions, StartingNexusOperation};
-use crate::timer::TimerHandle;
+use crate::timer::{TimerHandle, TimerOptions};
 use crate::workflow::Workflow;
 
 impl<W: Workflow> WorkflowContext<W> {
     /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
+        self.sleep_with(duration, TimerOptions::new())
+    }
+
+    /// As [`sleep`](Self::sleep), with a line about the timer for the Web UI.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use timewright_workflow_worker::{TimerOptions, Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// context.sleep_with(Duration::from_secs(86_400), TimerOptions::new().summary("time to object")).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn sleep_with(&self, duration: Duration, options: TimerOptions) -> TimerHandle {
+        let summary = options.into_summary();
         let mailbox = &self.shared.mailbox;
-        let sequence = mailbox.borrow_mut().start::<Timer>(&self.scope, |sequence| {
-            Command::StartTimer(StartTimer { sequence, duration, summary: None })
-        });
+        let sequence = mailbox
+            .borrow_mut()
+            .start::<Timer>(&self.scope, |sequence| Command::StartTimer(StartTimer { sequence, duration, summary }));
         TimerHandle::new(mailbox, &self.scope, sequence)
     }
 

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use timewright_converter::{Arguments, DataConverter, Failure, Value};
+use timewright_converter::{Arguments, DataConverter, Failure, FailureKind, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -25,6 +25,7 @@ use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::observed::{Names, is_heard, observed};
 use crate::workflow::{Output, Workflow};
 
 use coroutines::{is_any_coroutine_woken, poll_coroutines};
@@ -80,7 +81,7 @@ pub(crate) fn start<W: Workflow>(
     mut initialize: Box<Initialize>,
 ) -> Result<Box<dyn Instance>, TaskProblem> {
     let arguments = std::mem::take(&mut initialize.arguments);
-    let info = WorkflowInfo::new(&environment.namespace, &environment.task_queue, &mut initialize);
+    let info = WorkflowInfo::new(environment, &mut initialize);
     let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
         let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
         TaskProblem::new(task_failure("ConversionError", message))
@@ -88,6 +89,7 @@ pub(crate) fn start<W: Workflow>(
     let mailbox =
         Rc::new(RefCell::new(Mailbox::new(environment.converter.clone(), environment.deployment_version.clone())));
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
+    mailbox.borrow_mut().set_random_seed(initialize.random_seed);
     let handlers = guard("handlers", Handlers::of_workflow)?;
     if let Some(problem) = handlers.problem() {
         let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
@@ -104,6 +106,13 @@ pub(crate) fn start<W: Workflow>(
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem> {
+        let context = self.context.clone();
+        observed(is_heard(&activation), names(context.info()), || self.go_on(activation))
+    }
+}
+
+impl<W: Workflow> WorkflowInstance<W> {
+    fn go_on(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem> {
         self.mailbox.borrow_mut().set_moment(&activation);
         if let [Job::Query(_)] = activation.jobs.as_slice() {
             // A Query looks; it never lets the workflow go on.
@@ -135,8 +144,8 @@ impl<W: Workflow> WorkflowInstance<W> {
             }
             Err(Job::Signal { name, input, .. }) => self.context.take_signal(name, input),
             Err(Job::Update(update)) => self.context.take_update(update),
-            // `start` took the first; there are no random numbers yet that a seed could be for.
-            Err(Job::Initialize(_) | Job::UpdateRandomSeed { .. } | Job::Query(_)) => Ok(()),
+            // `start` took the first.
+            Err(Job::Initialize(_) | Job::Query(_)) => Ok(()),
             Err(other) => {
                 let message = format!("this version of the Workflow Worker does not know the job {other:?}");
                 Err(TaskProblem::new(task_failure("UnknownJob", message)))
@@ -225,7 +234,7 @@ impl<W: Workflow> WorkflowInstance<W> {
         let was_cancelled = self.mailbox.borrow().is_cancel_requested();
         match error.0 {
             Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
-            Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),
+            Kind::Cancelled(failure) if was_cancelled => Ok(Command::CancelWorkflow { details: details(*failure) }),
             Kind::Failed(failure) | Kind::Cancelled(failure) => {
                 Ok(Command::FailWorkflow { failure: Box::new(self.write(Some(&failure))) })
             }
@@ -301,6 +310,18 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
             );
         }
     }
+}
+
+/// What a workflow says that ends as cancelled.
+fn details(failure: Failure) -> Vec<Payload> {
+    match failure.kind {
+        FailureKind::Cancelled { details, .. } => details,
+        _ => Vec::new(),
+    }
+}
+
+fn names(info: &WorkflowInfo) -> Names<'_> {
+    Names { workflow_type: &info.workflow_type, workflow_id: &info.workflow_id, run_id: &info.run_id }
 }
 
 /// Calls user code; a panic becomes a problem of the Workflow Task.

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::SystemTime;
 
+use rand_pcg::Pcg64;
 use timewright_converter::DataConverter;
 use timewright_proto::enums::SuggestContinueAsNewReason;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -24,6 +25,7 @@ use notes::Notes;
 use slots::AllPlaces;
 
 use crate::coroutine::Coroutine;
+use crate::random::Streams;
 
 pub(crate) use notes::Change;
 pub(crate) use operation::{Handle, Operation, read_failure};
@@ -56,6 +58,7 @@ pub(crate) struct Mailbox {
     /// The version of the worker, where it has one.
     deployment_version: Option<WorkerDeploymentVersion>,
     converter: DataConverter,
+    random: Streams,
     /// Coroutines that were spawned and have not been polled.
     spawned: Vec<Coroutine>,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
@@ -114,6 +117,7 @@ impl Mailbox {
                 deployment_version: None,
             },
             converter,
+            random: Streams::default(),
             spawned: Vec::new(),
             inert: false,
         }
@@ -157,6 +161,17 @@ impl Mailbox {
 
     pub(crate) fn is_inert(&self) -> bool {
         self.inert
+    }
+
+    /// Random numbers begin anew, from this seed.
+    pub(crate) fn set_random_seed(&mut self, seed: u64) {
+        self.random.reseed(seed);
+    }
+
+    /// Draws from a random stream. Where user code only looks, the stream does not go on.
+    pub(crate) fn draw<T>(&mut self, name: &Rc<str>, draw: impl FnOnce(&mut Pcg64) -> T) -> T {
+        let keep = !self.inert;
+        self.random.draw(name, keep, draw)
     }
 
     /// Takes a coroutine. One that leads to nothing comes back, to be dropped when the mailbox is not borrowed.
@@ -215,6 +230,10 @@ impl Mailbox {
             }
             Job::NotifySideEffect { sequence, value } => {
                 self.notes.notify_side_effect(sequence, value);
+                None
+            }
+            Job::UpdateRandomSeed { seed } => {
+                self.set_random_seed(seed);
                 None
             }
             Job::RequestCancellation { reason } => {

@@ -9,6 +9,7 @@ use timewright_converter::{Payload, Value};
 use timewright_definition::{
     ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
 };
+use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer, Resolution};
 
 use crate::instance::{Environment, Instance, start};
@@ -107,6 +108,7 @@ macro_rules! workflow {
     };
 }
 
+mod author;
 mod cancellation;
 mod concurrency;
 mod messages;
@@ -121,7 +123,15 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 }
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
-    start::<W>(&environment(), Box::new(initialize())).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+    start_instance_with::<W>(Default::default())
+}
+
+/// With what was said at the start.
+fn start_instance_with<W: Workflow<Definition = Definition>>(
+    started: WorkflowExecutionStartedEventAttributes,
+) -> Box<dyn Instance> {
+    let initialize = Initialize { started: Box::new(started), ..initialize() };
+    start::<W>(&environment(), Box::new(initialize)).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
 }
 
 fn environment() -> Environment {
