@@ -237,7 +237,11 @@ pub fn activities(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The first paragraph of the documentation of a Signal, Query or Update is its description, which the Web UI shows.
 ///
-/// Signals, Queries and Updates take `name = "…"` and `define = …`; the block takes `crate = …`, too.
+/// Signals, Queries and Updates take `name = "…"` and `define = …`; the block takes `crate = …`, too. An async Signal or Update
+/// takes `unfinished = Abandon`, if it is meant to be abandoned when the workflow ends (`HandlerUnfinishedPolicy`).
+///
+/// Dynamic handlers are `#[signal(AnySignal)] fn other(&mut self, signal: UntypedMessage)`, and likewise `#[query(AnyQuery)]` and
+/// `#[update(AnyUpdate)]`, with what `timewright::workflow` calls so.
 #[proc_macro_attribute]
 pub fn workflow(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut block = parse_macro_input!(item as ItemImpl);

@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) define: Option<Ident>,
     /// `validator = …`
     pub(crate) validator: Option<Ident>,
+    /// `unfinished = …`
+    pub(crate) unfinished: Option<Ident>,
     /// `workflow = …`
     pub(crate) workflow: Option<Path>,
     /// `input = …`
@@ -85,6 +87,7 @@ impl Options {
             "name" => once(&mut self.name, input.parse()?, &key),
             "define" => once(&mut self.define, input.parse()?, &key),
             "validator" => once(&mut self.validator, input.parse()?, &key),
+            "unfinished" => once(&mut self.unfinished, input.parse()?, &key),
             "workflow" => once(&mut self.workflow, input.parse()?, &key),
             "input" => once(&mut self.input, input.parse()?, &key),
             "output" => once(&mut self.output, input.parse()?, &key),

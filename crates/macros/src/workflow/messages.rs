@@ -6,7 +6,7 @@ use syn::{Attribute, Error, ImplItem, ImplItemFn, ItemImpl, Result};
 
 use super::{CONTEXT, check_context_place, gives_nothing};
 use crate::definition::{Contract, Kind};
-use crate::item::{Definition, conditions};
+use crate::item::{Definition, conditions, description};
 use crate::options::{Allowed, Options};
 use crate::paths::Paths;
 use crate::signature::{Lent, Output, Signature, at};
@@ -31,9 +31,11 @@ impl Message {
         let options = Options::of_attribute(attribute, allowed(kind))?;
         let signature = Signature::of(&method.sig, CONTEXT)?;
         check(kind, &signature)?;
+        check_unfinished(&options, &signature)?;
         let definition = Definition::of_function(&options, &method.sig.ident, &method.vis, &method.attrs);
         let path = definition.path();
-        let handler = handler(kind, &path, &signature, paths);
+        let handler = handler(kind, &path, &signature, &options, paths);
+        let description = description(&method.attrs).map(|text| quote!(.description(#text)));
         let validator = match &options.validator {
             Some(validator) => {
                 check_validator(validator, &signature, block)?;
@@ -44,7 +46,7 @@ impl Message {
         let conditions = conditions(&method.attrs);
         Ok(Self {
             defined: defined(kind, &definition, &signature, workflow, paths),
-            registered: quote!(#(#conditions)* { #handler #validator }),
+            registered: quote!(#(#conditions)* { #handler #description; #validator }),
         })
     }
 }
@@ -76,24 +78,43 @@ fn defined(
     quote!(#item #implementation)
 }
 
-fn handler(kind: Kind, definition: &TokenStream, signature: &Signature<'_>, paths: &Paths) -> TokenStream {
+fn handler(
+    kind: Kind,
+    definition: &TokenStream,
+    signature: &Signature<'_>,
+    options: &Options,
+    paths: &Paths,
+) -> TokenStream {
     let place = at(signature.ident.span());
     let (function, pattern, arguments) = (signature.ident, signature.input_pattern(paths), signature.argument_names());
     if signature.is_async {
         let register = if kind == Kind::Signal { quote!(signal_async) } else { quote!(update_async) };
         let call = quote_spanned!(place=> Self::#function(context, #(#arguments),*).await);
-        let result = signature.output.result_of(&call);
+        let result = outcome(kind, signature, &call);
+        let unfinished = options.unfinished.as_ref().map(|policy| {
+            let workflow = &paths.workflow;
+            quote!(.unfinished_policy(#workflow::HandlerUnfinishedPolicy::#policy))
+        });
         return quote_spanned! {place=>
-            handlers.#register(#definition, |context, #pattern| async move { #result });
+            handlers.#register(#definition, |context, #pattern| async move { #result }) #unfinished
         };
     }
     let call = quote_spanned!(place=> Self::#function(state, #(#arguments),*));
-    let (register, result) = match kind {
-        Kind::Signal => (quote!(signal), call),
-        Kind::Query => (quote!(query), signature.output.result_of(&call)),
-        _ => (quote!(update), signature.output.result_of(&call)),
+    let register = match kind {
+        Kind::Signal => quote!(signal),
+        Kind::Query => quote!(query),
+        _ => quote!(update),
     };
-    quote_spanned!(place=> handlers.#register(#definition, |state, #pattern| #result);)
+    let result = outcome(kind, signature, &call);
+    quote_spanned!(place=> handlers.#register(#definition, |state, #pattern| #result))
+}
+
+/// What the handler gives: a result, or, for a Signal that cannot fail, nothing.
+fn outcome(kind: Kind, signature: &Signature<'_>, call: &TokenStream) -> TokenStream {
+    match (kind, &signature.output) {
+        (Kind::Signal, Output::Nothing | Output::Value(_)) => call.clone(),
+        (_, output) => output.result_of(call),
+    }
 }
 
 fn validation(validator: &Ident, definition: &TokenStream, signature: &Signature<'_>, paths: &Paths) -> TokenStream {
@@ -153,21 +174,24 @@ fn check_receiver(kind: Kind, signature: &Signature<'_>) -> Result<()> {
 
 fn check_output(kind: Kind, signature: &Signature<'_>) -> Result<()> {
     match (kind, &signature.output) {
-        (Kind::Signal, output) if signature.is_async => match output {
-            Output::Result { .. } => Ok(()),
-            output if gives_nothing(output) => Ok(()),
-            _ => Err(Error::new_spanned(
-                signature.ident,
-                "nobody waits for what a Signal gives: return nothing, or `Result<(), WorkflowError>`; with an answer it is \
-                 an `#[update]`",
-            )),
-        },
+        (Kind::Signal, Output::Result { .. }) => Ok(()),
         (Kind::Signal, output) if !gives_nothing(output) => Err(Error::new_spanned(
             signature.ident,
-            "nobody waits for what a Signal gives: return nothing; with an answer it is an `#[update]`",
+            "nobody waits for what a Signal gives: return nothing, or `Result<(), WorkflowError>`; with an answer it is an \
+             `#[update]`",
         )),
         (Kind::Query, output) if gives_nothing(output) => {
             Err(Error::new_spanned(signature.ident, "a Query answers something: write `-> …`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A handler that takes no time is never unfinished.
+fn check_unfinished(options: &Options, signature: &Signature<'_>) -> Result<()> {
+    match &options.unfinished {
+        Some(policy) if !signature.is_async => {
+            Err(Error::new(policy.span(), "only an async handler can be unfinished: remove `unfinished = …`"))
         }
         _ => Ok(()),
     }
@@ -214,6 +238,7 @@ fn allowed(kind: Kind) -> &'static Allowed {
     }
 }
 
-const SIGNAL: Allowed = Allowed { attribute: "signal", definition: true, named: &["name", "define"] };
+const SIGNAL: Allowed = Allowed { attribute: "signal", definition: true, named: &["name", "define", "unfinished"] };
 const QUERY: Allowed = Allowed { attribute: "query", definition: true, named: &["name", "define"] };
-const UPDATE: Allowed = Allowed { attribute: "update", definition: true, named: &["name", "define", "validator"] };
+const UPDATE: Allowed =
+    Allowed { attribute: "update", definition: true, named: &["name", "define", "validator", "unfinished"] };

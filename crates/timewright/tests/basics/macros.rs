@@ -10,7 +10,9 @@ use timewright::converter::{ApplicationFailure, Value};
 use timewright::definition::{
     ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
 };
-use timewright::workflow::{ActivityOptions, Handlers, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker};
+use timewright::workflow::{
+    ActivityOptions, AnySignal, Handlers, UntypedMessage, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
+};
 use timewright::{
     activities, activity, activity_definition, query_definition, signal_definition, update_definition, workflow,
     workflow_definition,
@@ -40,7 +42,6 @@ impl BasketWorkflow {
     #[run]
     async fn run(context: WorkflowContext<Self>, _owner: String) -> Result<String, WorkflowError> {
         context.wait_condition(|state| !state.open).await?;
-        context.wait_condition(|_| context.all_handlers_finished()).await?;
         let cents = context.state(|state| state.items.iter().map(|(_, cents)| u64::from(*cents)).sum());
         let receipt = context.execute_activity(Charge, cents, options()).await?;
         let parcels = context.execute_activity(CountLetters, (receipt.clone(), 'c'), options());
@@ -89,6 +90,18 @@ impl BasketWorkflow {
     async fn owner(context: WorkflowContext<Self>) -> Result<String, WorkflowError> {
         context.sleep(Duration::from_millis(1)).await?;
         Ok(context.state(|state| state.owner.clone()))
+    }
+
+    /// Stays unfinished if nobody waits.
+    #[signal(unfinished = Abandon)]
+    async fn remind(context: WorkflowContext<Self>) -> Result<(), WorkflowError> {
+        context.sleep(Duration::from_secs(3600)).await?;
+        Ok(())
+    }
+
+    #[signal(AnySignal)]
+    fn other(&mut self, signal: UntypedMessage) {
+        self.items.push((signal.name, 0));
     }
 
     #[cfg(not(test))]
@@ -171,6 +184,9 @@ async fn attributes_make_definitions_and_implementations_at_once() {
     let error = within("an answer", basket.update(Discount, two("tea", 251))).await.unwrap_err();
     assert!(error.to_string().contains("it does not cost that much"), "{error}");
     assert_eq!(within("an answer", basket.update(Owner, ())).await.unwrap(), "Ada");
+    basket.signal(Remind, ()).await.unwrap();
+    basket.untyped().signal("sing", Vec::new()).await.unwrap();
+    assert_eq!(within("an answer", basket.query(Price, "sing".to_owned())).await.unwrap(), 0);
     basket.signal(CheckOut, ()).await.unwrap();
     assert_eq!(
         within("the result", basket.result()).await.unwrap(),
