@@ -95,7 +95,7 @@ impl BasketWorkflow {
     /// Stays unfinished if nobody waits.
     #[signal(unfinished = Abandon)]
     async fn remind(context: WorkflowContext<Self>) -> Result<(), WorkflowError> {
-        context.sleep(Duration::from_secs(3600)).await?;
+        context.sleep(Duration::from_hours(1)).await?;
         Ok(())
     }
 
