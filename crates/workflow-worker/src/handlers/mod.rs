@@ -349,6 +349,13 @@ impl<H> Table<H> {
         self.named.get(name).or_else(|| self.dynamic.as_ref().filter(|_| !is_reserved(name)))
     }
 
+    /// What was said about each, the dynamic one first, which has no name, then by their names.
+    pub(crate) fn details(&self) -> impl Iterator<Item = (Option<&str>, &Details)> {
+        let dynamic = self.dynamic.iter().map(|registered| (None, &registered.details));
+        let named = self.named.iter().map(|(name, registered)| (Some(name.as_ref()), &registered.details));
+        dynamic.chain(named)
+    }
+
     pub(crate) fn names(&self) -> Vec<&str> {
         self.named.keys().map(AsRef::as_ref).collect()
     }

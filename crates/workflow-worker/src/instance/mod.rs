@@ -5,6 +5,7 @@
 //! and `run` are polled, round by round, until a round neither changes the state nor wakes anything. What Updates nobody has
 //! registered a handler for by then are rejected.
 
+mod built_in;
 mod polled;
 
 use std::any::Any;
@@ -13,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use timewright_converter::{Arguments, DataConverter, Failure, Value};
+use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
@@ -139,12 +140,9 @@ impl<W: Workflow> WorkflowInstance<W> {
         let Job::Query(Query { id, name, input, .. }) = job else {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
-        let answer = match self.context.messages().query_handler(&name) {
-            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
-                self.context.state(|state| handler(state, &name, input))
-            })
-            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure)))),
-            None => Err(self.unknown_query(&name).into()),
+        let answer = match self.built_in_answer(&name) {
+            Some(answer) => answer.map_err(WorkflowError::from),
+            None => self.answer_of_handler(&name, input),
         };
         // Whatever a handler asked for beside its answer leads to nothing.
         let answer = match answer {
@@ -152,6 +150,14 @@ impl<W: Workflow> WorkflowInstance<W> {
             Err(error) => QueryAnswer::Failed(Box::new(self.write(error.failure()))),
         };
         Ok(Command::AnswerQuery { id, answer })
+    }
+
+    fn answer_of_handler(&self, name: &str, input: Vec<Payload>) -> Result<Payload, WorkflowError> {
+        let Some(handler) = self.context.messages().query_handler(name) else {
+            return Err(self.unknown_query(name).into());
+        };
+        guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, name, input)))
+            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
     }
 
     fn unknown_query(&self, name: &str) -> Failure {

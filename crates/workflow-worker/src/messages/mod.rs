@@ -76,6 +76,10 @@ impl<W: Workflow> Messages<W> {
         self.handlers.borrow().queries.find(name).map(|registered| registered.handler.clone())
     }
 
+    pub(crate) fn look_at_handlers<R>(&self, look: impl FnOnce(&Handlers<W>) -> R) -> R {
+        look(&self.handlers.borrow())
+    }
+
     /// What the workflow has handlers for, as a text.
     pub(crate) fn known_queries(&self) -> String {
         format!("{:?}", self.handlers.borrow().queries.names())
