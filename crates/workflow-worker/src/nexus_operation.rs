@@ -118,6 +118,7 @@ enum Starting {
 }
 
 impl<O> StartingNexusOperation<O> {
+    #[track_caller]
     pub(crate) fn new(
         mailbox: &SharedMailbox,
         attached: bool,

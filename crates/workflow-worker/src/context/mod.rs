@@ -5,6 +5,7 @@ mod operations;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -21,7 +22,7 @@ use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
 use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
-use crate::mailbox::{SharedMailbox, wake_all};
+use crate::mailbox::{SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
 use crate::workflow::{Input, Workflow};
 
@@ -161,8 +162,9 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// # Errors
     /// [`Cancelled`] when the workflow is cancelled; never in a [`detached`](Self::detached) context.
+    #[track_caller]
     pub fn wait_condition<F: FnMut(&W) -> bool>(&self, condition: F) -> WaitCondition<W, F> {
-        WaitCondition { context: self.clone(), condition }
+        WaitCondition { context: self.clone(), condition, location: Location::caller(), note: None }
     }
 
     /// The reason, once somebody has asked the workflow to cancel itself; it is often empty.
@@ -264,6 +266,9 @@ impl<W: Workflow> Clone for WorkflowContext<W> {
 pub struct WaitCondition<W: Workflow, F> {
     context: WorkflowContext<W>,
     condition: F,
+    location: &'static Location<'static>,
+    /// While it waits.
+    note: Option<WaitNote>,
 }
 
 impl<W: Workflow, F: FnMut(&W) -> bool> Future for WaitCondition<W, F>
@@ -274,9 +279,11 @@ where
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.note = None;
         if this.context.state(&mut this.condition) {
             return Poll::Ready(Ok(()));
         }
+        this.note = Some(WaitNote::new(this.context.mailbox(), "a condition", this.location));
         let mut mailbox = this.context.shared.mailbox.borrow_mut();
         match mailbox.cancellation().filter(|_| this.context.attached) {
             Some(reason) => Poll::Ready(Err(Cancelled { reason: reason.to_owned() })),

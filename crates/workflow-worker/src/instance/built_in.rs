@@ -19,6 +19,10 @@ impl<W: Workflow> WorkflowInstance<W> {
     pub(super) fn built_in_answer(&self, name: &str) -> Option<Result<Payload, ConversionError>> {
         match name {
             "__temporal_workflow_metadata" => Some(protobuf("temporal.api.sdk.v1.WorkflowMetadata", &self.metadata())),
+            "__stack_trace" => Some(self.stack_trace().to_payload()),
+            "__enhanced_stack_trace" => {
+                Some(protobuf("temporal.api.sdk.v1.EnhancedStackTrace", &self.enhanced_stack_trace()))
+            }
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 
 mod built_in;
 mod polled;
+mod stack;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -23,7 +24,7 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
-use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::workflow::{Output, Workflow};
 
 pub(crate) use polled::Polled;
@@ -185,6 +186,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             if end.is_none()
                 && let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
             {
+                self.mailbox.borrow_mut().enter_routine(Routine::Run);
                 let poll = guard("run", || run.poll())?;
                 messages.check()?;
                 // A handler that `run` registered may have begun, and failed.
@@ -244,8 +246,7 @@ impl<W: Workflow> WorkflowInstance<W> {
                 "the workflow ended with signals that it had no handlers for; how many of each name"
             );
         }
-        let missed: Vec<String> =
-            messages.look_at_running(|handler| handler.is_missed().then(|| handler.message.to_string()));
+        let missed = messages.missed_handlers();
         if !missed.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,

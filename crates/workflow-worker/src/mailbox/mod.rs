@@ -6,9 +6,11 @@ mod local_activities;
 mod notes;
 mod operation;
 mod slots;
+mod waits;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -21,6 +23,7 @@ use timewright_protocol::workflow::{Activation, ChildWorkflowStart, Command, Job
 use local_activities::LocalActivities;
 use notes::Notes;
 use slots::AllPlaces;
+use waits::{Origin, Waits};
 
 pub(crate) use notes::Change;
 pub(crate) use operation::{Handle, Operation, read_failure};
@@ -28,6 +31,7 @@ pub(crate) use slots::{
     Activity, Cancellation, ChildWorkflow, ChildWorkflowStarting, Kind, LocalActivity, NexusOperation,
     NexusOperationStarting, Signal, Timer, TimerEnd,
 };
+pub(crate) use waits::{Routine, Wait, WaitNote};
 
 /// Shared by everything that belongs to one Run.
 pub(crate) type SharedMailbox = Rc<RefCell<Mailbox>>;
@@ -37,6 +41,7 @@ pub(crate) struct Mailbox {
     /// What user code has asked for since it was last looked at.
     commands: Vec<Command>,
     places: AllPlaces,
+    waits: Waits,
     local_activities: LocalActivities,
     notes: Notes,
     /// Operations that end with the workflow's cancellation, in the order in which they were started.
@@ -83,6 +88,7 @@ impl Mailbox {
         Self {
             commands: Vec::new(),
             places: AllPlaces::default(),
+            waits: Waits::default(),
             local_activities: LocalActivities::default(),
             notes: Notes::default(),
             cancelled_with_workflow: BTreeMap::new(),
@@ -203,6 +209,7 @@ impl Mailbox {
     }
 
     /// Starts an operation; `None` where it would be cancelled at once.
+    #[track_caller]
     pub(crate) fn start<K: Kind>(
         &mut self,
         ends_with_workflow: bool,
@@ -212,8 +219,10 @@ impl Mailbox {
         let number = K::number(&mut self.last_numbers);
         *number += 1;
         let sequence = *number;
-        self.commands.push(command(sequence));
-        K::insert(&mut self.places, sequence, order);
+        let command = command(sequence);
+        let origin = Origin::of(&command, Location::caller());
+        self.commands.push(command);
+        K::insert(&mut self.places, sequence, order, origin);
         if ends_with_workflow && let Some(operation) = K::operation(sequence) {
             self.cancelled_with_workflow.insert(order, operation);
         }
@@ -299,7 +308,7 @@ impl Mailbox {
     }
 
     pub(crate) fn poll<K: Kind>(&mut self, sequence: u32, waker: &Waker) -> Option<K::Outcome> {
-        K::places(&mut self.places).poll(sequence, waker)
+        K::places(&mut self.places).poll(sequence, waker, self.waits.current)
     }
 
     /// Nobody waits for it any more; it goes on all the same, and still ends with the workflow.

@@ -11,6 +11,7 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::{Begin, Details, Handled, HandlerResult, HandlerUnfinishedPolicy};
 use crate::instance::{Polled, TaskProblem, guard};
+use crate::mailbox::Routine;
 use crate::workflow::Workflow;
 
 /// By the order in which they began.
@@ -69,8 +70,8 @@ impl Running {
         self.handlers.values().any(|handler| handler.future.as_ref().is_some_and(Polled::is_woken))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &RunningHandler> {
-        self.handlers.values()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Routine, &RunningHandler)> {
+        self.handlers.iter().map(|(number, handler)| (Routine::Handler(*number), handler))
     }
 
     pub(super) fn take(&mut self) -> Vec<RunningHandler> {
@@ -128,7 +129,9 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     fn poll_handler(&self, number: u64, mut future: Polled<HandlerResult>) -> Result<(), TaskProblem> {
+        let before = self.mailbox().borrow_mut().enter_routine(Routine::Handler(number));
         let poll = guard("a handler", || future.poll()).map_err(|problem| self.name_handler(number, problem))?;
+        self.mailbox().borrow_mut().enter_routine(before);
         self.messages().check()?;
         if let Poll::Ready(result) = poll {
             return self.end_handler(number, result);
