@@ -56,6 +56,10 @@ impl<W: Workflow> WorkflowInstance<W> {
         let run = self.run.iter().map(|_| (Routine::Run, "run".to_owned()));
         let handlers = self.context.messages().running_handlers().into_iter();
         let handlers = handlers.map(|(routine, message)| (routine, format!("the handler of {message}")));
-        run.chain(handlers).map(|(routine, title)| Stack { title, waits: of(routine) }).collect()
+        let coroutines = self
+            .coroutines
+            .iter()
+            .map(|coroutine| (coroutine.routine, format!("the coroutine that was started at {}", coroutine.location)));
+        run.chain(handlers).chain(coroutines).map(|(routine, title)| Stack { title, waits: of(routine) }).collect()
     }
 }

@@ -53,7 +53,15 @@ enum Subject {
 pub(super) struct Waits {
     pub(super) current: Routine,
     last: u64,
-    others: BTreeMap<u64, Wait>,
+    others: BTreeMap<u64, Other>,
+}
+
+/// Somebody waits for what is no operation.
+#[derive(Debug)]
+struct Other {
+    routine: Routine,
+    what: &'static str,
+    location: &'static Location<'static>,
 }
 
 impl Origin {
@@ -108,8 +116,7 @@ impl WaitNote {
     pub(crate) fn new(mailbox: &SharedMailbox, what: &'static str, location: &'static Location<'static>) -> Self {
         let waits = &mut mailbox.borrow_mut().waits;
         waits.last += 1;
-        let wait = Wait { routine: waits.current, what: what.to_owned(), location };
-        waits.others.insert(waits.last, wait);
+        waits.others.insert(waits.last, Other { routine: waits.current, what, location });
         Self { mailbox: Rc::clone(mailbox), number: waits.last }
     }
 }
@@ -132,7 +139,10 @@ impl super::Mailbox {
     /// All that is waited for: operations in the order of their start, then the rest.
     pub(crate) fn waits(&self) -> Vec<Wait> {
         let mut waits = self.places.waits();
-        waits.extend(self.waits.others.values().cloned());
+        waits.extend(self.waits.others.values().map(|other| {
+            let Other { routine, what, location } = *other;
+            Wait { routine, what: what.to_owned(), location }
+        }));
         waits
     }
 }

@@ -169,3 +169,34 @@ fn a_workflow_that_has_ended_waits_for_nothing() {
     show(instance.activate(activation(Vec::new())));
     assert_eq!(ask(&mut instance, "__stack_trace").1, "\"nothing is waited for: the workflow has ended\\n\"");
 }
+
+#[test]
+fn a_stack_trace_tells_of_coroutines_and_cancellation() {
+    workflow!(Spawns, |context, _input| {
+        let coroutine = context.spawn({
+            let context = context.clone();
+            async move { context.sleep(Duration::from_secs(4)).await }
+        });
+        context.cancelled().await;
+        coroutine.await?;
+        Ok(String::new())
+    });
+    let mut instance = start_instance::<Spawns>();
+    show(instance.activate(activation(Vec::new())));
+    let file = file!();
+    let started = line("let coroutine = context.spawn");
+    let expected = [
+        "run".to_owned(),
+        format!("  waits for cancellation, at {file}:{}:", line("context.cancelled().await")),
+        format!("the coroutine that was started at {file}:{started}:"),
+        format!("  waits for timer of 4s, at {file}:{}:", started + 2),
+    ];
+    let trace: String = serde_json::from_str(&ask(&mut instance, "__stack_trace").1).expect("a text");
+    assert_eq!(trace.lines().count(), expected.len(), "{trace}");
+    for (line, expected) in trace.lines().zip(&expected) {
+        assert!(line.starts_with(expected), "{line:?} is not {expected:?}");
+    }
+    show(instance.activate(activation(vec![cancel_workflow()])));
+    let trace: String = serde_json::from_str(&ask(&mut instance, "__stack_trace").1).expect("a text");
+    assert_eq!(trace, "nothing is waited for: the workflow has ended\n");
+}
