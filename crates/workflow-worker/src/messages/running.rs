@@ -9,7 +9,7 @@ use timewright_protocol::workflow::Command;
 use super::signals::SignalEnd;
 use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
-use crate::handlers::{Begin, Details, Handled, HandlerResult, HandlerUnfinishedPolicy};
+use crate::handlers::{Begin, Handled, HandlerResult, HandlerUnfinishedPolicy};
 use crate::instance::{Polled, TaskProblem, guard};
 use crate::mailbox::Routine;
 use crate::workflow::Workflow;
@@ -78,9 +78,9 @@ impl Running {
         std::mem::take(&mut self.handlers).into_values().collect()
     }
 
-    fn begin(&mut self, message: Message, details: &Details) -> u64 {
+    fn begin(&mut self, message: Message, policy: HandlerUnfinishedPolicy) -> u64 {
         self.begun += 1;
-        let handler = RunningHandler { message, unfinished_policy: details.unfinished_policy, future: None };
+        let handler = RunningHandler { message, unfinished_policy: policy, future: None };
         self.handlers.insert(self.begun, handler);
         self.begun
     }
@@ -97,12 +97,12 @@ impl<W: Workflow> WorkflowContext<W> {
     pub(super) fn begin_handler(
         &self,
         message: Message,
-        details: &Details,
+        policy: HandlerUnfinishedPolicy,
         context: Self,
         begin: Begin<W>,
     ) -> Result<(), TaskProblem> {
         let what = message.handler();
-        let number = self.messages().running.borrow_mut().begin(message, details);
+        let number = self.messages().running.borrow_mut().begin(message, policy);
         match guard(&what, || begin(context))? {
             Handled::Done(result) => self.end_handler(number, result),
             Handled::Running(future) => self.poll_handler(number, Polled::new(future)),
