@@ -36,6 +36,7 @@ pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod versioning;
 mod worker;
 mod workflow;
 
@@ -62,6 +63,7 @@ pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
+pub use timewright_client::{VersioningBehavior, WorkerDeployment};
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{
