@@ -19,6 +19,7 @@ use crate::workflow::Workflow;
 impl<W: Workflow> WorkflowContext<W> {
     /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
+    #[track_caller]
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
         self.sleep_with(duration, TimerOptions::new())
     }
@@ -66,6 +67,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -80,6 +82,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes an activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_activity_untyped(
         &self,
         activity_type: &str,
@@ -89,6 +92,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule<O: Value>(
         &self,
         activity_type: &str,
@@ -109,6 +113,7 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// A pause before the next attempt that is longer than the options' threshold becomes a durable timer; nothing of that is
     /// to be done here.
+    #[track_caller]
     pub fn execute_local_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -123,6 +128,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes a Local Activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_local_activity_untyped(
         &self,
         activity_type: &str,
@@ -132,6 +138,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule_locally(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule_locally<O: Value>(
         &self,
         activity_type: &str,
@@ -146,6 +153,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// Starts a Child Workflow. When it was started there is a handle, which gives its result, and can cancel and signal it.
     /// <https://docs.temporal.io/child-workflows>
+    #[track_caller]
     pub fn start_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -158,6 +166,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Starts a Child Workflow by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn start_child_workflow_untyped(
         &self,
         workflow_type: &str,
@@ -185,6 +194,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -215,6 +225,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// Starts a Nexus operation. When it was started there is a handle, which gives its result, and can cancel it.
     /// <https://docs.temporal.io/nexus>
+    #[track_caller]
     pub fn start_nexus_operation<O: Value>(
         &self,
         options: NexusOperationOptions,
@@ -240,6 +251,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_nexus_operation<O: Value, I: Value>(
         &self,
         options: NexusOperationOptions,

@@ -109,6 +109,7 @@ macro_rules! workflow {
 }
 
 mod author;
+mod built_in;
 mod cancellation;
 mod concurrency;
 mod messages;
