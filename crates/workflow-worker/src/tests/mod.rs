@@ -107,6 +107,8 @@ macro_rules! workflow {
     };
 }
 
+mod cancellation;
+mod concurrency;
 mod messages;
 mod operations;
 mod updates;
@@ -124,6 +126,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
 
 fn environment() -> Environment {
     Environment {
+        deployment_version: None,
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),
