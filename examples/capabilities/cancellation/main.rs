@@ -44,19 +44,15 @@ async fn make_folder(film: String) -> String {
 
 #[activity]
 async fn render_frames(context: ActivityContext, folder: String) -> Result<String, ActivityError> {
-    loop {
-        context.heartbeat(())?;
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(50)) => {} // a frame
-            reason = context.cancelled() => {
-                println!("rendering stops: {reason}");
-                return Err(ActivityError::cancelled());
-            }
-        }
-        if folder.is_empty() {
-            return Ok(folder);
+    for frame in 0..24 * 3600 {
+        context.heartbeat(frame)?;
+        // A frame takes a while, unless it is cancelled.
+        if let Ok(reason) = tokio::time::timeout(Duration::from_millis(50), context.cancelled()).await {
+            println!("rendering stops: {reason}");
+            return Err(ActivityError::cancelled());
         }
     }
+    Ok(format!("{folder}/film"))
 }
 
 #[activity]

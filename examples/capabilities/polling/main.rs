@@ -54,9 +54,9 @@ impl Office {
     async fn wait_for_printer(&self, context: ActivityContext, draft: String) -> Result<String, ActivityError> {
         while self.asked.fetch_add(1, Ordering::Relaxed) < 5 {
             context.heartbeat(())?;
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(20)) => {}
-                _reason = context.cancelled() => return Err(ActivityError::cancelled()),
+            // A pause that a cancellation ends.
+            if tokio::time::timeout(Duration::from_millis(20), context.cancelled()).await.is_ok() {
+                return Err(ActivityError::cancelled());
             }
         }
         Ok(format!("printed {draft}"))

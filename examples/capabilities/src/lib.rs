@@ -1,6 +1,6 @@
 //! What the examples share: a worker that runs beside the code that uses it. In earnest, workers are programs of their own, as
 //! in the greeting example.
-#![allow(clippy::disallowed_types, clippy::disallowed_macros, reason = "there is no workflow code here")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "there is no workflow code here")]
 
 use std::error::Error;
 use std::pin::pin;

@@ -1,4 +1,5 @@
 //! Each example runs on a real Temporal Server, and prints what it should.
+#![allow(clippy::disallowed_methods, reason = "there is no workflow code here")]
 
 use std::process::Command;
 use std::time::Duration;
