@@ -45,7 +45,7 @@ pub use timewright_workflow_worker as workflow;
 pub use worker::{Worker, WorkerError};
 
 /// The code of README.md compiles.
-#[cfg(all(doctest, feature = "activity", feature = "workflow"))]
+#[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
