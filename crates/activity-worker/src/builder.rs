@@ -11,6 +11,7 @@ use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavi
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
+use crate::eager::EagerActivities;
 use crate::router::Router;
 use crate::worker::ActivityWorker;
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
@@ -280,6 +281,7 @@ impl ActivityWorkerBuilder {
             poller,
             graceful_shutdown_timeout: self.graceful_shutdown_timeout,
             attempt_options: self.attempt_options,
+            eager: EagerActivities::default(),
         })
     }
 

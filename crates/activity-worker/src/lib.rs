@@ -49,6 +49,7 @@
 mod builder;
 mod completion;
 mod context;
+mod eager;
 mod error;
 mod execution;
 mod failures;
@@ -61,6 +62,7 @@ mod worker;
 
 pub use builder::{ActivityWorkerBuilder, BuildError};
 pub use context::{ActivityContext, HeartbeatError};
+pub use eager::{EagerActivities, EagerSlot};
 pub use error::ActivityError;
 pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::completion::{Completer, Told};
+use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, now};
 use crate::poll::ActivityTaskSource;
 use crate::{ActivityService, ActivityWorkerBuilder, failures};
@@ -31,6 +32,7 @@ pub struct ActivityWorker {
     pub(crate) poller: Poller,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
+    pub(crate) eager: EagerActivities,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -68,6 +70,19 @@ impl ActivityWorker {
         &self.task_queue
     }
 
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A way into the worker past its Task Queue, for whoever completes Workflow Tasks in the same process. Nothing can be reserved
+    /// before the worker [runs](Self::run), nor once it shuts down.
+    #[must_use]
+    pub fn eager_activities(&self) -> EagerActivities {
+        self.eager.clone()
+    }
+
     /// Executes activities until `shutdown` is ready, and then stops without losing any:
     ///
     /// 1. The server is told, so that it ends the open polls; no new ones are opened. Activities can see that the worker shuts
@@ -88,7 +103,7 @@ impl ActivityWorker {
         };
         let task_queue = self.task_queue.clone();
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options } = self;
+        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, eager } = self;
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
@@ -116,13 +131,14 @@ impl ActivityWorker {
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
         let mut polls = TaskPoller::start(source, poller);
-        let mut polls_ended = false;
+        let mut eager_tasks = eager.open(polls.slot_reserver());
+        let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.
         let mut telling = JoinSet::new();
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
-        while !polls_ended || !executions.tasks.is_empty() {
+        while !polls_ended || !eager_ended || !executions.tasks.is_empty() {
             let mut stop = false;
             tokio::select! {
                 () = &mut shutdown, if phase == Phase::Running => stop = true,
@@ -133,6 +149,10 @@ impl ActivityWorker {
                         stop = true;
                     }
                     None => polls_ended = true,
+                },
+                eager = eager_tasks.recv(), if !eager_ended => match eager {
+                    Some((response, slot)) => executions.start(&worker, response, slot),
+                    None => eager_ended = true,
                 },
                 () = executions.next_end(), if !executions.tasks.is_empty() => (),
                 () = sleep(phase.rest()), if phase != Phase::Running => {
@@ -147,6 +167,7 @@ impl ActivityWorker {
                 tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
+                eager.close();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),

@@ -12,6 +12,7 @@ mod answer;
 mod child_workflow;
 mod context;
 mod continue_as_new;
+mod eager_activities;
 mod error;
 mod external_workflow;
 mod handlers;
@@ -40,6 +41,7 @@ pub use child_workflow::{
 };
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
+pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::Handlers;
