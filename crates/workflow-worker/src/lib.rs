@@ -21,6 +21,7 @@ mod instance;
 mod local_activities;
 mod local_activity;
 mod mailbox;
+mod messages;
 mod nexus_operation;
 mod options;
 mod pages;
@@ -44,7 +45,10 @@ pub use continue_as_new::ContinueAsNewOptions;
 pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
-pub use handlers::Handlers;
+pub use handlers::{
+    AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,
+    NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
+};
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
