@@ -11,6 +11,7 @@ use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavi
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
+use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
 use crate::router::Router;
 use crate::worker::ActivityWorker;
@@ -24,6 +25,7 @@ pub struct ActivityWorkerBuilder {
     router: Router,
     /// The first name that was registered twice.
     duplicate: Option<String>,
+    blocking_pool: BlockingPool,
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
     maximum_concurrent_activities: usize,
     maximum_concurrent_polls: usize,
@@ -137,18 +139,19 @@ impl ActivityWorkerBuilder {
         self.activity(definition, move |context, input| method(Arc::clone(&state), context, input))
     }
 
-    /// Registers a function that blocks or computes. It runs on a thread of tokio's blocking pool, and holds a slot like any
-    /// other activity.
+    /// Registers a function that blocks or computes. It runs on a thread of the worker's own, and holds a slot like any other
+    /// activity: so there are never more such threads than the worker has slots, and nothing else that the process does in
+    /// the background waits for them, as it would on tokio's blocking pool.
     ///
-    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled). The pool has 512
-    /// threads unless the runtime was built otherwise; allow no more activities at the same time.
+    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled).
     pub fn blocking_activity<D, F>(self, definition: D, function: F) -> Self
     where
         D: ActivityDefinition<Input: Send, Output: Send>,
         F: Fn(ActivityContext, D::Input) -> Result<D::Output, ActivityError> + Send + Sync + 'static,
     {
         let _ = definition;
-        self.activity_service(D::NAME, handler::blocking::<D, _>(function))
+        let pool = self.blocking_pool.clone();
+        self.activity_service(D::NAME, handler::blocking::<D, _>(pool, function))
     }
 
     /// Registers an async function by a name that is known only at run time, from Payloads to a Payload.
@@ -291,6 +294,7 @@ impl ActivityWorkerBuilder {
             task_queue,
             router: Router::default(),
             duplicate: None,
+            blocking_pool: BlockingPool::default(),
             layers: Vec::new(),
             maximum_concurrent_activities: 100,
             maximum_concurrent_polls: 5,

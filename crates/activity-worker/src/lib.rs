@@ -46,6 +46,7 @@
 //! all of them: [`layer`](ActivityWorkerBuilder::layer).
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod builder;
 mod completion;
 mod context;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, random_id};
 use timewright_proto::enums::TaskQueueType;
+use timewright_proto::from_duration;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
 use timewright_protocol::task_queue::Poller;
@@ -19,6 +20,7 @@ use tracing::Instrument;
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, now};
+use crate::handler::caught;
 use crate::poll::ActivityTaskSource;
 use crate::{ActivityService, ActivityWorkerBuilder, failures};
 
@@ -268,8 +270,14 @@ impl Executions {
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
         };
         let worker = Arc::clone(worker);
+        let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
+        let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            worker.execute(response, received_at).await;
+            if let Err(panic) = caught(worker.execute(response, received_at)).await {
+                let until = until.and_then(|timeout| received_at.checked_add(timeout));
+                let told = Told { task_token, activity_type: &activity_type, until };
+                worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
+            }
             // Only now is there room for another.
             drop(slot);
         };
