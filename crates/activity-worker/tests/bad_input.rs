@@ -154,19 +154,19 @@ proptest! {
 /// User code in places where a worker does not expect it to panic.
 #[derive(Clone, Copy)]
 enum Panics {
-    WhileDecoding,
-    WhileEncoding,
-    WhileConvertingFailures,
+    Decoding,
+    Encoding,
+    ConvertingFailures,
 }
 
 impl PayloadCodec for Panics {
     fn encode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
-        assert!(!matches!(self, Self::WhileEncoding), "the key is not 32 bytes long");
+        assert!(!matches!(self, Self::Encoding), "the key is not 32 bytes long");
         Box::pin(async { Ok(payloads) })
     }
 
     fn decode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
-        assert!(!matches!(self, Self::WhileDecoding), "the key is not 32 bytes long");
+        assert!(!matches!(self, Self::Decoding), "the key is not 32 bytes long");
         Box::pin(async { Ok(payloads) })
     }
 }
@@ -184,9 +184,9 @@ impl FailureConverter for Panics {
 #[tokio::test(start_paused = true)]
 async fn a_panic_while_a_task_is_read_or_answered_fails_the_task() {
     for (converter, text) in [
-        (DataConverter::default().with_codec(Panics::WhileDecoding), "the key is not 32 bytes long"),
-        (DataConverter::default().with_codec(Panics::WhileEncoding), "the key is not 32 bytes long"),
-        (DataConverter::default().with_failure_converter(Panics::WhileConvertingFailures), "cannot be told"),
+        (DataConverter::default().with_codec(Panics::Decoding), "the key is not 32 bytes long"),
+        (DataConverter::default().with_codec(Panics::Encoding), "the key is not 32 bytes long"),
+        (DataConverter::default().with_failure_converter(Panics::ConvertingFailures), "cannot be told"),
     ] {
         let server = FakeServer::new();
         let fails = |_context: ActivityContext, text: String| async move {
