@@ -6,6 +6,7 @@ use std::time::Duration;
 use timewright_client::{Client, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
+use timewright_definition::session::opening_task_queue;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
 use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
 use tower::util::BoxCloneSyncService;
@@ -14,6 +15,7 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
 use crate::router::Router;
+use crate::session::Sessions;
 use crate::worker::ActivityWorker;
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
@@ -29,6 +31,7 @@ pub struct ActivityWorkerBuilder {
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
     maximum_concurrent_activities: usize,
     maximum_concurrent_polls: usize,
+    maximum_concurrent_sessions: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
 }
@@ -227,6 +230,16 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// How many sessions are open on this worker at the same time: 0, which is none, if not set. In a session a workflow executes
+    /// several activities on one worker: `WorkflowContext::open_session`. They have slots of their own, as many as there are for
+    /// all other activities.
+    ///
+    /// A worker that shuts down keeps its sessions until the grace period is over; then they are lost.
+    pub const fn maximum_concurrent_sessions(mut self, maximum: usize) -> Self {
+        self.maximum_concurrent_sessions = maximum;
+        self
+    }
+
     /// How long activities may go on after the worker has begun to shut down, before they are cancelled: 10 s if not set, which
     /// leaves a container time to clean up before it is killed after 30 s.
     pub const fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -269,23 +282,41 @@ impl ActivityWorkerBuilder {
         if self.router.by_name.is_empty() && self.router.fallback.is_none() {
             return Err(BuildError::NoActivities { task_queue });
         }
-        let options = PollerOptions::new(self.maximum_concurrent_activities)
-            .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
-            .jitter_seed(jitter_seed());
-        let poller = match Poller::new(options) {
-            Ok(poller) => poller,
-            Err(problem) => return Err(BuildError::Options { task_queue, problem }),
-        };
+        let (activities, polls) = (self.maximum_concurrent_activities, self.maximum_concurrent_polls);
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
-        Ok(ActivityWorker {
-            client: self.client,
-            task_queue,
-            service,
-            poller,
-            graceful_shutdown_timeout: self.graceful_shutdown_timeout,
-            attempt_options: self.attempt_options,
-            eager: EagerActivities::default(),
-        })
+        let worker = |task_queue: String, service, slots: usize, polls: usize, companions| {
+            let options =
+                PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum: polls }).jitter_seed(jitter_seed());
+            let poller = match Poller::new(options) {
+                Ok(poller) => poller,
+                Err(problem) => return Err(BuildError::Options { task_queue, problem }),
+            };
+            Ok(ActivityWorker {
+                client: self.client.clone(),
+                task_queue,
+                service,
+                poller,
+                graceful_shutdown_timeout: self.graceful_shutdown_timeout,
+                attempt_options: self.attempt_options,
+                eager: EagerActivities::default(),
+                companions,
+            })
+        };
+        let mut companions = Vec::new();
+        if let sessions @ 1.. = self.maximum_concurrent_sessions {
+            let of_sessions = Sessions::new(&task_queue);
+            companions.push(worker(opening_task_queue(&task_queue), of_sessions.opening(), sessions, 1, Vec::new())?);
+            // Each session is held by an activity of its own.
+            let executing = of_sessions.executing(service.clone());
+            companions.push(worker(
+                of_sessions.task_queue.clone(),
+                executing,
+                activities + sessions,
+                polls,
+                Vec::new(),
+            )?);
+        }
+        worker(task_queue, service, activities, polls, companions)
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -298,6 +329,7 @@ impl ActivityWorkerBuilder {
             layers: Vec::new(),
             maximum_concurrent_activities: 100,
             maximum_concurrent_polls: 5,
+            maximum_concurrent_sessions: 0,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
         }

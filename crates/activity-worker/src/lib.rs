@@ -59,6 +59,8 @@ mod local;
 mod poll;
 mod router;
 mod service;
+mod session;
+mod slot;
 mod worker;
 
 pub use builder::{ActivityWorkerBuilder, BuildError};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +20,10 @@ use tracing::Instrument;
 
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
-use crate::execution::{self, Surroundings, now};
+use crate::execution::{self, Surroundings, is_true, now};
 use crate::handler::caught;
 use crate::poll::ActivityTaskSource;
+use crate::slot::AttemptSlot;
 use crate::{ActivityService, ActivityWorkerBuilder, failures};
 
 /// Executes the activities of one Task Queue.
@@ -35,6 +37,8 @@ pub struct ActivityWorker {
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) eager: EagerActivities,
+    /// What runs beside it: sessions.
+    pub(crate) companions: Vec<ActivityWorker>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -97,7 +101,39 @@ impl ActivityWorker {
     /// # Errors
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let companions = std::mem::take(&mut self.companions);
+        if companions.is_empty() {
+            return self.run_alone(shutdown).await;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        for worker in [self].into_iter().chain(companions) {
+            let mut stopped = stopped.clone();
+            workers.spawn(worker.run_alone(async move { is_true(&mut stopped).await }));
+        }
+        let mut shutdown = pin!(shutdown);
+        let mut outcome = Ok(());
+        while !workers.is_empty() {
+            tokio::select! {
+                () = &mut shutdown, if !*stop.borrow() => drop(stop.send_replace(true)),
+                Some(ended) = workers.join_next() => {
+                    let ended = ended.unwrap_or_else(|error| match error.try_into_panic() {
+                        // As if it had not been on a task of its own.
+                        Ok(panic) => resume_unwind(panic),
+                        Err(_) => Ok(()),
+                    });
+                    if ended.is_err() {
+                        stop.send_replace(true);
+                        outcome = outcome.and(ended);
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn run_alone(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
@@ -105,7 +141,7 @@ impl ActivityWorker {
         };
         let task_queue = self.task_queue.clone();
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, eager } = self;
+        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, eager, .. } = self;
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
@@ -222,7 +258,7 @@ struct Running {
 
 impl Running {
     /// The way of one Activity Task, from the poll's answer to its completion.
-    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) {
+    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant, slot: AttemptSlot) {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
@@ -238,7 +274,7 @@ impl Running {
         told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
 
         // User code, with all that happens around it.
-        let ended = execution::execute(task, received_at, self.surroundings.clone()).await;
+        let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
 
         // Encode, and complete.
         self.completer.complete(&told, ended).await;
@@ -270,16 +306,17 @@ impl Executions {
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
         };
         let worker = Arc::clone(worker);
+        let slot = AttemptSlot::new(slot);
         let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            if let Err(panic) = caught(worker.execute(response, received_at)).await {
+            if let Err(panic) = caught(worker.execute(response, received_at, slot.clone())).await {
                 let until = until.and_then(|timeout| received_at.checked_add(timeout));
                 let told = Told { task_token, activity_type: &activity_type, until };
                 worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
             }
             // Only now is there room for another.
-            drop(slot);
+            drop(slot.take());
         };
         let handle = self.tasks.spawn(task.instrument(span));
         self.names.insert(handle.id(), name);

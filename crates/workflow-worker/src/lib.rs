@@ -29,6 +29,7 @@ mod payloads;
 mod properties;
 mod registry;
 mod replayer;
+mod session;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,9 @@ pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOper
 pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
+pub use session::{
+    OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
+};
 pub use timer::TimerHandle;
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;

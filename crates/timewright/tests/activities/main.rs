@@ -5,6 +5,7 @@
 mod asynchronous_completion;
 mod eager;
 mod operators;
+mod sessions;
 mod standalone;
 #[path = "../support/mod.rs"]
 mod support;
