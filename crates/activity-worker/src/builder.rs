@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, jitter_seed};
+use timewright_client::{Client, InvalidWorkerDeployment, WorkerDeployment, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_definition::session::opening_task_queue;
@@ -34,6 +34,7 @@ pub struct ActivityWorkerBuilder {
     maximum_concurrent_sessions: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
+    deployment: Option<WorkerDeployment>,
 }
 
 /// A worker that cannot be built. The application's fault.
@@ -60,6 +61,14 @@ pub enum BuildError {
         "the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on"
     )]
     NoTaskQueue,
+    /// The version that the worker is said to be of cannot be.
+    #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
+    Deployment {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong with it.
+        problem: InvalidWorkerDeployment,
+    },
     /// There are too few slots or polls to do anything.
     #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
     Options {
@@ -267,6 +276,14 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Says which version of which Worker Deployment this worker is. <https://docs.temporal.io/worker-versioning>
+    ///
+    /// Workflows of a version give their activities to workers of the same version where those poll the activities' Task Queue.
+    pub fn deployment(mut self, deployment: WorkerDeployment) -> Self {
+        self.deployment = Some(deployment);
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -282,9 +299,12 @@ impl ActivityWorkerBuilder {
         if self.router.by_name.is_empty() && self.router.fallback.is_none() {
             return Err(BuildError::NoActivities { task_queue });
         }
+        if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
+            return Err(BuildError::Deployment { task_queue, problem });
+        }
         let (activities, polls) = (self.maximum_concurrent_activities, self.maximum_concurrent_polls);
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
-        let worker = |task_queue: String, service, slots: usize, polls: usize, companions| {
+        let worker = |task_queue: String, service, slots: usize, polls: usize| {
             let options =
                 PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum: polls }).jitter_seed(jitter_seed());
             let poller = match Poller::new(options) {
@@ -298,25 +318,22 @@ impl ActivityWorkerBuilder {
                 poller,
                 graceful_shutdown_timeout: self.graceful_shutdown_timeout,
                 attempt_options: self.attempt_options,
+                // What belongs to one worker alone is found by no version.
+                deployment: None,
                 eager: EagerActivities::default(),
-                companions,
+                companions: Vec::new(),
             })
         };
         let mut companions = Vec::new();
         if let sessions @ 1.. = self.maximum_concurrent_sessions {
             let of_sessions = Sessions::new(&task_queue);
-            companions.push(worker(opening_task_queue(&task_queue), of_sessions.opening(), sessions, 1, Vec::new())?);
+            companions.push(worker(opening_task_queue(&task_queue), of_sessions.opening(), sessions, 1)?);
             // Each session is held by an activity of its own.
             let executing = of_sessions.executing(service.clone());
-            companions.push(worker(
-                of_sessions.task_queue.clone(),
-                executing,
-                activities + sessions,
-                polls,
-                Vec::new(),
-            )?);
+            companions.push(worker(of_sessions.task_queue.clone(), executing, activities + sessions, polls)?);
         }
-        worker(task_queue, service, activities, polls, companions)
+        let worker = worker(task_queue, service, activities, polls)?;
+        Ok(ActivityWorker { deployment: self.deployment, companions, ..worker })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -332,6 +349,7 @@ impl ActivityWorkerBuilder {
             maximum_concurrent_sessions: 0,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
+            deployment: None,
         }
     }
 }

@@ -34,6 +34,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod versioning;
 mod worker;
 mod workflow;
 
@@ -61,6 +62,7 @@ pub use session::{
     OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
 };
 pub use timer::TimerHandle;
+pub use timewright_client::{VersioningBehavior, WorkerDeployment};
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{

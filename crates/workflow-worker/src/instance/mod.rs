@@ -16,6 +16,7 @@ use std::task::Poll;
 use timewright_converter::{Arguments, DataConverter, Failure, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
 
 use crate::context::WorkflowContext;
@@ -53,6 +54,8 @@ pub(crate) struct Environment {
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
     pub(crate) executes_local_activities: bool,
+    /// The version of the worker, where it has one.
+    pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
 }
 
 /// What `run` returned.
@@ -77,7 +80,8 @@ pub(crate) fn start<W: Workflow>(
         let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
         TaskProblem::new(task_failure("ConversionError", message))
     })?;
-    let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
+    let mailbox =
+        Rc::new(RefCell::new(Mailbox::new(environment.converter.clone(), environment.deployment_version.clone())));
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
     let handlers = guard("handlers", Handlers::of_workflow)?;
     if let Some(problem) = handlers.problem() {
