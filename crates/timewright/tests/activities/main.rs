@@ -4,6 +4,7 @@
 
 mod asynchronous_completion;
 mod eager;
+mod load;
 mod operators;
 mod sessions;
 mod standalone;
