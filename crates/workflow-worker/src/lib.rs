@@ -9,9 +9,12 @@
 
 mod activity;
 mod answer;
+mod cancellation;
 mod child_workflow;
+mod combinators;
 mod context;
 mod continue_as_new;
+mod coroutine;
 mod eager_activities;
 mod error;
 mod external_workflow;
@@ -31,6 +34,7 @@ mod registry;
 mod replayer;
 mod session;
 mod shard;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -39,13 +43,16 @@ mod worker;
 mod workflow;
 
 pub use activity::{ActivityHandle, ActivityOptions};
+pub use cancellation::CancellationToken;
 pub use child_workflow::{
     AnyWorkflow, ChildWorkflowFailure, ChildWorkflowHandle, ChildWorkflowOptions, StartingChildWorkflow,
 };
+pub use combinators::{join_all, race, try_join_all};
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
+pub use coroutine::JoinHandle;
 pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
-pub use error::{ActivityFailure, Cancelled, WorkflowError};
+pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::{
     AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,

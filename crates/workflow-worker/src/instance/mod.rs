@@ -2,9 +2,10 @@
 //!
 //! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (handlers of Signals and
 //! Updates begin then, and run to their first wait); after that the handlers that were woken, in the order in which they began,
-//! and `run` are polled, round by round, until a round neither changes the state nor wakes anything. What Updates nobody has
-//! registered a handler for by then are rejected.
+//! then `run`, and then the coroutines that were spawned and woken, in the order of their start, are polled, round by round, until a
+//! round neither changes the state nor wakes anything. What Updates nobody has registered a handler for by then are rejected.
 
+mod coroutines;
 mod polled;
 
 use std::any::Any;
@@ -25,6 +26,8 @@ use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
 use crate::workflow::{Output, Workflow};
+
+use coroutines::{is_any_coroutine_woken, poll_coroutines};
 
 pub(crate) use polled::Polled;
 
@@ -67,6 +70,8 @@ struct WorkflowInstance<W: Workflow> {
     mailbox: SharedMailbox,
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
+    /// Coroutines that have not returned, in the order of their start.
+    coroutines: Vec<Polled<()>>,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -94,7 +99,7 @@ pub(crate) fn start<W: Workflow>(
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;
-    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run) }))
+    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run), coroutines: Vec::new() }))
 }
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
@@ -193,8 +198,10 @@ impl<W: Workflow> WorkflowInstance<W> {
                 }
             }
             is_first_round = false;
+            poll_coroutines(&mut self.coroutines, &self.mailbox, messages)?;
+            end = end.or_else(|| messages.take_failed().map(Err));
             let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
-            if !goes_on && !messages.is_woken() {
+            if !goes_on && !messages.is_woken() && !is_any_coroutine_woken(&self.coroutines) {
                 return Ok(end);
             }
         }
@@ -215,7 +222,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             },
             Err(error) => error,
         };
-        let was_cancelled = self.mailbox.borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox.borrow().is_cancel_requested();
         match error.0 {
             Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
             Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),
@@ -264,7 +271,7 @@ impl<W: Workflow> WorkflowInstance<W> {
 }
 
 impl<W: Workflow> Drop for WorkflowInstance<W> {
-    /// Handlers first, then `run`, then the state; what their destructors ask for leads to nothing, and what panics is kept
+    /// Handlers first, then `run`, then coroutines, then the state; what their destructors ask for leads to nothing, and what panics is kept
     /// in.
     fn drop(&mut self) {
         if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
@@ -277,6 +284,12 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
             panicked |= guard("a destructor", || drop(handler)).is_err();
         }
         panicked |= guard("a destructor", || drop(run)).is_err();
+        // What was spawned holds the context, which holds the mailbox.
+        let spawned = self.mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
+        for coroutine in std::mem::take(&mut self.coroutines) {
+            panicked |= guard("a destructor", || drop(coroutine)).is_err();
+        }
+        panicked |= guard("a destructor", || drop(spawned)).is_err();
         // Handlers that were registered later may hold the context, and so themselves.
         panicked |= guard("a destructor", || drop(messages.take_handlers())).is_err();
         if panicked {

@@ -107,6 +107,8 @@ macro_rules! workflow {
     };
 }
 
+mod cancellation;
+mod concurrency;
 mod messages;
 mod operations;
 mod updates;
