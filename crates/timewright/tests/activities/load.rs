@@ -158,7 +158,7 @@ async fn crowd(scale: &Scale) {
     }
     crowd.result().await.unwrap();
     worker.stop().await;
-    println!(
+    eprintln!(
         "{} slow activities ran after {all_run:?}; {} short ones beside them took {worked_off:?} and {grown} kB; the last \
          cancellation was heard after {latest:?} of {INTERVAL:?}",
         scale.slow, scale.short
