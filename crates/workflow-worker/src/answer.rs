@@ -18,7 +18,7 @@ use timewright_proto::workflow_service::{
 use timewright_proto::{Bytes, to_duration};
 use timewright_protocol::task_queue::ErrorClass;
 use timewright_protocol::workflow::{
-    AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, RunKey, TaskFailure, TaskKind, WorkflowTask,
+    AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, TaskFailure, TaskKind, WorkflowTask,
 };
 
 use crate::error::task_failure;
@@ -31,7 +31,6 @@ use crate::worker::OpenTask;
 
 /// What came of a request.
 pub(crate) struct Outcome {
-    pub(crate) key: RunKey,
     /// What the shard is to be told.
     pub(crate) input: Option<Input>,
     /// A task that came with the server's answer; it keeps the slot of the one that was answered.
@@ -74,7 +73,7 @@ impl Answerer {
 
     /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
     pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
-        let Request { workflow: WorkflowNames { workflow_id, .. }, key, action } = request;
+        let Request { workflow: WorkflowNames { workflow_id, .. }, key, action, .. } = request;
         let run_id = key.run_id();
         let mut next_task = None;
         let input = match action {
@@ -83,7 +82,7 @@ impl Answerer {
                 Some(Input::History { key: key.clone(), page })
             }
             Action::Complete(completion) => {
-                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 match self.complete(&workflow_id, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
@@ -95,7 +94,7 @@ impl Answerer {
                 }
             }
             Action::Fail(failure) => {
-                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 self.fail_first(&workflow_id, run_id, attempt, *failure).await;
                 None
             }
@@ -108,21 +107,26 @@ impl Answerer {
                 None
             }
             // Nothing to send.
-            Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } => None,
+            Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } | Action::Left => None,
         };
-        Outcome { key, input, next_task }
+        Outcome { input, next_task }
     }
 
     /// A codec could not read a task: that task fails, and is tried again.
     pub(crate) async fn fail_undecodable(&self, task: WorkflowTask, error: &CodecError) {
-        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         let message = format!("the Payloads of this Workflow Task could not be decoded: {error}");
+        self.fail_task(task, &task_failure("CodecError", message)).await;
+    }
+
+    /// A task cannot be executed: it fails, and is tried again.
+    pub(crate) async fn fail_task(&self, task: WorkflowTask, failure: &Failure) {
+        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         if matches!(task.kind, TaskKind::Query(_)) {
-            let answer = QueryAnswer::Failed(Box::new(self.write(&task_failure("CodecError", message))));
+            let answer = QueryAnswer::Failed(Box::new(self.write(failure)));
             self.respond_query(&workflow_id, &run_id, task_token, answer).await;
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-            let failure = self.task_failure(task_token, cause, &task_failure("CodecError", message));
+            let failure = self.task_failure(task_token, cause, failure);
             self.fail_first(&workflow_id, &run_id, attempt, failure).await;
         }
     }

@@ -20,6 +20,7 @@ mod instance;
 mod local_activities;
 mod local_activity;
 mod mailbox;
+mod monitor;
 mod nexus_operation;
 mod options;
 mod pages;
@@ -28,9 +29,12 @@ mod properties;
 mod registry;
 mod replayer;
 mod shard;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod wait;
+mod watch;
 mod worker;
 mod workflow;
 
@@ -46,6 +50,7 @@ pub use handlers::Handlers;
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
+pub use monitor::WorkflowWorkerMonitor;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use properties::{MemoChanges, SearchAttributeChanges};

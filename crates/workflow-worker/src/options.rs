@@ -28,13 +28,17 @@ pub(crate) struct Options {
     pub(crate) maximum_concurrent_polls: usize,
     pub(crate) maximum_cached_workflows: usize,
     pub(crate) maximum_cached_bytes: u64,
+    pub(crate) cached_workflow_idle_timeout: Option<Duration>,
     pub(crate) threads: usize,
+    pub(crate) deadlock_detection_timeout: Option<Duration>,
+    pub(crate) maximum_held_threads: usize,
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
     pub(crate) paged_completions: bool,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
+    pub(crate) detects_foreign_waits: bool,
 }
 
 impl fmt::Debug for Options {
@@ -103,13 +107,20 @@ impl WorkflowWorkerBuilder {
                 maximum_concurrent_polls: 5,
                 maximum_cached_workflows: 1000,
                 maximum_cached_bytes: 512 * 1024 * 1024,
+                cached_workflow_idle_timeout: Some(Duration::from_secs(60 * 60)),
                 threads,
+                // As in other SDKs: who debugs stops threads for as long as it takes.
+                deadlock_detection_timeout: std::env::var_os("TEMPORAL_DEBUG")
+                    .is_none()
+                    .then_some(DEADLOCK_DETECTION_TIMEOUT),
+                maximum_held_threads: 32,
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
                 payload_size_limit: PayloadSizeLimit::OfServer,
                 paged_completions: false,
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
+                detects_foreign_waits: true,
             },
         }
     }
@@ -144,6 +155,32 @@ impl WorkflowWorkerBuilder {
     /// SDK's own state; not what workflow code makes of them. Default: 512 MiB.
     pub fn maximum_cached_bytes(mut self, bytes: u64) -> Self {
         self.options.maximum_cached_bytes = bytes;
+        self
+    }
+
+    /// How long a workflow stays in memory after its last task: one that was terminated, or that sleeps for long, needs no room.
+    /// `None` lets it stay as long as there is room. Default: 1 h.
+    pub fn cached_workflow_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.cached_workflow_idle_timeout = timeout;
+        self
+    }
+
+    /// For how long workflow code may keep its thread without waiting for anything, when one Workflow Task of the history is
+    /// executed. Longer is taken for a deadlock, a loop without end, or a call that blocks: the Workflow Task fails, with
+    /// TMPRL1101, and is tried again once the code has come back; its thread is abandoned, and all other workflows go on
+    /// without it. Time in which a task waits for a thread does not count. `None` turns this off. Default: 2 s, and off where
+    /// the environment variable `TEMPORAL_DEBUG` is set.
+    /// <https://github.com/temporalio/rules/blob/main/rules/TMPRL1101.md>
+    pub fn deadlock_detection_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.deadlock_detection_timeout = timeout;
+        self
+    }
+
+    /// How many threads may be held by workflow code that does not come back, and be replaced all the same. Beyond that they
+    /// are not replaced until some have come back, which the log says loudly; without any thread left, Workflow Tasks fail.
+    /// Default: 32.
+    pub fn maximum_held_threads(mut self, count: usize) -> Self {
+        self.options.maximum_held_threads = count;
         self
     }
 
@@ -196,6 +233,17 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Whether a Workflow Task fails, with TMPRL1100, when its workflow waits for something that is not its own: a channel,
+    /// timer, task or connection of tokio or of another library, or a thread. A replay could not repeat that. Default: true.
+    ///
+    /// Local channels and locks of other libraries are found, too, although those may be deterministic; turn this off where
+    /// workflows must use such.
+    /// <https://github.com/temporalio/rules/blob/main/rules/TMPRL1100.md>
+    pub fn detect_foreign_waits(mut self, detect: bool) -> Self {
+        self.options.detects_foreign_waits = detect;
+        self
+    }
+
     /// Checks what was set.
     ///
     /// # Errors
@@ -218,3 +266,6 @@ impl WorkflowWorkerBuilder {
         WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
     }
 }
+
+/// As in other SDKs.
+const DEADLOCK_DETECTION_TIMEOUT: Duration = Duration::from_secs(2);

@@ -4,9 +4,9 @@
 //! nothing awaits.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use timewright_proto::Bytes;
@@ -17,11 +17,14 @@ use timewright_protocol::workflow::{
     Output, QueryAnswer, RunKey, Runs, StartLocalActivity, TaskFailure, WorkflowTask,
 };
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 use crate::error::task_failure;
-use crate::instance::{Environment, Instance, TaskProblem};
+use crate::instance::{Environment, Instance, TaskProblem, panic_message};
 use crate::local_activities::{Clock, Ended, WorkflowNames};
 use crate::registry::Registry;
+use crate::wait;
+use crate::watch::{Execution, Watch, watch_this_thread};
 
 /// What a shard is told.
 #[derive(Debug)]
@@ -42,11 +45,21 @@ pub(crate) enum Input {
     },
     /// An attempt of a Local Activity is over.
     LocalActivity(Box<Ended>),
+    /// Memory is scarce: so many cached Runs are to leave.
+    Pressure(usize),
+}
+
+/// A thread of a worker. One that was abandoned has another in its place, with the same index and another life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShardId {
+    pub(crate) index: usize,
+    pub(crate) life: u32,
 }
 
 /// What a shard wants done.
 #[derive(Debug)]
 pub(crate) struct Request {
+    pub(crate) shard: ShardId,
     pub(crate) workflow: WorkflowNames,
     pub(crate) key: RunKey,
     pub(crate) action: Action,
@@ -54,59 +67,102 @@ pub(crate) struct Request {
 
 #[derive(Debug)]
 pub(crate) enum Action {
-    FetchHistory { next_page_token: Bytes },
+    FetchHistory {
+        next_page_token: Bytes,
+    },
     Complete(Completion),
     Fail(Box<TaskFailure>),
-    RespondQuery { task_token: Bytes, answer: QueryAnswer },
-    Abandon { task_token: Bytes, reason: AbandonReason },
-    StartLocalActivity { start: Box<StartLocalActivity>, clock: Option<Clock> },
-    CancelLocalActivity { sequence: u32 },
+    RespondQuery {
+        task_token: Bytes,
+        answer: QueryAnswer,
+    },
+    Abandon {
+        task_token: Bytes,
+        reason: AbandonReason,
+    },
+    StartLocalActivity {
+        start: Box<StartLocalActivity>,
+        clock: Option<Clock>,
+    },
+    CancelLocalActivity {
+        sequence: u32,
+    },
+    /// The Run is gone from here, with all that user code had of it.
+    Left,
 }
 
 /// The handle of a shard's thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
     inbox: Sender<Input>,
-    thread: JoinHandle<()>,
+    pub(crate) watch: Arc<Watch>,
+    /// Ready when the thread has ended.
+    ended: oneshot::Receiver<()>,
+}
+
+/// What each shard of a worker is made with.
+#[derive(Clone)]
+pub(crate) struct ShardSettings {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) environment: Environment,
+    pub(crate) cache: CacheLimits,
+    pub(crate) outbox: UnboundedSender<Request>,
 }
 
 impl Shard {
-    pub(crate) fn spawn(
-        name: String,
-        registry: Arc<Registry>,
-        environment: Environment,
-        cache: CacheLimits,
-        outbox: UnboundedSender<Request>,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn spawn(id: ShardId, settings: ShardSettings) -> std::io::Result<Self> {
         let (inbox, messages) = channel();
-        let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let (end, ended) = oneshot::channel();
+        let watch = Arc::new(Watch::default());
+        let thread_end = ThreadEnd { watch: Arc::clone(&watch), _end: end };
+        let name = format!("workflow-{}", id.index);
+        // Not joined: whoever waits for it waits for `ended`, and not for ever.
+        std::thread::Builder::new().name(name).spawn(move || {
+            let watch = Arc::clone(&thread_end.watch);
+            watch_this_thread(Arc::clone(&watch));
+            let ShardSettings { registry, environment, cache, outbox } = settings;
             State {
-                code: UserCode::new(registry, environment),
-                runs: Runs::new(cache),
+                id,
+                code: UserCode::new(registry, environment, Some(watch)),
+                // Keys of the life before must mean nothing in this one.
+                runs: Runs::new(cache).generations_above(u64::from(id.life) << 40),
                 outbox,
                 names: BTreeMap::new(),
                 clock: None,
             }
             .run(&messages);
         })?;
-        Ok(Self { inbox, thread })
+        Ok(Self { inbox, watch, ended })
     }
 
-    /// Tells the shard something. A shard whose thread is gone has been joined already, or has died; `false` then.
+    /// Tells the shard something; `false` where its thread has died.
     #[must_use]
     pub(crate) fn send(&self, input: Input) -> bool {
         self.inbox.send(input).is_ok()
     }
 
-    /// Ends the thread: all Runs are dropped there.
-    pub(crate) fn join(self) {
+    /// Ends the thread, on which all Runs are dropped; and waits for that.
+    pub(crate) async fn end(self) {
         drop(self.inbox);
-        // A panic of the shard itself is a defect of ours; it has been printed, and there is nothing left to save.
-        let _ = self.thread.join();
+        // An error means that the thread has ended, too.
+        let _ = self.ended.await;
+    }
+}
+
+/// Says that the thread has ended, also where that was by a panic, which is a defect of ours.
+struct ThreadEnd {
+    watch: Arc<Watch>,
+    _end: oneshot::Sender<()>,
+}
+
+impl Drop for ThreadEnd {
+    fn drop(&mut self) {
+        self.watch.end_thread();
     }
 }
 
 struct State {
+    id: ShardId,
     code: UserCode,
     runs: Runs,
     outbox: UnboundedSender<Request>,
@@ -123,14 +179,18 @@ impl State {
                 Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            // Also before a message: many of them must not keep a Run waiting whose time has come.
+            self.runs.handle_timeout(Instant::now());
             match input {
                 Ok(input) => self.take(input),
                 Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            // Also behind a message: many of them must not keep a Run waiting whose time has come.
-            self.runs.handle_timeout(Instant::now());
             self.drain();
+            if self.code.is_abandoned() {
+                // All Runs have gone to another thread; here only user code is left, and it is dropped where it was made.
+                return;
+            }
         }
         self.runs.handle_shutdown();
         self.drain();
@@ -153,14 +213,18 @@ impl State {
                 self.clock = Some((key.clone(), attempt.sequence, clock));
                 self.runs.handle_local_activity(&key, attempt);
             }
+            Input::Pressure(runs) => self.runs.handle_pressure(runs),
         }
     }
 
     fn drain(&mut self) {
-        while let Some((key, output)) = self.runs.poll_output() {
+        while !self.code.is_abandoned()
+            && let Some((key, output)) = self.runs.poll_output()
+        {
             let action = match output {
                 Output::Activate(activation) => {
-                    match self.code.activate(&key, activation) {
+                    let names = self.names.get(key.run_id()).cloned().unwrap_or_default();
+                    match self.code.activate(&key, &names, activation) {
                         Ok(commands) => self.runs.handle_commands(&key, commands),
                         Err(problem) => {
                             let failure = self.code.environment.converter.failure_to_proto(&problem.failure);
@@ -170,11 +234,14 @@ impl State {
                     continue;
                 }
                 Output::Evict { .. } => {
-                    self.code.evict(&key);
-                    if self.runs.key(key.run_id()).is_none() {
-                        self.names.remove(key.run_id());
+                    let names = self.names.get(key.run_id()).cloned().unwrap_or_default();
+                    self.code.evict(&key, &names);
+                    if self.runs.key(key.run_id()).is_some() {
+                        // Another life of the Run has begun.
+                        continue;
                     }
-                    continue;
+                    self.names.remove(key.run_id());
+                    Action::Left
                 }
                 Output::FetchHistory { next_page_token } => Action::FetchHistory { next_page_token },
                 Output::CompleteTask(completion) => Action::Complete(completion),
@@ -200,7 +267,7 @@ impl State {
             };
             let workflow = self.names.get(key.run_id()).cloned().unwrap_or_default();
             // Nobody listens any more once the worker has been dropped.
-            let _ = self.outbox.send(Request { workflow, key, action });
+            let _ = self.outbox.send(Request { shard: self.id, workflow, key, action });
         }
         self.clock = None;
     }
@@ -219,24 +286,60 @@ impl State {
 pub(crate) struct UserCode {
     registry: Arc<Registry>,
     pub(crate) environment: Environment,
-    instances: BTreeMap<RunKey, Box<dyn Instance>>,
+    instances: BTreeMap<RunKey, Started>,
+    /// Counts the instances.
+    started: u64,
+    /// Counts what was executed.
+    executions: u64,
+    watch: Option<Arc<Watch>>,
+}
+
+struct Started {
+    instance: Box<dyn Instance>,
+    number: u64,
 }
 
 impl UserCode {
-    pub(crate) fn new(registry: Arc<Registry>, environment: Environment) -> Self {
-        Self { registry, environment, instances: BTreeMap::new() }
+    pub(crate) fn new(registry: Arc<Registry>, environment: Environment, watch: Option<Arc<Watch>>) -> Self {
+        Self { registry, environment, instances: BTreeMap::new(), started: 0, executions: 0, watch }
     }
 
-    pub(crate) fn activate(&mut self, key: &RunKey, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_abandoned())
+    }
+
+    pub(crate) fn activate(
+        &mut self,
+        key: &RunKey,
+        workflow: &WorkflowNames,
+        activation: Activation,
+    ) -> Result<Vec<Command>, TaskProblem> {
+        self.begin(key, workflow, "its start");
+        // What user code is called by is guarded there, where more is known; this is for the rest, a value's `Deserialize` say.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.execute(key, activation)));
+        self.end();
+        answer.unwrap_or_else(|panic| {
+            let message = format!("workflow code panicked: {}", panic_message(&*panic));
+            Err(TaskProblem::new(task_failure("Panic", message)))
+        })
+    }
+
+    fn execute(&mut self, key: &RunKey, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
         // Always the first job of all, and the only one that is not for the instance itself.
         if matches!(activation.jobs.first(), Some(Job::Initialize(_)))
             && let Job::Initialize(initialize) = activation.jobs.remove(0)
         {
+            self.started += 1;
+            let number = self.started;
+            let _executing = wait::execute(number);
             let instance = self.registry.start(&self.environment, initialize)?;
-            self.instances.insert(key.clone(), instance);
+            self.instances.insert(key.clone(), Started { instance, number });
         }
         match self.instances.get_mut(key) {
-            Some(instance) => instance.activate(activation),
+            Some(started) => {
+                let _executing = wait::execute(started.number);
+                started.instance.activate(activation)
+            }
             None => Err(TaskProblem::new(task_failure(
                 "NotStarted",
                 "the history does not begin with the start of the workflow",
@@ -244,7 +347,38 @@ impl UserCode {
         }
     }
 
-    pub(crate) fn evict(&mut self, key: &RunKey) {
-        self.instances.remove(key);
+    pub(crate) fn evict(&mut self, key: &RunKey, workflow: &WorkflowNames) {
+        let Some(Started { instance, number }) = self.instances.remove(key) else { return };
+        self.begin(key, workflow, "a destructor");
+        let _executing = wait::execute(number);
+        instance.close();
+        self.end();
+    }
+
+    fn begin(&mut self, key: &RunKey, workflow: &WorkflowNames, at: &str) {
+        self.executions += 1;
+        if let Some(watch) = &self.watch {
+            watch.begin(Execution {
+                number: self.executions,
+                key: key.clone(),
+                workflow: workflow.clone(),
+                at: at.to_owned(),
+            });
+        }
+    }
+
+    fn end(&self) {
+        if let Some(watch) = &self.watch {
+            watch.end();
+        }
+    }
+}
+
+impl Drop for UserCode {
+    fn drop(&mut self) {
+        for (_, Started { instance, number }) in std::mem::take(&mut self.instances) {
+            let _executing = wait::execute(number);
+            instance.close();
+        }
     }
 }

@@ -4,8 +4,8 @@
 //! then, and handlers of Updates begin); after that the handlers that were woken, in the order in which they began, and `run`
 //! are polled, round by round, until a round neither changes the state nor wakes anything.
 
-mod polled;
 mod updates;
+mod waits;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -23,15 +23,20 @@ use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::wait::Polled;
+use crate::watch;
 use crate::workflow::{Output, Workflow};
 
-use polled::Polled;
 use updates::RunningUpdate;
 
 /// User code of one Run, whatever its type.
 pub(crate) trait Instance {
     /// Takes an Activation; `Err` fails the Workflow Task.
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem>;
+
+    /// Drops user code: handlers first, then `run`, then the state. What destructors ask for leads to nothing, and what panics
+    /// is kept in.
+    fn close(self: Box<Self>);
 }
 
 /// Why a Workflow Task cannot be completed.
@@ -54,6 +59,8 @@ pub(crate) struct Environment {
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
     pub(crate) executes_local_activities: bool,
+    /// Whether workflow code may wait for nothing but what is the SDK's.
+    pub(crate) detects_foreign_waits: bool,
 }
 
 /// What `run` returned.
@@ -70,6 +77,7 @@ struct WorkflowInstance<W: Workflow> {
     updates: Vec<RunningUpdate>,
     /// Signals that nobody handles, by name.
     unhandled_signals: Vec<String>,
+    detects_foreign_waits: bool,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -98,6 +106,7 @@ pub(crate) fn start<W: Workflow>(
         run: Some(run),
         updates: Vec::new(),
         unhandled_signals: Vec::new(),
+        detects_foreign_waits: environment.detects_foreign_waits,
     }))
 }
 
@@ -120,6 +129,40 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
             commands.push(self.end(result)?);
         }
         Ok(commands)
+    }
+
+    fn close(self: Box<Self>) {
+        let Self { context, mailbox, handlers, run, updates, .. } = *self;
+        // A panic may have left it borrowed.
+        if let Ok(mut mailbox) = mailbox.try_borrow_mut() {
+            mailbox.close();
+        }
+        let info = context.info().clone();
+        let mut panicked: Vec<String> = Vec::new();
+        let mut drop_guarded = |part: &mut dyn FnMut()| {
+            if let Err(problem) = guard("a destructor", part) {
+                panicked.push(problem.failure.message.clone());
+            }
+        };
+        let mut parts: Vec<Option<RunningUpdate>> = updates.into_iter().map(Some).collect();
+        for update in &mut parts {
+            drop_guarded(&mut || drop(update.take()));
+        }
+        let (mut run, mut handlers, mut context) = (run, Some(handlers), Some(context));
+        drop_guarded(&mut || drop(run.take()));
+        drop_guarded(&mut || drop(handlers.take()));
+        // The state goes with it, unless user code has put a context somewhere else.
+        drop_guarded(&mut || drop(context.take()));
+        if !panicked.is_empty() {
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                ?panicked,
+                "a destructor of workflow code panicked while the workflow left the cache; nothing is lost, but what it was to \
+                 do was not done: destructors in workflows should not panic"
+            );
+        }
     }
 }
 
@@ -206,6 +249,7 @@ impl<W: Workflow> WorkflowInstance<W> {
         let mut end = None;
         let mut is_first_round = true;
         loop {
+            self.check_wake_ups()?;
             self.poll_updates()?;
             if let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
                 && let Poll::Ready(result) = guard("run", || run.poll())?
@@ -215,6 +259,9 @@ impl<W: Workflow> WorkflowInstance<W> {
             }
             is_first_round = false;
             if !self.run.as_ref().is_some_and(Polled::is_woken) && !self.updates.iter().any(RunningUpdate::is_woken) {
+                if end.is_none() {
+                    self.check_waits()?;
+                }
                 return Ok(end);
             }
         }
@@ -273,33 +320,9 @@ impl<W: Workflow> WorkflowInstance<W> {
     }
 }
 
-impl<W: Workflow> Drop for WorkflowInstance<W> {
-    /// Handlers first, then `run`, then the state; what their destructors ask for leads to nothing, and what panics is kept
-    /// in.
-    fn drop(&mut self) {
-        if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
-            mailbox.close();
-        }
-        let (updates, run) = (std::mem::take(&mut self.updates), self.run.take());
-        let info = self.context.info();
-        let mut panicked = false;
-        for update in updates {
-            panicked |= guard("a destructor", || drop(update)).is_err();
-        }
-        panicked |= guard("a destructor", || drop(run)).is_err();
-        if panicked {
-            tracing::warn!(
-                workflow_type = info.workflow_type,
-                workflow_id = info.workflow_id,
-                run_id = info.run_id,
-                "a destructor of workflow code panicked while the workflow left the cache"
-            );
-        }
-    }
-}
-
 /// Calls user code; a panic becomes a problem of the Workflow Task.
 fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
+    watch::note(what);
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         TaskProblem::new(task_failure("Panic", format!("{what} panicked: {}", panic_message(&*panic))))
     })

@@ -5,11 +5,11 @@ use std::task::Poll;
 use timewright_converter::{Failure, Payload};
 use timewright_protocol::workflow::{Command, Update};
 
-use super::polled::Polled;
 use super::{TaskProblem, WorkflowInstance, guard};
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::BeginUpdate;
 use crate::info::UpdateInfo;
+use crate::wait::{Foreign, Polled};
 use crate::workflow::Workflow;
 
 /// An Update that was taken, and whose handler has not returned.
@@ -26,6 +26,10 @@ impl RunningUpdate {
 
     pub(super) fn is_woken(&self) -> bool {
         self.handler.is_woken()
+    }
+
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        self.handler.foreign()
     }
 }
 

@@ -22,6 +22,8 @@ use local_activities::LocalActivities;
 use notes::Notes;
 use slots::AllPlaces;
 
+use crate::wait;
+
 pub(crate) use notes::Change;
 pub(crate) use operation::{Handle, Operation, read_failure};
 pub(crate) use slots::{
@@ -167,8 +169,9 @@ impl Mailbox {
 
     /// Wakes `waker` when the state changes or the workflow is cancelled.
     pub(crate) fn wake_on_change(&mut self, waker: &Waker) {
-        if !self.state_wakers.iter().any(|known| known.will_wake(waker)) {
-            self.state_wakers.push(waker.clone());
+        let waker = wait::keep(waker);
+        if !self.state_wakers.iter().any(|known| known.will_wake(&waker)) {
+            self.state_wakers.push(waker);
         }
     }
 

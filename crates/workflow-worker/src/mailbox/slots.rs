@@ -7,6 +7,7 @@ use timewright_proto::enums::CancelExternalWorkflowExecutionFailedCause;
 use timewright_protocol::workflow::{ChildWorkflowStart, NexusOperationStart, Resolution, SignalExternalWorkflowError};
 
 use super::{Numbers, Operation};
+use crate::wait;
 
 /// How a timer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +134,7 @@ impl<T> Places<T> {
     pub(super) fn poll(&mut self, sequence: u32, waker: &Waker) -> Option<T> {
         match self.0.get_mut(&sequence)? {
             Place::Pending { waker: waiting, .. } => {
-                *waiting = Some(waker.clone());
+                *waiting = Some(wait::keep(waker));
                 None
             }
             Place::Ready(_) => match self.0.remove(&sequence) {

@@ -109,6 +109,7 @@ macro_rules! workflow {
 
 mod operations;
 mod updates;
+mod waits;
 
 /// Runs `W` through Activations; each line is what it answered to one.
 fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<String> {
@@ -123,6 +124,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
+        detects_foreign_waits: true,
     };
     let initialize = Initialize {
         workflow_id: "id".into(),

@@ -137,6 +137,11 @@ impl World {
                 self.capacity = capacity.parse().expect("a number of Runs");
                 self.runs = Runs::new(CacheLimits::runs(self.capacity));
             }
+            ["idle", span] => {
+                let idle = Some(local::seconds(span));
+                self.runs = Runs::new(CacheLimits { idle, ..CacheLimits::runs(self.capacity) });
+            }
+            ["pressure", count] => self.runs.handle_pressure(count.parse().expect("a number of Runs")),
             ["show", "texts"] => self.show.texts = true,
             ["show", "sdk"] => self.show.sdk = true,
             ["hide", "fetches"] => self.show.no_fetches = true,

@@ -1,0 +1,8 @@
+//! What an operator counts on: no single workflow holds a worker up, on a real Temporal Server.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
+
+mod gate;
+#[path = "../support/mod.rs"]
+mod support;
+mod watchdog;
