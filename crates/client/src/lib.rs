@@ -50,6 +50,9 @@ pub use tls::TlsOptions;
 pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};
 pub use worker::WorkerNamespace;
 
+/// How the polls and the slots of a worker are doing.
+pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};
+
 /// How the server tries a workflow again.
 pub use timewright_definition::RetryPolicy;
 /// In which states of a workflow a query is not wanted.

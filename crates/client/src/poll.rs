@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use timewright_protocol::task_queue::{PollFailure, PollResult, PollWarning, Poller, PollerOutput, QueueKind, SlotId};
+use timewright_protocol::task_queue::{
+    PollFailure, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -53,6 +56,7 @@ pub struct PollError {
 pub struct TaskPoller<T> {
     tasks: UnboundedReceiver<Result<(T, Slot), PollError>>,
     control: UnboundedSender<Control>,
+    snapshots: watch::Receiver<PollerSnapshot>,
 }
 
 /// The right to execute one task. Given back when it is dropped.
@@ -71,6 +75,7 @@ impl<T: Send + 'static> TaskPoller<T> {
         let (control, controls) = unbounded_channel();
         // Neither channel can grow without bound: there is at most one task, and one message, for each slot.
         let (sender, tasks) = unbounded_channel();
+        let (snapshot, snapshots) = watch::channel(poller.snapshot());
         let driver = Driver {
             source: Arc::new(source),
             poller,
@@ -79,9 +84,17 @@ impl<T: Send + 'static> TaskPoller<T> {
             last_errors: [None, None],
             tasks: sender,
             control: control.clone(),
+            snapshot,
         };
         tokio::spawn(driver.run(controls));
-        Self { tasks, control }
+        Self { tasks, control, snapshots }
+    }
+
+    /// How polls and slots are doing: at any time, for as long as anybody wants to know, and with a notice of each change.
+    /// Times are those of tokio's clock.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<PollerSnapshot> {
+        self.snapshots.clone()
     }
 
     /// The next task, with its slot; an error if polling was given up, which is said once; `None` when everything is over.
@@ -132,6 +145,7 @@ struct Driver<S: TaskSource> {
     last_errors: [Option<RpcError>; 2],
     tasks: UnboundedSender<Result<(S::Task, Slot), PollError>>,
     control: UnboundedSender<Control>,
+    snapshot: watch::Sender<PollerSnapshot>,
 }
 
 impl<S: TaskSource> Driver<S> {
@@ -157,6 +171,13 @@ impl<S: TaskSource> Driver<S> {
 
     /// Does what the poller says; false when all is over.
     fn act(&mut self) -> bool {
+        let goes_on = self.carry_out();
+        let snapshot = self.poller.snapshot();
+        self.snapshot.send_if_modified(|last| std::mem::replace(last, snapshot) != snapshot);
+        goes_on
+    }
+
+    fn carry_out(&mut self) -> bool {
         while let Some(output) = self.poller.poll_output() {
             match output {
                 PollerOutput::Open { slot, queue } => self.open(slot, queue),

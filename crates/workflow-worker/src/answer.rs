@@ -21,6 +21,7 @@ use timewright_protocol::workflow::{
     AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, TaskFailure, TaskKind, WorkflowTask,
 };
 
+use crate::codecs::Codecs;
 use crate::error::task_failure;
 use crate::local_activities::WorkflowNames;
 use crate::options::Options;
@@ -39,6 +40,7 @@ pub(crate) struct Outcome {
 
 pub(crate) struct Answerer {
     client: Client,
+    codecs: Codecs,
     task_queue: String,
     sticky_queue: Option<String>,
     sticky_schedule_to_start_timeout: Duration,
@@ -57,6 +59,7 @@ impl Answerer {
         sticky_queue: Option<String>,
     ) -> Self {
         Self {
+            codecs: Codecs::new(client.data_converter().clone(), options.codec_timeout),
             client,
             task_queue: options.task_queue.clone(),
             sticky_queue,
@@ -65,6 +68,10 @@ impl Answerer {
             paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             sticky_stopped: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn codecs(&self) -> &Codecs {
+        &self.codecs
     }
 
     pub(crate) fn stop_sticky(&self) {
@@ -152,7 +159,7 @@ impl Answerer {
             .await
             .map_err(|status| RpcError::from(status).to_string())?
             .into_inner();
-        self.client.data_converter().decode(&mut response).await.map_err(|error| error.to_string())?;
+        self.codecs.decode(&mut response).await.map_err(|error| error.to_string())?;
         Ok(HistoryPage {
             events: response.history.map(|history| history.events).unwrap_or_default(),
             next_page_token: response.next_page_token,
@@ -173,7 +180,7 @@ impl Answerer {
             Err(NotTaken)
         };
         let mut answer = self.completion_request(completion);
-        if let Err(error) = self.client.data_converter().encode(&mut answer).await {
+        if let Err(error) = self.codecs.encode(&mut answer).await {
             let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
             let failure = task_failure("CodecError", message);
             return fail(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure).await;
@@ -302,7 +309,7 @@ impl Answerer {
             namespace: self.client.namespace().to_owned(),
             ..RespondWorkflowTaskFailedRequest::default()
         };
-        if self.client.data_converter().encode(&mut request).await.is_err() {
+        if self.codecs.encode(&mut request).await.is_err() {
             // The codec is what fails: say so without it. Only texts of ours are left.
             let message = "the failure of this Workflow Task could not be encoded".to_owned();
             request.failure = Some(self.write(&task_failure("CodecError", message)));
@@ -314,7 +321,7 @@ impl Answerer {
 
     async fn respond_query(&self, workflow_id: &str, run_id: &str, task_token: Bytes, answer: QueryAnswer) {
         let mut request = self.query_request(task_token.clone(), answer);
-        let encoded = self.client.data_converter().encode(&mut request).await;
+        let encoded = self.codecs.encode(&mut request).await;
         let bytes = payload_bytes(&mut request);
         let refused = match (encoded, self.payload_size_limit) {
             (Err(error), _) => Some(task_failure("CodecError", format!("the answer could not be encoded: {error}"))),

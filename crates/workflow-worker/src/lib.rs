@@ -10,6 +10,7 @@
 mod activity;
 mod answer;
 mod child_workflow;
+mod codecs;
 mod context;
 mod continue_as_new;
 mod error;
@@ -20,11 +21,13 @@ mod instance;
 mod local_activities;
 mod local_activity;
 mod mailbox;
+mod messages;
 mod monitor;
 mod nexus_operation;
 mod options;
 mod pages;
 mod payloads;
+mod policy;
 mod properties;
 mod registry;
 mod replayer;
@@ -46,17 +49,21 @@ pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
 pub use error::{ActivityFailure, Cancelled, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
-pub use handlers::Handlers;
+pub use handlers::{
+    AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,
+    NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
+};
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use monitor::WorkflowWorkerMonitor;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
+pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
-pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
+pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::Client;
+use timewright_definition::WorkflowDefinition;
 
+use crate::child_workflow::AnyWorkflow;
 use crate::local_activities::LocalActivityExecutor;
-use crate::registry::Registry;
+use crate::policy::{FailurePolicy, Policies};
+use crate::registry::{Problem, Registry};
 use crate::worker::WorkflowWorker;
 use crate::workflow::Workflow;
 
@@ -39,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
     pub(crate) detects_foreign_waits: bool,
+    pub(crate) policies: Policies,
+    pub(crate) codec_timeout: Duration,
 }
 
 impl fmt::Debug for Options {
@@ -82,6 +87,16 @@ pub enum BuildError {
         /// The worker's Task Queue.
         task_queue: String,
     },
+    /// Something is wrong with a workflow's name, or with its handlers.
+    #[error("workflow type {workflow_type:?} of the worker on task queue {task_queue:?}: {problem}")]
+    InvalidWorkflow {
+        /// The type.
+        workflow_type: String,
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong, and what would do.
+        problem: String,
+    },
     /// A name is needed.
     #[error("a Workflow Worker needs the name of a task queue")]
     NoTaskQueue,
@@ -121,6 +136,8 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
                 detects_foreign_waits: true,
+                policies: Policies::default(),
+                codec_timeout: Duration::from_secs(30),
             },
         }
     }
@@ -128,6 +145,39 @@ impl WorkflowWorkerBuilder {
     /// Executes workflow `W`.
     pub fn workflow<W: Workflow>(mut self) -> Self {
         self.registry.add::<W>();
+        self
+    }
+
+    /// Executes workflow `W` under a name that is known only at run time, instead of the one of its definition.
+    pub fn named_workflow<W: Workflow>(mut self, name: impl Into<String>) -> Self {
+        self.registry.add_named::<W>(name.into());
+        self
+    }
+
+    /// Executes workflow `W` for all Workflow Types that no other workflow is registered for. It finds the type's name in
+    /// [`WorkflowInfo::workflow_type`](crate::WorkflowInfo::workflow_type), and gets the arguments as they are.
+    /// <https://docs.temporal.io/dynamic-handler>
+    ///
+    /// ```
+    /// # use timewright_converter::{RawArguments, RawValue, Value};
+    /// # use timewright_workflow_worker::{AnyWorkflow, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+    /// struct Interpreter;
+    ///
+    /// impl Workflow for Interpreter {
+    ///     type Definition = AnyWorkflow;
+    ///
+    ///     fn init(_info: &WorkflowInfo, _arguments: &RawArguments) -> Self {
+    ///         Self
+    ///     }
+    ///
+    ///     async fn run(context: WorkflowContext<Self>, arguments: RawArguments) -> Result<RawValue, WorkflowError> {
+    ///         let text = format!("{} with {} arguments", context.info().workflow_type, arguments.0.len());
+    ///         Ok(RawValue(text.to_payload()?))
+    ///     }
+    /// }
+    /// ```
+    pub fn dynamic_workflow<W: Workflow<Definition = AnyWorkflow>>(mut self) -> Self {
+        self.registry.add_dynamic::<W>();
         self
     }
 
@@ -233,6 +283,30 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// How long the Payload Codecs may take for one Workflow Task, or for its answer, before that task fails and is tried again:
+    /// a codec that never answers must not hold a task for ever. Default: 30 s.
+    pub fn codec_timeout(mut self, timeout: Duration) -> Self {
+        self.options.codec_timeout = timeout;
+        self
+    }
+
+    /// What becomes of workflows whose code panics, returns errors, or does not do what the history says.
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.options.policies.of_all = policy;
+        self
+    }
+
+    /// The same for workflow `W` alone, in place of what holds for all.
+    pub fn failure_policy_of<W: Workflow>(self, policy: FailurePolicy) -> Self {
+        self.failure_policy_named(<W::Definition as WorkflowDefinition>::NAME, policy)
+    }
+
+    /// The same for a Workflow Type whose name is known only at run time.
+    pub fn failure_policy_named(mut self, workflow_type: impl Into<String>, policy: FailurePolicy) -> Self {
+        self.options.policies.by_type.insert(workflow_type.into(), policy);
+        self
+    }
+
     /// Whether a Workflow Task fails, with TMPRL1100, when its workflow waits for something that is not its own: a channel,
     /// timer, task or connection of tokio or of another library, or a thread. A replay could not repeat that. Default: true.
     ///
@@ -256,8 +330,14 @@ impl WorkflowWorkerBuilder {
         if self.registry.is_empty() {
             return Err(BuildError::NoWorkflows { task_queue });
         }
-        if let Some(workflow_type) = self.registry.twice() {
-            return Err(BuildError::DuplicateWorkflow { workflow_type: workflow_type.to_owned(), task_queue });
+        match self.registry.problem().cloned() {
+            Some(Problem::Twice { workflow_type }) => {
+                return Err(BuildError::DuplicateWorkflow { workflow_type, task_queue });
+            }
+            Some(Problem::Invalid { workflow_type, problem }) => {
+                return Err(BuildError::InvalidWorkflow { workflow_type, task_queue, problem });
+            }
+            None => (),
         }
         if self.options.maximum_concurrent_local_activities == 0 {
             let problem = "maximum_concurrent_local_activities is 0; set 1 or more".to_owned();

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn x5_codecs_reach_what_updates_carry() {
+    async fn codecs_reach_what_updates_carry() {
         let converter = DataConverter::default().with_codec(Inverting);
         let message = ProtocolMessage {
             body: Some(prost_types::Any {

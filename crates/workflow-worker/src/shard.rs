@@ -20,8 +20,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use crate::error::task_failure;
-use crate::instance::{Environment, Instance, TaskProblem, panic_message};
+use crate::instance::{Environment, Instance, TaskProblem};
 use crate::local_activities::{Clock, Ended, WorkflowNames};
+use crate::policy::{Origin, Policies, fail_workflow};
 use crate::registry::Registry;
 use crate::wait;
 use crate::watch::{Execution, Watch, watch_this_thread};
@@ -105,6 +106,7 @@ pub(crate) struct Shard {
 pub(crate) struct ShardSettings {
     pub(crate) registry: Arc<Registry>,
     pub(crate) environment: Environment,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) cache: CacheLimits,
     pub(crate) outbox: UnboundedSender<Request>,
 }
@@ -120,13 +122,15 @@ impl Shard {
         std::thread::Builder::new().name(name).spawn(move || {
             let watch = Arc::clone(&thread_end.watch);
             watch_this_thread(Arc::clone(&watch));
-            let ShardSettings { registry, environment, cache, outbox } = settings;
+            let ShardSettings { registry, environment, policies, cache, outbox } = settings;
             State {
                 id,
                 code: UserCode::new(registry, environment, Some(watch)),
                 // Keys of the life before must mean nothing in this one.
                 runs: Runs::new(cache).generations_above(u64::from(id.life) << 40),
                 outbox,
+                policies,
+                ends: None,
                 names: BTreeMap::new(),
                 clock: None,
             }
@@ -166,6 +170,9 @@ struct State {
     code: UserCode,
     runs: Runs,
     outbox: UnboundedSender<Request>,
+    policies: Arc<Policies>,
+    /// The Run that ends with the problem which its code has just had, and the failure to end with.
+    ends: Option<(RunKey, Failure)>,
     /// The workflows, by their Run Id.
     names: BTreeMap<String, WorkflowNames>,
     /// The clock of the attempt that came last, for the next attempt of the same Local Activity.
@@ -224,10 +231,15 @@ impl State {
             let action = match output {
                 Output::Activate(activation) => {
                     let names = self.names.get(key.run_id()).cloned().unwrap_or_default();
-                    match self.code.activate(&key, &names, activation) {
+                    let replaying = activation.replaying;
+                    let answer = self.code.activate(&key, &names, activation);
+                    match answer.and_then(|commands| self.keep_workflow(&names, commands, replaying)) {
                         Ok(commands) => self.runs.handle_commands(&key, commands),
                         Err(problem) => {
                             let failure = self.code.environment.converter.failure_to_proto(&problem.failure);
+                            if self.policies.ends_workflow(&names.workflow_type, problem.origin, &problem.failure) {
+                                self.ends = Some((key.clone(), failure.clone()));
+                            }
                             self.runs.handle_failure(&key, problem.cause, failure);
                         }
                     }
@@ -245,9 +257,9 @@ impl State {
                 }
                 Output::FetchHistory { next_page_token } => Action::FetchHistory { next_page_token },
                 Output::CompleteTask(completion) => Action::Complete(completion),
-                Output::FailTask(failure) => Action::Fail(failure),
+                Output::FailTask(failure) => self.fail_task(&key, failure),
                 Output::RespondQuery { task_token, answer } => Action::RespondQuery { task_token, answer },
-                Output::AbandonTask { task_token, reason } => Action::Abandon { task_token, reason },
+                Output::AbandonTask { task_token, reason } => self.abandon_task(&key, task_token, reason),
                 Output::StartLocalActivity(start) if !self.code.environment.executes_local_activities => {
                     let failure = self.nobody_executes(&start.activity_type);
                     let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
@@ -272,6 +284,56 @@ impl State {
         self.clock = None;
     }
 
+    /// Where a policy says that the error with which the workflow ends only fails its Workflow Task, that is a problem. What a
+    /// history has recorded is not asked about.
+    fn keep_workflow(
+        &self,
+        names: &WorkflowNames,
+        commands: Vec<Command>,
+        replaying: bool,
+    ) -> Result<Vec<Command>, TaskProblem> {
+        let Some(Command::FailWorkflow { failure }) = commands.last().filter(|_| !replaying) else {
+            return Ok(commands);
+        };
+        let read = || self.code.environment.converter.failure_from_proto((**failure).clone());
+        if self.policies.keeps_workflow(&names.workflow_type, read) {
+            return Err(TaskProblem::new(read()));
+        }
+        Ok(commands)
+    }
+
+    /// Answers a task that has failed, or ends the workflow where a policy says so.
+    fn fail_task(&mut self, key: &RunKey, failed: Box<TaskFailure>) -> Action {
+        match self.end_of_workflow(key, failed.cause, &failed.failure.message) {
+            Some(failure) => end_workflow(failed.task_token, failure),
+            None => Action::Fail(failed),
+        }
+    }
+
+    /// A later attempt may be the first one that is made under the policy.
+    fn abandon_task(&mut self, key: &RunKey, task_token: Bytes, reason: AbandonReason) -> Action {
+        let end = match &reason {
+            AbandonReason::FailedAgain { cause, message, .. } => self.end_of_workflow(key, *cause, message),
+            AbandonReason::Superseded | AbandonReason::Evicted => None,
+        };
+        match end {
+            Some(failure) => end_workflow(task_token, failure),
+            None => Action::Abandon { task_token, reason },
+        }
+    }
+
+    /// With what the workflow ends, where it does not only fail its task.
+    fn end_of_workflow(&mut self, key: &RunKey, cause: WorkflowTaskFailedCause, message: &str) -> Option<Failure> {
+        if let Some((_, failure)) = self.ends.take_if(|(of, _)| of == key) {
+            return Some(failure);
+        }
+        let workflow_type = self.names.get(key.run_id()).map_or("", |names| &names.workflow_type);
+        let failure = task_failure("Nondeterminism", message);
+        let is_end = cause == WorkflowTaskFailedCause::NonDeterministicError
+            && self.policies.ends_workflow(workflow_type, Origin::Nondeterminism, &failure);
+        is_end.then(|| self.code.environment.converter.failure_to_proto(&failure))
+    }
+
     fn nobody_executes(&self, activity_type: &str) -> Failure {
         let Environment { task_queue, converter, .. } = &self.code.environment;
         let message = format!(
@@ -280,6 +342,18 @@ impl State {
         );
         converter.failure_to_proto(&task_failure("NoLocalActivities", message))
     }
+}
+
+/// The answer to a task that ends the workflow, whatever its code did.
+fn end_workflow(task_token: Bytes, failure: Failure) -> Action {
+    Action::Complete(Completion {
+        task_token,
+        commands: vec![fail_workflow(failure)],
+        messages: Vec::new(),
+        query_answers: Vec::new(),
+        force_new_task: false,
+        sdk: None,
+    })
 }
 
 /// User code of all Runs of a thread. The replayer uses it, too.
@@ -318,10 +392,7 @@ impl UserCode {
         // What user code is called by is guarded there, where more is known; this is for the rest, a value's `Deserialize` say.
         let answer = catch_unwind(AssertUnwindSafe(|| self.execute(key, activation)));
         self.end();
-        answer.unwrap_or_else(|panic| {
-            let message = format!("workflow code panicked: {}", panic_message(&*panic));
-            Err(TaskProblem::new(task_failure("Panic", message)))
-        })
+        answer.unwrap_or_else(|panic| Err(TaskProblem::of_panic("workflow code", &*panic)))
     }
 
     fn execute(&mut self, key: &RunKey, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {

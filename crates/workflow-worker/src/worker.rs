@@ -210,7 +210,8 @@ impl WorkflowWorker {
             idle: self.options.cached_workflow_idle_timeout,
         };
         let registry = Arc::clone(&self.registry);
-        let settings = ShardSettings { registry, environment, cache, outbox: outbox.clone() };
+        let policies = Arc::new(self.options.policies.clone());
+        let settings = ShardSettings { registry, environment, policies, cache, outbox: outbox.clone() };
         let counters = Arc::clone(&self.monitor.counters);
         Shards::start(
             task_queue.clone(),
@@ -383,15 +384,13 @@ impl Running {
                 return;
             }
         };
-        let converter = self.client.data_converter();
-        if !converter.has_codecs() {
+        if !self.answerer.codecs().are_there() {
             self.hand_to_shard(task, slot);
             return;
         }
-        let converter = converter.clone();
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            match converter.decode(&mut Incoming(&mut task)).await {
+            match answerer.codecs().decode(&mut Incoming(&mut task)).await {
                 Ok(()) => Done::Task { task, slot },
                 Err(error) => {
                     answerer.fail_undecodable(*task, &error).await;

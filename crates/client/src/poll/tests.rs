@@ -253,6 +253,26 @@ async fn s13_stopping_does_not_wait_for_tasks_that_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c4_snapshots_say_how_it_is_doing_and_that_it_is_over() {
+    let script = Script::new([Step::Task(1000, "a"), Step::Error(1000, Code::Unavailable)]);
+    let mut poller = start(&script, 3, 2, false);
+    let mut snapshots = poller.snapshots();
+    let began = Instant::now().into_std();
+    let seen = snapshots.wait_for(|seen| seen.normal.open_polls == 2).await.unwrap().slots;
+    assert_eq!((seen.polling, seen.executing, seen.free), (2, 0, Some(1)));
+
+    let (_, slot) = next(&mut poller).await;
+    let seen = *snapshots.wait_for(|seen| !seen.is_well()).await.unwrap();
+    assert_eq!(seen.slots.executing, 1);
+    assert_eq!(seen.normal.last_task, Some(began + Duration::from_secs(1)));
+    assert_eq!(seen.normal.failing_since, Some(began + Duration::from_secs(1)));
+    drop(slot);
+    poller.shutdown(Duration::ZERO);
+    let seen = *snapshots.wait_for(|seen| !seen.is_polling && seen.normal.open_polls == 0).await.unwrap();
+    assert_eq!(seen.slots.free, Some(3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_poller_that_is_dropped_closes_its_polls() {
     let script = Script::new([Step::Task(1, "never taken")]);
     let poller = start(&script, 3, 3, false);

@@ -27,6 +27,8 @@ pub(super) struct Lane {
     hasty_at: Option<Instant>,
     /// Since the first failure, until something is heard of the server.
     trouble: Option<Trouble>,
+    last_task: Option<Instant>,
+    last_success: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,11 @@ impl Lane {
         self.not_before.max(probed_at.map(|probed_at| probed_at + PROBE))
     }
 
+    /// When the last poll returned with a task, when the last one returned well, and since when all have failed.
+    pub(super) fn history(&self) -> [Option<Instant>; 3] {
+        [self.last_task, self.last_success, self.trouble.as_ref().map(|trouble| trouble.since)]
+    }
+
     pub(super) fn handle_opened(&mut self, now: Instant) {
         if let Some(trouble) = &mut self.trouble {
             trouble.probed_at = Some(now);
@@ -65,14 +72,15 @@ impl Lane {
     }
 
     /// True if people were warned, so that they should hear that it is over.
-    pub(super) fn handle_task(&mut self) -> bool {
+    pub(super) fn handle_task(&mut self, now: Instant) -> bool {
         self.hasty = 0;
-        self.handle_well()
+        self.last_task = Some(now);
+        self.handle_well(now)
     }
 
     /// As [`handle_task`](Self::handle_task).
     pub(super) fn handle_empty(&mut self, opened_at: Instant, now: Instant, jitter: &mut Jitter) -> bool {
-        let was_warned = self.handle_well();
+        let was_warned = self.handle_well(now);
         self.handle_nothing(opened_at, now, jitter);
         was_warned
     }
@@ -121,7 +129,8 @@ impl Lane {
         trouble.verdict(class, now, grace)
     }
 
-    fn handle_well(&mut self) -> bool {
+    fn handle_well(&mut self, now: Instant) -> bool {
+        self.last_success = Some(now);
         self.failures = 0;
         self.not_before = None;
         self.trouble.take().is_some_and(|trouble| trouble.warnings > 0)

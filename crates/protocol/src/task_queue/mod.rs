@@ -12,6 +12,7 @@ mod error_class;
 mod lane;
 mod poller;
 mod slots;
+mod snapshot;
 
 pub use backoff::{Backoff, Jitter};
 pub use error_class::ErrorClass;
@@ -19,3 +20,4 @@ pub use poller::{
     InvalidPollerOptions, PollFailure, PollResult, PollWarning, Poller, PollerBehavior, PollerOptions, PollerOutput,
 };
 pub use slots::{QueueKind, SlotId, Slots};
+pub use snapshot::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};

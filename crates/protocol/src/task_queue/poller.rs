@@ -4,6 +4,7 @@ use super::backoff::Jitter;
 use super::error_class::ErrorClass;
 use super::lane::{Lane, Verdict};
 use super::slots::{Capacity, QueueKind, SlotId, Slots};
+use super::snapshot::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -260,6 +261,23 @@ impl Poller {
         self.polls.used(queue)
     }
 
+    /// How it is doing.
+    #[must_use]
+    pub fn snapshot(&self) -> PollerSnapshot {
+        let queue = |queue: QueueKind| {
+            let [last_task, last_success, failing_since] = self.lanes[queue as usize].history();
+            QueueSnapshot { open_polls: self.open_polls(queue), last_task, last_success, failing_since }
+        };
+        let used: usize = QueueKind::ALL.into_iter().map(|queue| self.slots.used(queue)).sum();
+        let polling = self.open.len();
+        PollerSnapshot {
+            normal: queue(QueueKind::Normal),
+            sticky: self.slots.has_sticky().then(|| queue(QueueKind::Sticky)),
+            slots: SlotsSnapshot { executing: used - polling, polling, free: Some(self.slots.total() - used) },
+            is_polling: self.state == State::Running && self.now.is_some(),
+        }
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
@@ -283,7 +301,7 @@ impl Poller {
         }
         let lane = &mut self.lanes[queue as usize];
         let was_warned = match result {
-            PollResult::Task => lane.handle_task(),
+            PollResult::Task => lane.handle_task(now),
             PollResult::Empty => lane.handle_empty(opened_at, now, &mut self.jitter),
             PollResult::Failed(ErrorClass::Cancelled | ErrorClass::DeadlineExceeded) => {
                 lane.handle_nothing(opened_at, now, &mut self.jitter);

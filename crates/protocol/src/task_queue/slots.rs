@@ -70,6 +70,10 @@ impl Slots {
         self.capacity.total
     }
 
+    pub(super) const fn has_sticky(&self) -> bool {
+        self.capacity.sticky
+    }
+
     /// The slots that are in use for what comes, or came, from this kind of queue.
     #[must_use]
     pub const fn used(&self, queue: QueueKind) -> usize {

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+mod codecs;
 mod gate;
+mod policies;
 #[path = "../support/mod.rs"]
 mod support;
 mod watchdog;

@@ -4,6 +4,7 @@ use timewright_proto::enums::WorkflowTaskFailedCause;
 
 use super::{TaskProblem, WorkflowInstance};
 use crate::error::task_failure;
+use crate::policy::Origin;
 use crate::wait::{Foreign, Polled};
 use crate::workflow::Workflow;
 
@@ -23,10 +24,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             return Ok(());
         }
         let run = self.run.as_ref().and_then(Polled::foreign).map(|foreign| ("run".to_owned(), foreign));
-        let handlers = self
-            .updates
-            .iter()
-            .filter_map(|update| Some((format!("the handler of update {:?}", update.name()), update.foreign()?)));
+        let handlers = self.context.messages().foreign_waits();
         match run.into_iter().chain(handlers).find(|(_, foreign)| is_meant(*foreign)) {
             Some((what, foreign)) => Err(self.foreign_problem(&what, foreign)),
             None => Ok(()),
@@ -55,6 +53,7 @@ impl<W: Workflow> WorkflowInstance<W> {
         TaskProblem {
             cause: WorkflowTaskFailedCause::NonDeterministicError,
             failure: Box::new(task_failure("ForeignWait", message)),
+            origin: Origin::Nondeterminism,
         }
     }
 }

@@ -107,6 +107,8 @@ macro_rules! workflow {
     };
 }
 
+mod destructors;
+mod messages;
 mod operations;
 mod updates;
 mod waits;
@@ -119,14 +121,21 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 }
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
-    let environment = Environment {
+    start::<W>(&environment(), Box::new(initialize())).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+}
+
+fn environment() -> Environment {
+    Environment {
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
         detects_foreign_waits: true,
-    };
-    let initialize = Initialize {
+    }
+}
+
+fn initialize() -> Initialize {
+    Initialize {
         workflow_id: "id".into(),
         run_id: "run".into(),
         workflow_type: "tested".into(),
@@ -135,8 +144,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
         header: Default::default(),
         random_seed: 7,
         started: Box::default(),
-    };
-    start::<W>(&environment, Box::new(initialize)).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+    }
 }
 
 fn activation(jobs: Vec<Job>) -> Activation {
@@ -489,10 +497,10 @@ workflow!(DropsBadly, |context, _input| {
 });
 
 #[test]
-fn destructors_that_run_at_eviction_lead_to_nothing() {
+fn d12_destructors_that_run_at_eviction_lead_to_nothing() {
     let mut instance = start_instance::<DropsBadly>();
     assert_eq!(show(instance.activate(activation(Vec::new()))), "-");
-    drop(instance);
+    instance.close();
     assert_eq!(DROPPED.with(RefCell::take), ["destructor"]);
 }
 
@@ -523,6 +531,6 @@ fn a_workflow_leaves_nothing_behind() {
     let mut instance = start_instance::<Holds>();
     assert_eq!(show(instance.activate(activation(Vec::new()))), "start timer 1");
     assert_eq!(ALIVE.with(Rc::strong_count), 2);
-    drop(instance);
+    instance.close();
     assert_eq!(ALIVE.with(Rc::strong_count), 1);
 }

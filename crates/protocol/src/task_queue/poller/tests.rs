@@ -157,6 +157,10 @@ impl<S: FnMut(QueueKind) -> Answer> World<S> {
         }
         assert!(self.in_flight.len() + self.running.len() <= self.poller.slots().total());
         assert!(!self.ended || self.in_flight.is_empty(), "polls are open after the end");
+        let PollerSnapshot { normal, sticky, slots, .. } = self.poller.snapshot();
+        assert_eq!(normal.open_polls + sticky.map_or(0, |sticky| sticky.open_polls), self.in_flight.len());
+        assert_eq!((slots.polling, slots.executing), (self.in_flight.len(), self.running.len()));
+        assert_eq!(slots.free, Some(self.poller.slots().total() - self.in_flight.len() - self.running.len()));
     }
 
     fn warnings(&self) -> Vec<&str> {
@@ -491,6 +495,36 @@ fn s7_polls_that_do_not_return_are_dropped_when_the_drain_is_over() {
 2600 end
 "
     );
+}
+
+#[test]
+fn c4_a_snapshot_tells_a_busy_worker_from_one_that_is_cut_off() {
+    let answers = [
+        Answer { work: Duration::from_secs(100), ..answer(1000, PollResult::Task) },
+        answer(1000, UNAVAILABLE),
+        answer(1000, UNAVAILABLE),
+        answer(60_000, PollResult::Empty),
+    ];
+    let mut world = exact(World::new(fixed(2, 2, true), script(answers)));
+    let well = |world: &World<_>| world.poller.snapshot().is_well();
+    assert!(!well(&world), "it has not begun");
+    world.run_until(Duration::from_millis(500));
+    assert!(well(&world), "no poll has returned yet");
+
+    world.run_until(Duration::from_millis(1500));
+    let at = |milliseconds| Some(world.origin + Duration::from_millis(milliseconds));
+    let PollerSnapshot { normal, sticky, slots, .. } = world.poller.snapshot();
+    let sticky = sticky.expect("there is a sticky queue");
+    assert_eq!((sticky.last_task, sticky.last_success, sticky.failing_since), (at(1000), at(1000), None));
+    assert_eq!((normal.last_task, normal.last_success, normal.failing_since), (None, None, at(1000)));
+    assert_eq!((slots.executing, slots.polling, slots.free), (1, 1, Some(0)));
+    assert!(!well(&world), "polls of the Task Queue fail");
+
+    world.run_until(Duration::from_secs(64));
+    assert!(well(&world), "it was only for some seconds: {}", world.story);
+    world.schedule(Duration::ZERO, Event::Shutdown(Duration::from_secs(1)));
+    world.run_until(Duration::from_secs(65));
+    assert!(!well(&world), "it stops");
 }
 
 fn any_class() -> impl Strategy<Value = ErrorClass> {

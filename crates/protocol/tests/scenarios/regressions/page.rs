@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The page, and the scenarios beside it.
+/// The page, and the tests that it may name.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
-    /// The tests of each file, as `file::test`.
-    tests: BTreeSet<String>,
+    /// The tests beside it, as `file::test`.
+    scenarios: BTreeSet<String>,
+    /// All other tests of all crates, as `crate::modules::test`.
+    others: BTreeSet<String>,
 }
 
 /// A sequence on which implementations have failed.
@@ -27,18 +29,20 @@ impl Page {
         let page = folder.join("regressions.md");
         let text = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
         let rows = text.lines().filter_map(read_row).collect::<Result<_, _>>()?;
-        let mut tests = BTreeSet::new();
-        let scenarios = folder.join("scenarios");
-        let failed = |error: std::io::Error| format!("{}: {error}", scenarios.display());
-        for entry in fs::read_dir(&scenarios).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                let file = path.file_stem().unwrap_or_default().to_string_lossy();
-                let source = fs::read_to_string(&path).map_err(failed)?;
-                tests.extend(tests_of(&source).map(|test| format!("{file}::{test}")));
+        let folder_of_scenarios = folder.join("scenarios");
+        let mut scenarios = BTreeSet::new();
+        for file in sources(&folder_of_scenarios)? {
+            read_tests_of(&file, &file.file_stem().unwrap_or_default().to_string_lossy(), &mut scenarios)?;
+        }
+        let mut others = BTreeSet::new();
+        let crates = folder.join("../..");
+        for package in subfolders(&crates)? {
+            for part in ["src", "tests"].map(|part| crates.join(&package).join(part)) {
+                read_tests(&part, &package, &mut others)?;
             }
         }
-        Ok(Self { rows, tests })
+        others.retain(|test| !test.starts_with("protocol::scenarios::"));
+        Ok(Self { rows, scenarios, others })
     }
 
     /// Each known sequence has one row, in their order; one line for each that is not so.
@@ -73,21 +77,25 @@ impl Page {
             if sequence.is_empty() || (tests.is_empty() && !answer.contains(": ")) {
                 wrong.push(format!("{id} names no test and gives no reason"));
             }
-            let unknown = tests.into_iter().filter(|test| !self.tests.contains(*test));
+            let is_known = |test: &str| self.scenarios.contains(test) || self.others.contains(test);
+            let unknown = tests.into_iter().filter(|test| !is_known(test));
             wrong.extend(unknown.map(|test| format!("{id} names {test}, but there is no such test")));
         }
         wrong
     }
 
-    /// Whoever reads a test with an id in its name finds it in the rows; one line for each that is not there.
+    /// Whoever reads a test with an id in its name finds it in the rows; one line for each that is not there. Outside the
+    /// scenarios only the groups that are about whole workers are looked for: other lists have ids, too.
     pub(crate) fn unnamed_tests(&self) -> Vec<String> {
         let mut unnamed = Vec::new();
-        for test in &self.tests {
+        let id_of = |test: &str| {
             let name = test.split("::").last().unwrap_or_default();
-            let id = name.split('_').next().unwrap_or_default().to_ascii_uppercase();
-            if is_id(&id)
-                && !self.rows.iter().any(|row| row.id == id && tests_in(&row.answer).any(|named| named == test))
-            {
+            name.split('_').next().unwrap_or_default().to_ascii_uppercase()
+        };
+        let scenarios = self.scenarios.iter().map(|test| (id_of(test), test));
+        let others = self.others.iter().map(|test| (id_of(test), test)).filter(|(id, _)| id.starts_with(WHOLE_WORKER));
+        for (id, test) in scenarios.chain(others).filter(|(id, _)| is_id(id)) {
+            if !self.rows.iter().any(|row| row.id == id && tests_in(&row.answer).any(|named| named == test)) {
                 unnamed.push(format!("{id} does not name {test}"));
             }
         }
@@ -116,16 +124,72 @@ fn tests_in(answer: &str) -> impl Iterator<Item = &str> {
     answer.split('`').skip(1).step_by(2).filter(|name| name.contains("::"))
 }
 
-/// The functions of a file that are tests.
+/// Adds the tests of all files below a folder, where there is one. Modules are named as their files are, without those that say
+/// nothing: `mod`, `lib`, `main`, `tests`.
+fn read_tests(folder: &Path, modules: &str, tests: &mut BTreeSet<String>) -> Result<(), String> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for file in sources(folder)? {
+        match file.file_stem().unwrap_or_default().to_string_lossy().as_ref() {
+            "mod" | "lib" | "main" | "tests" => read_tests_of(&file, modules, tests)?,
+            name => read_tests_of(&file, &format!("{modules}::{name}"), tests)?,
+        }
+    }
+    for name in subfolders(folder)? {
+        read_tests(&folder.join(&name), &format!("{modules}::{name}"), tests)?;
+    }
+    Ok(())
+}
+
+fn read_tests_of(file: &Path, modules: &str, tests: &mut BTreeSet<String>) -> Result<(), String> {
+    let source = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    tests.extend(tests_of(&source).map(|test| format!("{modules}::{test}")));
+    Ok(())
+}
+
+/// The Rust files in a folder.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    Ok(entries(folder)?.into_iter().filter(is_source).collect())
+}
+
+/// The names of the folders in a folder.
+fn subfolders(folder: &Path) -> Result<Vec<String>, String> {
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    Ok(folders.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::read_dir(folder).map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.path())).collect()
+}
+
+/// The functions of a file that are tests, those of `proptest!` among them.
 fn tests_of(source: &str) -> impl Iterator<Item = &str> {
     let mut is_test = false;
     source.lines().map(str::trim).filter_map(move |line| {
-        is_test |= line == "#[test]";
-        let name = line.strip_prefix("fn ")?.split('(').next()?;
+        is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+        let name = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")?.split('(').next()?;
         std::mem::take(&mut is_test).then_some(name)
     })
 }
 
 /// Each group of sequences, and how many it has.
-const GROUPS: [(char, usize); 10] =
-    [('H', 18), ('R', 4), ('A', 12), ('T', 8), ('C', 16), ('L', 22), ('P', 10), ('U', 13), ('Q', 12), ('W', 24)];
+const GROUPS: [(char, usize); 13] = [
+    ('H', 18),
+    ('R', 4),
+    ('A', 12),
+    ('T', 8),
+    ('C', 16),
+    ('L', 22),
+    ('P', 10),
+    ('U', 13),
+    ('Q', 12),
+    ('W', 24),
+    ('X', 19),
+    ('V', 12),
+    ('S', 13),
+];
+/// The groups that are not about the Workflow Task Execution Protocol alone.
+const WHOLE_WORKER: [char; 3] = ['X', 'V', 'S'];
