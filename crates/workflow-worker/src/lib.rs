@@ -30,6 +30,7 @@ mod payloads;
 mod policy;
 mod properties;
 mod registry;
+mod rehearsal;
 mod replayer;
 mod shard;
 mod shards;

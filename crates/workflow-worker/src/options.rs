@@ -42,6 +42,7 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
     pub(crate) detects_foreign_waits: bool,
+    pub(crate) checks_determinism: bool,
     pub(crate) policies: Policies,
     pub(crate) codec_timeout: Duration,
 }
@@ -136,6 +137,7 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
                 detects_foreign_waits: true,
+                checks_determinism: false,
                 policies: Policies::default(),
                 codec_timeout: Duration::from_secs(30),
             },
@@ -280,6 +282,16 @@ impl WorkflowWorkerBuilder {
     /// How many Local Activities are executed at the same time; further ones wait. Default: 100.
     pub fn maximum_concurrent_local_activities(mut self, count: usize) -> Self {
         self.options.maximum_concurrent_local_activities = count;
+        self
+    }
+
+    /// Whether each Workflow Task is executed a second time, from the start of its workflow, and compared, before its answer is
+    /// sent. Code that does something else then, since it depends on a clock, on randomness, on the order of a hash map or on
+    /// a static, fails that task, with TMPRL1100 and the first difference. Local Activities and side effects are not executed
+    /// again. It costs memory and time that grow with the square of the history, so it is for development and tests.
+    /// Default: false.
+    pub fn check_determinism(mut self, check: bool) -> Self {
+        self.options.checks_determinism = check;
         self
     }
 

@@ -24,6 +24,7 @@ use crate::instance::{Environment, Instance, TaskProblem};
 use crate::local_activities::{Clock, Ended, WorkflowNames};
 use crate::policy::{Origin, Policies, fail_workflow};
 use crate::registry::Registry;
+use crate::rehearsal::Rehearsal;
 use crate::wait;
 use crate::watch::{Execution, Watch, watch_this_thread};
 
@@ -371,6 +372,8 @@ pub(crate) struct UserCode {
 struct Started {
     instance: Box<dyn Instance>,
     number: u64,
+    /// Empty, unless determinism is checked.
+    rehearsal: Rehearsal,
 }
 
 impl UserCode {
@@ -388,14 +391,51 @@ impl UserCode {
         workflow: &WorkflowNames,
         activation: Activation,
     ) -> Result<Vec<Command>, TaskProblem> {
-        self.begin(key, workflow, "its start");
         // What user code is called by is guarded there, where more is known; this is for the rest, a value's `Deserialize` say.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.execute(key, activation)));
+        let answer = catch_unwind(AssertUnwindSafe(|| match self.environment.checks_determinism {
+            true => self.execute_twice(key, workflow, activation),
+            false => self.execute(key, workflow, activation),
+        }));
         self.end();
         answer.unwrap_or_else(|panic| Err(TaskProblem::of_panic("workflow code", &*panic)))
     }
 
-    fn execute(&mut self, key: &RunKey, mut activation: Activation) -> Result<Vec<Command>, TaskProblem> {
+    /// And a second time, from the start of the workflow, where this is not a replay itself.
+    fn execute_twice(
+        &mut self,
+        key: &RunKey,
+        workflow: &WorkflowNames,
+        activation: Activation,
+    ) -> Result<Vec<Command>, TaskProblem> {
+        if matches!(activation.jobs.as_slice(), [Job::Query(_)]) {
+            return self.execute(key, workflow, activation);
+        }
+        let replaying = activation.replaying;
+        let answer = self.execute(key, workflow, activation.clone())?;
+        let steps = match self.instances.get_mut(key) {
+            Some(started) => {
+                started.rehearsal.note(activation, &answer);
+                if replaying { Vec::new() } else { started.rehearsal.steps() }
+            }
+            None => Vec::new(),
+        };
+        let lived = self.instances.remove(key);
+        let rehearsed = steps.iter().try_for_each(|step| {
+            let again = self.execute(key, workflow, step.activation.clone())?;
+            step.compare(workflow, &again)
+        });
+        self.evict(key, workflow);
+        self.instances.extend(lived.map(|lived| (key.clone(), lived)));
+        rehearsed.map(|()| answer)
+    }
+
+    fn execute(
+        &mut self,
+        key: &RunKey,
+        workflow: &WorkflowNames,
+        mut activation: Activation,
+    ) -> Result<Vec<Command>, TaskProblem> {
+        self.begin(key, workflow, "its start");
         // Always the first job of all, and the only one that is not for the instance itself.
         if matches!(activation.jobs.first(), Some(Job::Initialize(_)))
             && let Job::Initialize(initialize) = activation.jobs.remove(0)
@@ -404,7 +444,7 @@ impl UserCode {
             let number = self.started;
             let _executing = wait::execute(number);
             let instance = self.registry.start(&self.environment, initialize)?;
-            self.instances.insert(key.clone(), Started { instance, number });
+            self.instances.insert(key.clone(), Started { instance, number, rehearsal: Rehearsal::default() });
         }
         match self.instances.get_mut(key) {
             Some(started) => {
@@ -419,7 +459,7 @@ impl UserCode {
     }
 
     pub(crate) fn evict(&mut self, key: &RunKey, workflow: &WorkflowNames) {
-        let Some(Started { instance, number }) = self.instances.remove(key) else { return };
+        let Some(Started { instance, number, .. }) = self.instances.remove(key) else { return };
         self.begin(key, workflow, "a destructor");
         let _executing = wait::execute(number);
         instance.close();
@@ -447,7 +487,7 @@ impl UserCode {
 
 impl Drop for UserCode {
     fn drop(&mut self) {
-        for (_, Started { instance, number }) in std::mem::take(&mut self.instances) {
+        for (_, Started { instance, number, .. }) in std::mem::take(&mut self.instances) {
             let _executing = wait::execute(number);
             instance.close();
         }

@@ -203,6 +203,7 @@ impl WorkflowWorker {
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
             detects_foreign_waits: self.options.detects_foreign_waits,
+            checks_determinism: self.options.checks_determinism,
         };
         let cache = CacheLimits {
             runs: self.options.maximum_cached_workflows,

@@ -280,7 +280,7 @@ fn w13_a_run_that_no_task_comes_for_leaves_in_the_end() {
 
 /// Its forced task has gone to another worker, which does all of it anew.
 #[test]
-fn l14_a_run_with_local_activities_that_hears_no_more_of_them_leaves_in_the_end() {
+fn a_run_with_local_activities_that_hears_no_more_of_them_leaves_in_the_end() {
     check(
         "start: local 1",
         "> idle 60s

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 mod codecs;
+mod determinism;
 mod gate;
 mod policies;
 #[path = "../support/mod.rs"]

@@ -60,7 +60,7 @@ async fn panics_and_nondeterminism_end_workflows_where_a_policy_says_so() {
     assert_eq!(end(&start(&client, &queue, "panics").await).await, "Panic: run panicked: out of paper");
     let found = end(&start(&client, &queue, "nondeterminism").await).await;
     assert!(found.starts_with("ForeignWait: [TMPRL1100] run of workflow \"Fails\""), "{found}");
-    assert_eq!(end(&start(&client, &queue, "otherwise").await).await, "as always");
+    assert_eq!(end(&start(&client, &queue, "otherwise").await).await, "ApplicationFailure: as always");
     // A type with a policy of its own.
     let careful = client.start_workflow(Careful, "panics".to_owned(), start_options(&queue)).await.unwrap();
     assert_eq!(
@@ -89,7 +89,7 @@ async fn chosen_errors_fail_the_task_or_the_workflow() {
         assert_eq!(wait_for_task_failure(fails.untyped()).await.1, text);
         assert_eq!(fails.describe().await.unwrap().status(), WorkflowExecutionStatus::Running);
     }
-    assert_eq!(end(&start(&client, &queue, "otherwise").await).await, "as always");
+    assert_eq!(end(&start(&client, &queue, "otherwise").await).await, "ApplicationFailure: as always");
     // An input that cannot be read.
     let input = vec![timewright::converter::Value::to_payload(&7).unwrap()];
     let unreadable = client.start_workflow_untyped("Fails", input, start_options(&queue)).await.unwrap();

@@ -75,6 +75,8 @@ pub(crate) struct Environment {
     pub(crate) executes_local_activities: bool,
     /// Whether workflow code may wait for nothing but what is the SDK's.
     pub(crate) detects_foreign_waits: bool,
+    /// Whether each Workflow Task is executed a second time, from the start.
+    pub(crate) checks_determinism: bool,
 }
 
 /// What `run` returned.

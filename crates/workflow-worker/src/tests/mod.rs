@@ -131,6 +131,7 @@ fn environment() -> Environment {
         converter: Default::default(),
         executes_local_activities: false,
         detects_foreign_waits: true,
+        checks_determinism: false,
     }
 }
 
