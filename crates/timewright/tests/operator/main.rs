@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+mod cache;
 mod codecs;
 mod determinism;
 mod gate;
+mod heavy;
 mod policies;
 #[path = "../support/mod.rs"]
 mod support;
