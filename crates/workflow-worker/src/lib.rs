@@ -37,6 +37,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod versioning;
 mod wait;
 mod watch;
 mod worker;
@@ -64,6 +65,7 @@ pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
+pub use timewright_client::{VersioningBehavior, WorkerDeployment};
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{

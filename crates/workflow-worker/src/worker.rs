@@ -17,6 +17,7 @@ use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, 
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
@@ -156,6 +157,7 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             sticky_queue: sticky_queue.clone(),
             key: key.clone(),
+            deployment: self.options.versioning.options(),
         };
         tracing::info!(
             task_queue = self.options.task_queue,
@@ -204,6 +206,7 @@ impl WorkflowWorker {
             executes_local_activities: self.options.local_activities.is_some(),
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
+            deployment_version: self.options.versioning.version(),
         };
         let cache = CacheLimits {
             runs: self.options.maximum_cached_workflows,
@@ -231,6 +234,7 @@ struct Source {
     task_queue: String,
     sticky_queue: Option<String>,
     key: String,
+    deployment: Option<WorkerDeploymentOptions>,
 }
 
 impl TaskSource for Source {
@@ -254,6 +258,7 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
         let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();

@@ -16,6 +16,7 @@ use std::task::Poll;
 use timewright_converter::{Arguments, DataConverter, Failure, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
 
 use crate::context::WorkflowContext;
@@ -77,6 +78,8 @@ pub(crate) struct Environment {
     pub(crate) detects_foreign_waits: bool,
     /// Whether each Workflow Task is executed a second time, from the start.
     pub(crate) checks_determinism: bool,
+    /// The version of the worker, where it has one.
+    pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
 }
 
 /// What `run` returned.
@@ -102,7 +105,8 @@ pub(crate) fn start<W: Workflow>(
         let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
         TaskProblem::of_error(task_failure("ConversionError", message))
     })?;
-    let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
+    let mailbox =
+        Rc::new(RefCell::new(Mailbox::new(environment.converter.clone(), environment.deployment_version.clone())));
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
     let handlers = guard("handlers", Handlers::of_workflow)?;
     if let Some(problem) = handlers.problem() {

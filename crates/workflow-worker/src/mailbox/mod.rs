@@ -49,6 +49,8 @@ pub(crate) struct Mailbox {
     last_numbers: Numbers,
     operations: u64,
     moment: Moment,
+    /// The version of the worker, where it has one.
+    deployment_version: Option<WorkerDeploymentVersion>,
     converter: DataConverter,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
     inert: bool,
@@ -81,8 +83,10 @@ pub(crate) struct Moment {
 }
 
 impl Mailbox {
-    pub(crate) fn new(converter: DataConverter) -> Self {
+    /// `deployment_version` is the worker's own.
+    pub(crate) fn new(converter: DataConverter, deployment_version: Option<WorkerDeploymentVersion>) -> Self {
         Self {
+            deployment_version,
             commands: Vec::new(),
             places: AllPlaces::default(),
             local_activities: LocalActivities::default(),
@@ -124,7 +128,11 @@ impl Mailbox {
             continue_as_new_suggested: activation.continue_as_new_suggested,
             continue_as_new_reasons: activation.continue_as_new_reasons.clone(),
             target_deployment_version_changed: activation.target_worker_deployment_version_changed,
-            deployment_version: activation.deployment_version.clone(),
+            deployment_version: if activation.replaying {
+                activation.deployment_version.clone()
+            } else {
+                self.deployment_version.clone()
+            },
         };
     }
 

@@ -126,6 +126,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
 
 fn environment() -> Environment {
     Environment {
+        deployment_version: None,
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),
