@@ -30,6 +30,15 @@ pub(crate) fn keep(waker: &Waker) -> Waker {
     })
 }
 
+/// Polls a child under a waker of ours, which wakes its parent: what is ours and keeps it stays ours.
+pub(crate) fn poll_child<F: Future>(child: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    let through_others = POLLED.with_borrow(|polled| polled.as_ref().map(|polled| Rc::clone(&polled.through_others)));
+    let wakers =
+        Wakers { theirs: waker.clone(), ours: waker.clone(), through_others: through_others.unwrap_or_default() };
+    let _polling = Polling::begin(wakers);
+    child.poll(&mut Context::from_waker(waker))
+}
+
 /// Says which Run's user code this thread executes until the answer is dropped: a wake-up from anywhere else is a foreign one.
 #[must_use]
 pub(crate) fn execute(run: u64) -> Executing {
@@ -78,11 +87,14 @@ struct State {
 
 impl State {
     fn wake(&self) {
+        if self.thread != std::thread::current().id() || self.run != RUN.get() {
+            self.woken_from_outside.store(true, Ordering::Release);
+        }
         self.woken.store(true, Ordering::Release);
     }
 }
 
-/// What operations of the SDK's keep. They wake while their workflow is told its news.
+/// What operations of the SDK's keep.
 struct Ours(Arc<State>);
 
 impl Wake for Ours {
@@ -96,13 +108,6 @@ struct Theirs(Arc<State>);
 
 impl Wake for Theirs {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.0.thread != std::thread::current().id() || self.0.run != RUN.get() {
-            self.0.woken_from_outside.store(true, Ordering::Release);
-        }
         self.0.wake();
     }
 }
@@ -118,6 +123,13 @@ impl<T> Polled<T> {
         let ours = Arc::new(Ours(Arc::clone(&state)));
         let ours_as_waker = Waker::from(Arc::clone(&ours));
         Self { future, state, ours, ours_as_waker, through_others: Rc::default(), waits_for_others: false }
+    }
+
+    /// One that is to be polled at its next turn.
+    pub(crate) fn woken(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
+        let polled = Self::new(future);
+        polled.state.wake();
+        polled
     }
 
     pub(crate) fn is_woken(&self) -> bool {

@@ -131,6 +131,8 @@ pub(crate) const RULES: &[Rule] = &[
         package: "timewright-workflow-worker",
         features: &["--all-features"],
         may_name: &[
+            // the trait of futures that `select_biased!` takes
+            "futures-core",
             "thiserror",
             "timewright-client",
             "timewright-converter",

@@ -21,10 +21,10 @@ impl<W: Workflow> WorkflowContext<W> {
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
         let mailbox = &self.shared.mailbox;
-        let sequence = mailbox.borrow_mut().start::<Timer>(self.attached, |sequence| {
+        let sequence = mailbox.borrow_mut().start::<Timer>(&self.scope, |sequence| {
             Command::StartTimer(StartTimer { sequence, duration, summary: None })
         });
-        TimerHandle::new(mailbox, sequence)
+        TimerHandle::new(mailbox, &self.scope, sequence)
     }
 
     /// Executes an activity. Its handle gives its result.
@@ -83,10 +83,10 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let task_queue = &self.shared.info.task_queue;
-        let sequence = mailbox.borrow_mut().start::<Activity>(self.attached, |sequence| {
+        let sequence = mailbox.borrow_mut().start::<Activity>(&self.scope, |sequence| {
             Command::ScheduleActivity(Box::new(options.into_command(sequence, activity_type, arguments, task_queue)))
         });
-        ActivityHandle::scheduled(mailbox, activity_type, sequence)
+        ActivityHandle::scheduled(mailbox, &self.scope, activity_type, sequence)
     }
 
     /// Executes a Local Activity: this worker executes it by itself, without the server, so it must have an
@@ -126,8 +126,8 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let schedule = options.into_schedule(activity_type, arguments);
-        let first = mailbox.borrow_mut().schedule_local_activity(self.attached, schedule);
-        ActivityHandle::local(mailbox, activity_type, first)
+        let first = mailbox.borrow_mut().schedule_local_activity(&self.scope, schedule);
+        ActivityHandle::local(mailbox, &self.scope, activity_type, first)
     }
 
     /// Starts a Child Workflow. When it was started there is a handle, which gives its result, and can cancel and signal it.
@@ -140,7 +140,7 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> StartingChildWorkflow<D> {
         let _ = definition;
         let start = options.into_start(D::NAME, input.to_payloads(), &self.shared.info.task_queue);
-        StartingChildWorkflow::new(&self.shared.mailbox, self.attached, start)
+        StartingChildWorkflow::new(&self.shared.mailbox, &self.scope, start)
     }
 
     /// Starts a Child Workflow by a name that is known only at run time, with Payloads as they are.
@@ -151,7 +151,7 @@ impl<W: Workflow> WorkflowContext<W> {
         options: ChildWorkflowOptions,
     ) -> StartingChildWorkflow<AnyWorkflow> {
         let start = options.into_start(workflow_type, Ok(arguments), &self.shared.info.task_queue);
-        StartingChildWorkflow::new(&self.shared.mailbox, self.attached, start)
+        StartingChildWorkflow::new(&self.shared.mailbox, &self.scope, start)
     }
 
     /// Starts a Child Workflow, and waits for its result.
@@ -187,7 +187,7 @@ impl<W: Workflow> WorkflowContext<W> {
         workflow_id: impl Into<String>,
         run_id: Option<String>,
     ) -> ExternalWorkflowHandle<D> {
-        ExternalWorkflowHandle::new(&self.shared.mailbox, self.attached, workflow_id.into(), run_id)
+        ExternalWorkflowHandle::new(&self.shared.mailbox, &self.scope, workflow_id.into(), run_id)
     }
 
     /// As [`external_workflow`](Self::external_workflow), for a workflow whose type is not known here.
@@ -206,7 +206,7 @@ impl<W: Workflow> WorkflowContext<W> {
         options: NexusOperationOptions,
         input: impl Value,
     ) -> StartingNexusOperation<O> {
-        StartingNexusOperation::new(&self.shared.mailbox, self.attached, options, &input)
+        StartingNexusOperation::new(&self.shared.mailbox, &self.scope, options, &input)
     }
 
     /// Starts a Nexus operation, and waits for its result.

@@ -2,9 +2,10 @@
 //!
 //! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (handlers of Signals and
 //! Updates begin then, and run to their first wait); after that the handlers that were woken, in the order in which they began,
-//! and `run` are polled, round by round, until a round neither changes the state nor wakes anything. What Updates nobody has
-//! registered a handler for by then are rejected.
+//! then `run`, and then the coroutines that were spawned and woken, in the order of their start, are polled, round by round, until a
+//! round neither changes the state nor wakes anything. What Updates nobody has registered a handler for by then are rejected.
 
+mod coroutines;
 mod waits;
 
 use std::any::Any;
@@ -28,6 +29,8 @@ use crate::policy::Origin;
 use crate::watch;
 use crate::workflow::{Output, Workflow};
 
+use coroutines::{is_any_coroutine_woken, poll_coroutines};
+
 pub(crate) use crate::wait::Polled;
 
 /// User code of one Run, whatever its type.
@@ -35,7 +38,7 @@ pub(crate) trait Instance {
     /// Takes an Activation; `Err` fails the Workflow Task.
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem>;
 
-    /// Drops user code: handlers first, then `run`, then the state. What destructors ask for leads to nothing, and what panics
+    /// Drops user code: handlers first, then `run`, then coroutines, then the state. What destructors ask for leads to nothing, and what panics
     /// is kept in.
     fn close(self: Box<Self>);
 }
@@ -92,6 +95,8 @@ struct WorkflowInstance<W: Workflow> {
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
     detects_foreign_waits: bool,
+    /// Coroutines that have not returned, in the order of their start.
+    coroutines: Vec<Polled<()>>,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -123,6 +128,7 @@ pub(crate) fn start<W: Workflow>(
         context,
         mailbox,
         run: Some(run),
+        coroutines: Vec::new(),
         detects_foreign_waits: environment.detects_foreign_waits,
     }))
 }
@@ -150,7 +156,7 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
     }
 
     fn close(self: Box<Self>) {
-        let Self { context, mailbox, run, .. } = *self;
+        let Self { context, mailbox, run, coroutines, .. } = *self;
         // A panic may have left it borrowed.
         if let Ok(mut mailbox) = mailbox.try_borrow_mut() {
             mailbox.close();
@@ -168,6 +174,13 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
         }
         let mut run = run;
         drop_guarded(&mut || drop(run.take()));
+        // What was spawned holds the context, which holds the mailbox.
+        let mut spawned = mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
+        for coroutine in coroutines {
+            let mut coroutine = Some(coroutine);
+            drop_guarded(&mut || drop(coroutine.take()));
+        }
+        drop_guarded(&mut || spawned.clear());
         // Handlers that were registered later may hold the context, and so themselves.
         let mut handlers = Some(context.messages().take_handlers());
         drop_guarded(&mut || drop(handlers.take()));
@@ -261,8 +274,10 @@ impl<W: Workflow> WorkflowInstance<W> {
                 }
             }
             is_first_round = false;
+            poll_coroutines(&mut self.coroutines, &self.mailbox, messages)?;
+            end = end.or_else(|| messages.take_failed().map(Err));
             let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
-            if !goes_on && !messages.is_woken() {
+            if !goes_on && !messages.is_woken() && !is_any_coroutine_woken(&self.coroutines) {
                 if end.is_none() {
                     self.check_waits()?;
                 }
@@ -286,7 +301,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             },
             Err(error) => error,
         };
-        let was_cancelled = self.mailbox.borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox.borrow().is_cancel_requested();
         match error.0 {
             Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
             Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),

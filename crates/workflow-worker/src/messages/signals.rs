@@ -44,7 +44,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// What the end of a Signal's handler means for the workflow.
     pub(super) fn end_signal(&self, outcome: Result<(), SignalEnd>) {
-        let was_cancelled = self.mailbox().borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox().borrow().is_cancel_requested();
         let kind = match outcome {
             Ok(()) => return,
             // It ended with the workflow's cancellation. How the workflow ends is for `run` to say, which may clean up first.

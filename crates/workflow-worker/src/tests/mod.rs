@@ -107,6 +107,8 @@ macro_rules! workflow {
     };
 }
 
+mod cancellation;
+mod concurrency;
 mod destructors;
 mod messages;
 mod operations;
