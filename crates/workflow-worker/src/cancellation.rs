@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::Cancelled;
-use crate::mailbox::{Scope, SharedMailbox, wake_all};
+use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 
 /// Cancels what was started in one cancellation scope, and tells whether that was done:
 /// [`WorkflowContext::cancellation_token`](crate::WorkflowContext::cancellation_token).
@@ -77,10 +78,15 @@ impl CancellationToken {
     }
 
     /// Waits until the scope is cancelled; gives the reason.
+    #[track_caller]
     pub fn cancelled(&self) -> impl Future<Output = String> + use<> {
-        let this = self.clone();
+        let (this, location) = (self.clone(), Location::caller());
+        // Held while it waits.
+        let mut _note = None;
         std::future::poll_fn(move |task| {
-            poll_cancelled(&this.mailbox, &this.scope, task).map(|cancelled| cancelled.reason)
+            let poll = poll_cancelled(&this.mailbox, &this.scope, task).map(|cancelled| cancelled.reason);
+            _note = poll.is_pending().then(|| WaitNote::new(&this.mailbox, "cancellation", location));
+            poll
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -24,20 +25,26 @@ enum Join<T> {
 }
 
 /// As the executor has it.
-pub(crate) struct Coroutine(pub(crate) Pin<Box<dyn Future<Output = ()>>>);
+pub(crate) struct Coroutine {
+    /// Where it was started.
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) future: Pin<Box<dyn Future<Output = ()>>>,
+}
 
 impl<T: 'static> JoinHandle<T> {
+    #[track_caller]
     pub(crate) fn new(future: impl Future<Output = T> + 'static) -> (Self, Coroutine) {
+        let location = Location::caller();
         let join = Rc::new(RefCell::new(Join::Running(None)));
         let handle = Self(Rc::clone(&join));
-        let coroutine = Coroutine(Box::pin(async move {
+        let future = Box::pin(async move {
             let output = future.await;
             let before = join.replace(Join::Returned(output));
             if let Join::Running(Some(waker)) = before {
                 waker.wake();
             }
-        }));
-        (handle, coroutine)
+        });
+        (handle, Coroutine { location, future })
     }
 }
 

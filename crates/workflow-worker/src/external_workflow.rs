@@ -58,17 +58,20 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
     }
 
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
+    #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
         self.sender().signal(definition, input)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
+    #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         self.sender().signal_untyped(signal, arguments)
     }
 
     /// Asks it to cancel itself. Its handle gives `Ok` when the request has arrived; what the workflow makes of it is not
     /// waited for.
+    #[track_caller]
     pub fn request_cancel(&self, reason: &str) -> CancelRequestHandle {
         let sequence = self.mailbox.borrow_mut().start::<Cancellation>(&self.scope, |sequence| {
             Command::RequestCancelExternalWorkflow(Box::new(RequestCancelExternalWorkflow {
@@ -98,6 +101,7 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
+    #[track_caller]
     pub(crate) fn signal<S: SignalDefinition>(self, definition: S, input: S::Input) -> SignalHandle {
         let _ = definition;
         match input.to_payloads() {
@@ -106,6 +110,7 @@ impl Sender<'_> {
         }
     }
 
+    #[track_caller]
     pub(crate) fn signal_untyped(self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         let what = self.message(signal);
         let sequence = self.mailbox.borrow_mut().start::<Signal>(self.scope, |sequence| {

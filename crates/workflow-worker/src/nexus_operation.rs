@@ -119,6 +119,7 @@ enum Starting {
 }
 
 impl<O> StartingNexusOperation<O> {
+    #[track_caller]
     pub(crate) fn new(
         mailbox: &SharedMailbox,
         scope: &Scope,

@@ -133,6 +133,8 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: &[
             // the trait of futures that `select_biased!` takes
             "futures-core",
+            // the answers to Queries of the Web UI and the CLI
+            "serde_json",
             "thiserror",
             "timewright-client",
             "timewright-converter",

@@ -65,6 +65,7 @@ enum Starting {
 }
 
 impl<D> StartingChildWorkflow<D> {
+    #[track_caller]
     pub(crate) fn new(
         mailbox: &SharedMailbox,
         scope: &Scope,
@@ -227,11 +228,13 @@ impl<D: WorkflowDefinition> ChildWorkflowHandle<D> {
     }
 
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
+    #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
         self.sender().signal(definition, input)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
+    #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         self.sender().signal_untyped(signal, arguments)
     }

@@ -72,6 +72,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Waits until this context's scope is cancelled; gives the reason.
+    #[track_caller]
     pub fn cancelled(&self) -> impl Future<Output = String> + use<W> {
         self.cancellation_token().cancelled()
     }

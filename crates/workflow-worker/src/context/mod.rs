@@ -7,6 +7,7 @@ mod waiting;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -23,7 +24,7 @@ use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
 use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
-use crate::mailbox::{Scope, SharedMailbox, wake_all};
+use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
 use crate::workflow::{Input, Workflow};
 
@@ -166,8 +167,9 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// # Errors
     /// [`Cancelled`] when the context's scope is cancelled. A condition that holds is looked at first.
+    #[track_caller]
     pub fn wait_condition<F: FnMut(&W) -> bool>(&self, condition: F) -> WaitCondition<W, F> {
-        WaitCondition { context: self.clone(), condition }
+        WaitCondition { context: self.clone(), condition, location: Location::caller(), note: None }
     }
 
     /// Goes on as a new run with a fresh history: return this as the error of `run`. The next run has the same type, Task
@@ -246,6 +248,9 @@ impl<W: Workflow> Clone for WorkflowContext<W> {
 pub struct WaitCondition<W: Workflow, F> {
     context: WorkflowContext<W>,
     condition: F,
+    location: &'static Location<'static>,
+    /// While it waits.
+    note: Option<WaitNote>,
 }
 
 impl<W: Workflow, F: FnMut(&W) -> bool> Future for WaitCondition<W, F>
@@ -256,9 +261,14 @@ where
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.note = None;
         if this.context.state(&mut this.condition) {
             return Poll::Ready(Ok(()));
         }
-        this.context.poll_cancelled(task).map(Err)
+        let poll = this.context.poll_cancelled(task);
+        if poll.is_pending() {
+            this.note = Some(WaitNote::new(this.context.mailbox(), "a condition", this.location));
+        }
+        poll.map(Err)
     }
 }

@@ -19,6 +19,7 @@ use crate::workflow::Workflow;
 impl<W: Workflow> WorkflowContext<W> {
     /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
+    #[track_caller]
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
         let mailbox = &self.shared.mailbox;
         let sequence = mailbox.borrow_mut().start::<Timer>(&self.scope, |sequence| {
@@ -52,6 +53,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -66,6 +68,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes an activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_activity_untyped(
         &self,
         activity_type: &str,
@@ -75,6 +78,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule<O: Value>(
         &self,
         activity_type: &str,
@@ -95,6 +99,7 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// A pause before the next attempt that is longer than the options' threshold becomes a durable timer; nothing of that is
     /// to be done here.
+    #[track_caller]
     pub fn execute_local_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -109,6 +114,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes a Local Activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_local_activity_untyped(
         &self,
         activity_type: &str,
@@ -118,6 +124,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule_locally(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule_locally<O: Value>(
         &self,
         activity_type: &str,
@@ -132,6 +139,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// Starts a Child Workflow. When it was started there is a handle, which gives its result, and can cancel and signal it.
     /// <https://docs.temporal.io/child-workflows>
+    #[track_caller]
     pub fn start_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -144,6 +152,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Starts a Child Workflow by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn start_child_workflow_untyped(
         &self,
         workflow_type: &str,
@@ -171,6 +180,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -201,6 +211,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// Starts a Nexus operation. When it was started there is a handle, which gives its result, and can cancel it.
     /// <https://docs.temporal.io/nexus>
+    #[track_caller]
     pub fn start_nexus_operation<O: Value>(
         &self,
         options: NexusOperationOptions,
@@ -226,6 +237,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_nexus_operation<O: Value, I: Value>(
         &self,
         options: NexusOperationOptions,

@@ -35,6 +35,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # Errors
     /// [`TimeoutError`] when time is over, or the context's scope is cancelled, while `future` is not ready. If both happen at
     /// once, what `future` gives counts.
+    #[track_caller]
     pub fn timeout<F: IntoFuture>(
         &self,
         duration: Duration,
@@ -118,6 +119,7 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// # Errors
     /// [`Cancelled`] when the context's scope is cancelled before.
+    #[track_caller]
     pub fn wait_condition_with_timeout<F: FnMut(&W) -> bool + Unpin>(
         &self,
         duration: Duration,
@@ -156,6 +158,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// let done = reminder.await?;
     /// # let _ = done; Ok(()) }
     /// ```
+    #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         let (handle, coroutine) = JoinHandle::new(future);
         let refused = self.shared.mailbox.borrow_mut().spawn(coroutine);

@@ -5,7 +5,9 @@
 //! then `run`, and then the coroutines that were spawned and woken, in the order of their start, are polled, round by round, until a
 //! round neither changes the state nor wakes anything. What Updates nobody has registered a handler for by then are rejected.
 
+mod built_in;
 mod coroutines;
+mod stack;
 mod waits;
 
 use std::any::Any;
@@ -14,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use timewright_converter::{Arguments, DataConverter, Failure, Value};
+use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -24,12 +26,12 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
-use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::policy::Origin;
 use crate::watch;
 use crate::workflow::{Output, Workflow};
 
-use coroutines::{is_any_coroutine_woken, poll_coroutines};
+use coroutines::Coroutines;
 
 pub(crate) use crate::wait::Polled;
 
@@ -94,9 +96,8 @@ struct WorkflowInstance<W: Workflow> {
     mailbox: SharedMailbox,
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
+    coroutines: Coroutines,
     detects_foreign_waits: bool,
-    /// Coroutines that have not returned, in the order of their start.
-    coroutines: Vec<Polled<()>>,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -128,7 +129,7 @@ pub(crate) fn start<W: Workflow>(
         context,
         mailbox,
         run: Some(run),
-        coroutines: Vec::new(),
+        coroutines: Coroutines::default(),
         detects_foreign_waits: environment.detects_foreign_waits,
     }))
 }
@@ -156,7 +157,7 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
     }
 
     fn close(self: Box<Self>) {
-        let Self { context, mailbox, run, coroutines, .. } = *self;
+        let Self { context, mailbox, run, mut coroutines, .. } = *self;
         // A panic may have left it borrowed.
         if let Ok(mut mailbox) = mailbox.try_borrow_mut() {
             mailbox.close();
@@ -176,7 +177,7 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
         drop_guarded(&mut || drop(run.take()));
         // What was spawned holds the context, which holds the mailbox.
         let mut spawned = mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
-        for coroutine in coroutines {
+        for coroutine in coroutines.take() {
             let mut coroutine = Some(coroutine);
             drop_guarded(&mut || drop(coroutine.take()));
         }
@@ -223,12 +224,9 @@ impl<W: Workflow> WorkflowInstance<W> {
         let Job::Query(Query { id, name, input, .. }) = job else {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
-        let answer = match self.context.messages().query_handler(&name) {
-            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
-                self.context.state(|state| handler(state, &name, input))
-            })
-            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure)))),
-            None => Err(self.unknown_query(&name).into()),
+        let answer = match self.built_in_answer(&name) {
+            Some(answer) => answer.map_err(WorkflowError::from),
+            None => self.answer_of_handler(&name, input),
         };
         // Whatever a handler asked for beside its answer leads to nothing.
         let answer = match answer {
@@ -236,6 +234,14 @@ impl<W: Workflow> WorkflowInstance<W> {
             Err(error) => QueryAnswer::Failed(Box::new(self.write(error.failure()))),
         };
         Ok(Command::AnswerQuery { id, answer })
+    }
+
+    fn answer_of_handler(&self, name: &str, input: Vec<Payload>) -> Result<Payload, WorkflowError> {
+        let Some(handler) = self.context.messages().query_handler(name) else {
+            return Err(self.unknown_query(name).into());
+        };
+        guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, name, input)))
+            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
     }
 
     fn unknown_query(&self, name: &str) -> Failure {
@@ -264,6 +270,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             if end.is_none()
                 && let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
             {
+                self.mailbox.borrow_mut().enter_routine(Routine::Run);
                 let poll = guard("run", || run.poll())?;
                 messages.check()?;
                 // A handler that `run` registered may have begun, and failed.
@@ -274,10 +281,10 @@ impl<W: Workflow> WorkflowInstance<W> {
                 }
             }
             is_first_round = false;
-            poll_coroutines(&mut self.coroutines, &self.mailbox, messages)?;
+            self.coroutines.poll(&self.mailbox, messages)?;
             end = end.or_else(|| messages.take_failed().map(Err));
             let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
-            if !goes_on && !messages.is_woken() && !is_any_coroutine_woken(&self.coroutines) {
+            if !goes_on && !messages.is_woken() && !self.coroutines.is_any_woken() {
                 if end.is_none() {
                     self.check_waits()?;
                 }
@@ -328,8 +335,7 @@ impl<W: Workflow> WorkflowInstance<W> {
                 "the workflow ended with signals that it had no handlers for; how many of each name"
             );
         }
-        let missed: Vec<String> =
-            messages.look_at_running(|handler| handler.is_missed().then(|| handler.message.to_string()));
+        let missed = messages.missed_handlers();
         if !missed.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,

@@ -25,8 +25,9 @@ impl<W: Workflow> WorkflowInstance<W> {
         }
         let run = self.run.as_ref().and_then(Polled::foreign).map(|foreign| ("run".to_owned(), foreign));
         let handlers = self.context.messages().foreign_waits();
-        let coroutines =
-            self.coroutines.iter().filter_map(|coroutine| Some(("a coroutine".to_owned(), coroutine.foreign()?)));
+        let coroutines = self.coroutines.iter().filter_map(|coroutine| {
+            Some((format!("the coroutine that was started at {}", coroutine.location), coroutine.foreign()?))
+        });
         match run.into_iter().chain(handlers).chain(coroutines).find(|(_, foreign)| is_meant(*foreign)) {
             Some((what, foreign)) => Err(self.foreign_problem(&what, foreign)),
             None => Ok(()),

@@ -42,6 +42,7 @@ impl LocalActivities {
 
 impl Mailbox {
     /// Schedules a Local Activity; `None` where it would be cancelled at once.
+    #[track_caller]
     pub(crate) fn schedule_local_activity(&mut self, scope: &Scope, schedule: ScheduleLocalActivity) -> Option<u32> {
         let mut scheduled = schedule;
         let first = self.start::<LocalActivity>(scope, |sequence| {

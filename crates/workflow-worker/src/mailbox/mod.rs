@@ -7,9 +7,11 @@ mod notes;
 mod operation;
 mod scopes;
 mod slots;
+mod waits;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -22,6 +24,7 @@ use timewright_protocol::workflow::{Activation, ChildWorkflowStart, Command, Job
 use local_activities::LocalActivities;
 use notes::Notes;
 use slots::AllPlaces;
+use waits::{Origin, Waits};
 
 use crate::coroutine::Coroutine;
 use crate::wait;
@@ -33,6 +36,7 @@ pub(crate) use slots::{
     Activity, Cancellation, ChildWorkflow, ChildWorkflowStarting, Kind, LocalActivity, NexusOperation,
     NexusOperationStarting, Signal, Timer, TimerEnd,
 };
+pub(crate) use waits::{Routine, Wait, WaitNote};
 
 /// Shared by everything that belongs to one Run.
 pub(crate) type SharedMailbox = Rc<RefCell<Mailbox>>;
@@ -42,6 +46,7 @@ pub(crate) struct Mailbox {
     /// What user code has asked for since it was last looked at.
     commands: Vec<Command>,
     places: AllPlaces,
+    waits: Waits,
     local_activities: LocalActivities,
     notes: Notes,
     workflow_scope: Scope,
@@ -96,6 +101,7 @@ impl Mailbox {
             deployment_version,
             commands: Vec::new(),
             places: AllPlaces::default(),
+            waits: Waits::default(),
             local_activities: LocalActivities::default(),
             notes: Notes::default(),
             workflow_scope: Scope::default(),
@@ -240,13 +246,16 @@ impl Mailbox {
     }
 
     /// Starts an operation; `None` where it would be cancelled at once.
+    #[track_caller]
     pub(crate) fn start<K: Kind>(&mut self, scope: &Scope, command: impl FnOnce(u32) -> Command) -> Option<u32> {
         let order = self.next_order(scope)?;
         let number = K::number(&mut self.last_numbers);
         *number += 1;
         let sequence = *number;
-        self.commands.push(command(sequence));
-        K::insert(&mut self.places, sequence, order);
+        let command = command(sequence);
+        let origin = Origin::of(&command, Location::caller());
+        self.commands.push(command);
+        K::insert(&mut self.places, sequence, order, origin);
         if let Some(operation) = K::operation(sequence) {
             self.enter_scope(scope, order, operation);
         }
@@ -319,7 +328,7 @@ impl Mailbox {
     }
 
     pub(crate) fn poll<K: Kind>(&mut self, sequence: u32, waker: &Waker) -> Option<K::Outcome> {
-        K::places(&mut self.places).poll(sequence, waker)
+        K::places(&mut self.places).poll(sequence, waker, self.waits.current)
     }
 
     /// Nobody waits for it any more; it goes on all the same, and still ends with the workflow.

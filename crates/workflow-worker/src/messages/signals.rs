@@ -27,8 +27,8 @@ impl SignalEnd {
 impl<W: Workflow> WorkflowContext<W> {
     /// Handles a Signal, or keeps it until there is a handler.
     pub(crate) fn take_signal(&self, name: String, input: Vec<Payload>) -> Result<(), TaskProblem> {
-        let found = self.messages().handlers.borrow().signals.find(&name).map(Registered::cloned);
-        let Some((handler, details)) = found else {
+        let found = self.messages().handlers.borrow().signals.find(&name).map(Registered::to_begin);
+        let Some((handler, policy)) = found else {
             let waiting = Waiting::Signal { name, input, is_reported: false };
             self.messages().waiting.borrow_mut().push_back(waiting);
             return Ok(());
@@ -39,7 +39,7 @@ impl<W: Workflow> WorkflowContext<W> {
                 format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
             TaskProblem::of_error(task_failure("ConversionError", message))
         })?;
-        self.begin_handler(Message::Signal { name }, &details, self.for_signal(), begin)
+        self.begin_handler(Message::Signal { name }, policy, self.for_signal(), begin)
     }
 
     /// What the end of a Signal's handler means for the workflow.

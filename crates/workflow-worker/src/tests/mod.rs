@@ -107,6 +107,7 @@ macro_rules! workflow {
     };
 }
 
+mod built_in;
 mod cancellation;
 mod concurrency;
 mod destructors;
