@@ -15,6 +15,7 @@ use timewright_definition::{ActivityDefinition, RetryPolicy};
 
 use crate::activity::{ActivityHandle, ActivityOptions};
 use crate::error::ActivityFailure;
+use crate::wait::{keep, poll_child};
 use crate::{Workflow, WorkflowContext};
 
 /// How a session is opened.
@@ -274,9 +275,8 @@ impl Held {
         let mut state = self.state.borrow_mut();
         if let State::Open(handle) = &mut *state {
             // Whoever asks last must not be the only one who is woken.
-            self.waiting.add(task.waker());
-            let waker = Waker::from(Arc::clone(&self.waiting));
-            let Poll::Ready(ended) = Pin::new(handle).poll(&mut Context::from_waker(&waker)) else {
+            self.waiting.add(keep(task.waker()));
+            let Poll::Ready(ended) = poll_child(Pin::new(handle), &Waker::from(Arc::clone(&self.waiting))) else {
                 return Poll::Pending;
             };
             *state = State::Over(ended.err());
@@ -295,10 +295,10 @@ impl Held {
 struct Waiting(Mutex<Vec<Waker>>);
 
 impl Waiting {
-    fn add(&self, waker: &Waker) {
+    fn add(&self, waker: Waker) {
         let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
+        if !wakers.iter().any(|known| known.will_wake(&waker)) {
+            wakers.push(waker);
         }
     }
 }
