@@ -11,10 +11,12 @@ mod activity;
 mod answer;
 mod cancellation;
 mod child_workflow;
+mod codecs;
 mod combinators;
 mod context;
 mod continue_as_new;
 mod coroutine;
+mod eager_activities;
 mod error;
 mod external_workflow;
 mod handlers;
@@ -24,19 +26,26 @@ mod local_activities;
 mod local_activity;
 mod mailbox;
 mod messages;
+mod monitor;
 mod nexus_operation;
 mod options;
 mod pages;
 mod payloads;
+mod policy;
 mod properties;
 mod registry;
+mod rehearsal;
 mod replayer;
+mod session;
 mod shard;
+mod shards;
 pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod versioning;
+mod wait;
+mod watch;
 mod worker;
 mod workflow;
 
@@ -49,6 +58,7 @@ pub use combinators::{join_all, race, try_join_all};
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
 pub use coroutine::JoinHandle;
+pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::{
@@ -58,13 +68,18 @@ pub use handlers::{
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
+pub use monitor::WorkflowWorkerMonitor;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
+pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
+pub use session::{
+    OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
+};
 pub use timer::TimerHandle;
 pub use timewright_client::{VersioningBehavior, WorkerDeployment};
-pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
+pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
