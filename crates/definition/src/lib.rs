@@ -137,6 +137,8 @@ mod priority;
 mod retry_policy;
 mod search_attribute;
 mod search_attribute_key;
+#[doc(hidden)]
+pub mod session;
 
 pub use priority::Priority;
 pub use retry_policy::RetryPolicy;

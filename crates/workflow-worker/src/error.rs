@@ -105,6 +105,7 @@ impl WorkflowError {
 
     /// What an error means, and the failure that it makes.
     fn of(any: &(dyn Error + 'static), failure: Failure) -> Self {
+        let any = crate::session::unwrapped(any);
         if any.is::<ConversionError>() || is_conversion_of_operation(any) {
             return Self(Kind::Task(Box::new(failure)));
         }

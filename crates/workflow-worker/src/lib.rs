@@ -11,11 +11,13 @@ mod activity;
 mod answer;
 mod cancellation;
 mod child_workflow;
+mod codecs;
 pub mod collections;
 mod combinators;
 mod context;
 mod continue_as_new;
 mod coroutine;
+mod eager_activities;
 mod error;
 mod external_workflow;
 mod handlers;
@@ -25,21 +27,28 @@ mod local_activities;
 mod local_activity;
 mod mailbox;
 mod messages;
+mod monitor;
 mod nexus_operation;
 mod observed;
 mod options;
 mod pages;
 mod payloads;
+mod policy;
 mod properties;
 mod random;
 mod registry;
+mod rehearsal;
 mod replayer;
+mod session;
 mod shard;
+mod shards;
 pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod versioning;
+mod wait;
+mod watch;
 mod worker;
 mod workflow;
 
@@ -52,6 +61,7 @@ pub use combinators::{join_all, race, try_join_all};
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
 pub use coroutine::JoinHandle;
+pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::{
@@ -61,14 +71,19 @@ pub use handlers::{
 pub use info::{ParentWorkflow, RootWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
+pub use monitor::WorkflowWorkerMonitor;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
+pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use random::RandomStream;
 pub use replayer::{ReplayError, Replayer};
+pub use session::{
+    OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
+};
 pub use timer::{TimerHandle, TimerOptions};
 pub use timewright_client::{VersioningBehavior, WorkerDeployment};
-pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
+pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::{Priority, SearchAttributeKey, SearchAttributeValue, search_attribute_kind};
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,

@@ -33,6 +33,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// context.sleep_with(Duration::from_secs(86_400), TimerOptions::new().summary("time to object")).await?;
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn sleep_with(&self, duration: Duration, options: TimerOptions) -> TimerHandle {
         let summary = options.into_summary();
         let mailbox = &self.shared.mailbox;
