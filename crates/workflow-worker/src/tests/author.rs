@@ -365,8 +365,7 @@ workflow!(AsksForMuch, |context, input| {
     drop(context.start_child_workflow(Definition, input, child));
     context.upsert_search_attributes(SearchAttributeChanges::new().set(&TIER, "silver").remove("Amount"))?;
     assert_eq!(context.search_attribute(&TIER)?.as_deref(), Some("silver"));
-    std::future::pending::<()>().await;
-    Ok(String::new())
+    Ok(context.cancelled().await)
 });
 
 #[test]
