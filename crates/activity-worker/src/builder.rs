@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, jitter_seed};
+use timewright_client::{Client, PollerBehavior, SlotSupplier, WorkerSlots, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
-use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
+use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, RateLimit};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
@@ -24,8 +24,11 @@ pub struct ActivityWorkerBuilder {
     /// The first name that was registered twice.
     duplicate: Option<String>,
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
-    maximum_concurrent_activities: usize,
-    maximum_concurrent_polls: usize,
+    slots: WorkerSlots,
+    /// How many polls are open; where it is not said, the server may ask for autoscaling.
+    polls: Option<PollerBehavior>,
+    activities_per_second: Option<f64>,
+    task_queue_activities_per_second: Option<f64>,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
 }
@@ -212,14 +215,51 @@ impl ActivityWorkerBuilder {
 /// How it is executed.
 impl ActivityWorkerBuilder {
     /// How many activities are executed at the same time: 100 if not set. No task is fetched that could not begin at once.
-    pub const fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_activities = maximum;
+    pub fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
+        self.slots = WorkerSlots::fixed(maximum);
         self
     }
 
-    /// How many polls are open at the same time: 5 if not set. More of them fetch faster, if tasks are short.
-    pub const fn maximum_concurrent_polls(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_polls = maximum;
+    /// Lets this supplier decide how many activities are executed at the same time, in place of a fixed number. Workers may
+    /// share one.
+    pub fn slot_supplier(mut self, supplier: impl SlotSupplier) -> Self {
+        self.slots = WorkerSlots::supplied(supplier);
+        self
+    }
+
+    /// How many polls are open at the same time, at most: the same as
+    /// [`poller_behavior`](Self::poller_behavior) with [`PollerBehavior::Fixed`].
+    pub fn maximum_concurrent_polls(self, maximum: usize) -> Self {
+        self.poller_behavior(PollerBehavior::Fixed { maximum })
+    }
+
+    /// How many polls are open at the same time: a fixed number, or as many as the server suggests. More of them fetch faster, if
+    /// tasks are short. If not set, there are 5, or if the namespace asks for it, as many as
+    /// [`PollerBehavior::AUTOSCALING`] gives.
+    ///
+    /// ```no_run
+    /// # use timewright_activity_worker::{ActivityWorkerBuilder, PollerBehavior};
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.poller_behavior(PollerBehavior::Autoscaling { minimum: 2, initial: 5, maximum: 50 })
+    /// # }
+    /// ```
+    pub fn poller_behavior(mut self, behavior: PollerBehavior) -> Self {
+        self.polls = Some(behavior);
+        self
+    }
+
+    /// The most activities that this worker begins in a second, however many polls are open; less than 1 is a pause between them.
+    /// After a pause it may begin those of one more second at once. No limit if not set.
+    pub fn maximum_activities_per_second(mut self, activities: f64) -> Self {
+        self.activities_per_second = Some(activities);
+        self
+    }
+
+    /// The most activities that the server gives out in a second on this Task Queue, to all workers together. They all
+    /// should say the same: the server keeps to what it heard last. No limit if not set.
+    /// <https://docs.temporal.io/develop/worker-performance>
+    pub fn maximum_task_queue_activities_per_second(mut self, activities: f64) -> Self {
+        self.task_queue_activities_per_second = Some(activities);
         self
     }
 
@@ -265,10 +305,15 @@ impl ActivityWorkerBuilder {
         if self.router.by_name.is_empty() && self.router.fallback.is_none() {
             return Err(BuildError::NoActivities { task_queue });
         }
-        let options = PollerOptions::new(self.maximum_concurrent_activities)
-            .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
-            .jitter_seed(jitter_seed());
-        let poller = match Poller::new(options) {
+        let mut options = self.slots.poller_options().jitter_seed(jitter_seed());
+        if let Some(behavior) = self.polls {
+            options = options.behavior(behavior);
+        }
+        if let Some(activities) = self.activities_per_second {
+            options = options.tasks_per_second(activities);
+        }
+        let queue_limit = self.task_queue_activities_per_second.map(RateLimit::new).transpose();
+        let poller = match queue_limit.map_err(InvalidPollerOptions::from).and_then(|_| Poller::new(options)) {
             Ok(poller) => poller,
             Err(problem) => return Err(BuildError::Options { task_queue, problem }),
         };
@@ -278,6 +323,8 @@ impl ActivityWorkerBuilder {
             task_queue,
             service,
             poller,
+            slots: self.slots,
+            task_queue_activities_per_second: self.task_queue_activities_per_second,
             graceful_shutdown_timeout: self.graceful_shutdown_timeout,
             attempt_options: self.attempt_options,
         })
@@ -290,8 +337,10 @@ impl ActivityWorkerBuilder {
             router: Router::default(),
             duplicate: None,
             layers: Vec::new(),
-            maximum_concurrent_activities: 100,
-            maximum_concurrent_polls: 5,
+            slots: WorkerSlots::fixed(100),
+            polls: None,
+            activities_per_second: None,
+            task_queue_activities_per_second: None,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
         }

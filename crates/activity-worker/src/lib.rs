@@ -64,6 +64,7 @@ pub use context::{ActivityContext, HeartbeatError};
 pub use error::ActivityError;
 pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};
+pub use timewright_client::{PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
 pub use timewright_protocol::activity::{
     ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,
 };

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, random_id};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Slot, SlotKind, SlotRequest, TaskPoller, WorkerSlots, random_id,
+};
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
@@ -29,6 +31,8 @@ pub struct ActivityWorker {
     pub(crate) task_queue: String,
     pub(crate) service: ActivityService,
     pub(crate) poller: Poller,
+    pub(crate) slots: WorkerSlots,
+    pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
 }
@@ -88,12 +92,14 @@ impl ActivityWorker {
         };
         let task_queue = self.task_queue.clone();
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options } = self;
+        let Self { client, task_queue, service, mut poller, slots, graceful_shutdown_timeout, attempt_options, .. } =
+            self;
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            task_queue_activities_per_second: self.task_queue_activities_per_second,
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
@@ -115,7 +121,9 @@ impl ActivityWorker {
         });
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
-        let mut polls = TaskPoller::start(source, poller);
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Activity, &*task_queue).of(&client);
+        let mut polls = TaskPoller::start(source, poller, &slots, request);
         let mut polls_ended = false;
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.

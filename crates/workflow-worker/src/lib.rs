@@ -51,6 +51,7 @@ pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
+pub use timewright_client::{PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
 pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{

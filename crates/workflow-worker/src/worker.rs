@@ -14,14 +14,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Polled, RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask,
+    TaskPoller, TaskSource,
+};
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
 use timewright_protocol::workflow::{CacheLimits, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -29,7 +32,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities};
+use crate::local_activities::{Ended, LocalActivities, Room};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
 use crate::registry::Registry;
@@ -105,10 +108,15 @@ impl WorkflowWorker {
     }
 
     pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
-        let polls = PollerOptions::new(options.maximum_concurrent_workflow_tasks)
-            .behavior(PollerBehavior::Fixed { maximum: options.maximum_concurrent_polls })
+        let mut polls = options
+            .slots
+            .poller_options()
             .sticky(options.maximum_cached_workflows > 0)
+            .sticky_share(options.sticky_poll_share)
             .jitter_seed(timewright_client::jitter_seed());
+        if let Some(behavior) = options.polls {
+            polls = polls.behavior(behavior);
+        }
         let poller = Poller::new(polls).map_err(|error| BuildError::Options {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
@@ -157,13 +165,23 @@ impl WorkflowWorker {
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
-                self.options.maximum_concurrent_local_activities,
+                Room {
+                    slots: SlotPool::new(
+                        self.options.local_activity_slots.clone(),
+                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
+                    ),
+                    limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
+                },
             )
         });
+        let mut poller = self.poller;
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
+        let poll_drain = namespace.poll_drain();
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
-            tasks: TaskPoller::start(source, self.poller),
+            tasks: TaskPoller::start(source, poller, &self.options.slots, request),
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
             telling: JoinSet::new(),
@@ -175,7 +193,7 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
-            poll_drain: namespace.poll_drain(),
+            poll_drain,
             deadline: None,
             failure: None,
         };
@@ -215,7 +233,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+    async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let task_queue = match (queue, &self.sticky_queue) {
             (QueueKind::Sticky, Some(sticky_queue)) => TaskQueue {
                 name: sticky_queue.clone(),
@@ -233,10 +251,14 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            poller_group_id: group.unwrap_or_default().to_owned(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        Ok((!response.task_token.is_empty()).then_some(response))
+        Ok(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner().into())
+    }
+
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -252,12 +274,14 @@ pub(crate) struct OpenTask {
     /// Free again when it is dropped.
     pub(crate) slot: Slot,
     pub(crate) attempt: u32,
+    /// Where in the server the task comes from: the answer to a Query must find its way back.
+    pub(crate) poller_group: String,
 }
 
 /// What a tokio task that carried something out found.
 enum Done {
     /// A task, decoded.
-    Task { task: Box<WorkflowTask>, slot: Slot },
+    Task { task: Box<WorkflowTask>, open: OpenTask },
     /// A request of a shard.
     Answered(Box<Outcome>),
     /// Nothing to do about it.
@@ -308,7 +332,7 @@ impl Running {
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
                 Some(done) = self.in_flight.join_next_with_id(), if !self.in_flight.is_empty() => match done {
-                    Ok((_, Done::Task { task, slot })) => self.hand_to_shard(task, slot),
+                    Ok((_, Done::Task { task, open })) => self.hand_to_shard(task, open),
                     Ok((id, Done::Answered(outcome))) => {
                         self.answering.remove(&id);
                         self.take_outcome(*outcome);
@@ -350,7 +374,8 @@ impl Running {
     }
 
     /// Checks a task, and decodes its Payloads beside everything else.
-    fn take_task(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+    fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, slot: Slot) {
+        let poller_group = std::mem::take(&mut response.poller_group_id);
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -359,26 +384,27 @@ impl Running {
                 return;
             }
         };
+        let open = OpenTask { slot, attempt: task.attempt, poller_group };
         let converter = self.client.data_converter();
         if !converter.has_codecs() {
-            self.hand_to_shard(task, slot);
+            self.hand_to_shard(task, open);
             return;
         }
         let converter = converter.clone();
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
             match converter.decode(&mut Incoming(&mut task)).await {
-                Ok(()) => Done::Task { task, slot },
+                Ok(()) => Done::Task { task, open },
                 Err(error) => {
-                    answerer.fail_undecodable(*task, &error).await;
+                    answerer.fail_undecodable(*task, &open.poller_group, &error).await;
                     Done::Nothing
                 }
             }
         });
     }
 
-    fn hand_to_shard(&mut self, task: Box<WorkflowTask>, slot: Slot) {
-        self.open.insert(task.task_token.clone(), OpenTask { slot, attempt: task.attempt });
+    fn hand_to_shard(&mut self, task: Box<WorkflowTask>, open: OpenTask) {
+        self.open.insert(task.task_token.clone(), open);
         let run_id = task.run_id.clone();
         self.tell_shard(&run_id, Input::Task(task));
     }
@@ -437,7 +463,9 @@ impl Running {
         if let Some(input) = outcome.input {
             self.tell_shard(outcome.key.run_id(), input);
         }
-        if let Some((response, slot)) = outcome.next_task {
+        if let Some((response, mut slot)) = outcome.next_task {
+            let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
+            slot.reuse(&SlotTask::new(SlotKind::Workflow, workflow_type));
             self.take_task(response, slot);
         }
     }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use timewright_client::{Client, PollError, RpcError, TaskPoller, TaskSource};
+use timewright_client::{
+    Client, PollError, Polled, RpcError, SlotKind, SlotRequest, TaskPoller, TaskSource, WorkerSlots,
+};
 use timewright_converter::{Payload, Value};
 use timewright_proto::command::command::Attributes;
 use timewright_proto::command::{
@@ -20,7 +22,7 @@ use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind};
 
 /// A worker that runs until it is stopped.
 pub(crate) struct MiniWorker {
@@ -55,7 +57,10 @@ impl MiniWorker {
             key: key.clone(),
             tasks: Arc::clone(&counts),
         };
-        let mut tasks = TaskPoller::start(source, Poller::new(PollerOptions::new(10)).unwrap());
+        let slots = WorkerSlots::fixed(10);
+        let poller = Poller::new(slots.poller_options()).unwrap();
+        let request = SlotRequest::new(SlotKind::Workflow, task_queue).of(&client);
+        let mut tasks = TaskPoller::start(source, poller, &slots, request);
         let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
         let (worker, counter) = (client.clone(), Arc::clone(&counts));
         let done = tokio::spawn(async move {
@@ -122,7 +127,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, _: QueueKind) -> Result<Option<PollWorkflowTaskQueueResponse>, RpcError> {
+    async fn poll(&self, _: QueueKind, _: Option<&str>) -> Result<Polled<PollWorkflowTaskQueueResponse>, RpcError> {
         let request = PollWorkflowTaskQueueRequest {
             namespace: self.client.namespace().to_owned(),
             task_queue: Some(TaskQueue {
@@ -134,12 +139,13 @@ impl TaskSource for Source {
             worker_instance_key: self.key.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let task = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        if task.task_token.is_empty() {
-            return Ok(None);
-        }
-        self.tasks.received.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(task))
+        let polled = Polled::from(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner());
+        self.tasks.received.fetch_add(usize::from(polled.task.is_some()), Ordering::Relaxed);
+        Ok(polled)
+    }
+
+    fn type_name<'a>(&self, task: &'a PollWorkflowTaskQueueResponse) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 }
 
