@@ -16,7 +16,7 @@ use timewright_protocol::activity::Completion;
 use timewright_protocol::task_queue::ErrorClass;
 use tokio::sync::watch;
 
-use crate::execution::{Ended, now};
+use crate::execution::{Ended, now, send};
 use crate::failures;
 
 /// The task whose end is told.
@@ -41,6 +41,14 @@ impl Completer {
     /// left to time out.
     pub(crate) async fn complete(&self, told: &Told<'_>, ended: Ended) {
         let Ended { completion, mut newest_heartbeat } = ended;
+        if let Completion::WillCompleteAsynchronously { unconfirmed_heartbeat } = completion {
+            tracing::debug!("somebody else will complete the activity");
+            if let Some(details) = unconfirmed_heartbeat {
+                // What comes of it is the business of whoever completes the activity.
+                let _ = send(self.client.clone(), told.task_token.clone(), details, self.size_limit).await;
+            }
+            return;
+        }
         let Some(mut request) = self.request(told, completion) else { return };
         // At most three: as it is, with the reason why not, and that without heartbeat details.
         for is_replacement in [false, true, true] {
@@ -83,7 +91,7 @@ impl Completer {
                 log(&failure);
                 Request::Failed(Box::new(self.failed(told, &failure, self.converter(), last_heartbeat_details)))
             }
-            Completion::Nothing => return None,
+            Completion::WillCompleteAsynchronously { .. } => return None,
         })
     }
 

@@ -35,6 +35,7 @@ pub struct ActivityError(Kind);
 enum Kind {
     Cancelled(Vec<Payload>),
     Failed(Box<Failure>),
+    WillCompleteAsynchronously,
 }
 
 impl ActivityError {
@@ -53,6 +54,27 @@ impl ActivityError {
         Self(Kind::Cancelled(details.to_payloads().unwrap_or_default()))
     }
 
+    /// Not an end: somebody else will complete the activity, by its [task token](crate::ActivityContext::task_token) or its ids.
+    ///
+    /// The slot is free then, and the worker tells the server nothing. The activity's timeouts go on, so give it a
+    /// start-to-close timeout for the whole wait. If nobody completes it, it times out and is tried again.
+    /// A Local Activity cannot be completed so.
+    /// <https://docs.temporal.io/activity-execution#asynchronous-activity-completion>
+    ///
+    /// ```
+    /// # use timewright_activity_worker::{ActivityContext, ActivityError};
+    /// # async fn ask(question: String, token: &[u8]) -> Result<(), std::fmt::Error> { Ok(()) }
+    /// async fn approve(context: ActivityContext, order: String) -> Result<String, ActivityError> {
+    ///     // Whoever answers sends the token back, and `Client::activity_completion_handle` takes it.
+    ///     ask(order, context.task_token()).await?;
+    ///     Err(ActivityError::will_complete_asynchronously())
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn will_complete_asynchronously() -> Self {
+        Self(Kind::WillCompleteAsynchronously)
+    }
+
     /// The error that something boxed means: a `Box<dyn Error + Send + Sync>`, a text, or what else turns into such a box.
     ///
     /// ```
@@ -66,11 +88,11 @@ impl ActivityError {
         Self::failed(Failure::from_dyn_error(&*error))
     }
 
-    /// The failure that the server will be told; `None` for a cancellation.
+    /// The failure that the server will be told; `None` for a cancellation, and where somebody else will complete the activity.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.0 {
-            Kind::Cancelled(_) => None,
+            Kind::Cancelled(_) | Kind::WillCompleteAsynchronously => None,
             Kind::Failed(failure) => Some(failure),
         }
     }
@@ -88,6 +110,7 @@ impl ActivityError {
     pub(crate) fn into_outcome(self) -> ActivityOutcome {
         match self.0 {
             Kind::Cancelled(details) => ActivityOutcome::Cancelled(details),
+            Kind::WillCompleteAsynchronously => ActivityOutcome::WillCompleteAsynchronously,
             Kind::Failed(failure) => {
                 ActivityOutcome::Failed(Box::new(DefaultFailureConverter::default().serialize(&failure)))
             }
@@ -105,6 +128,7 @@ impl fmt::Display for ActivityError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Cancelled(_) => formatter.write_str("cancelled"),
+            Kind::WillCompleteAsynchronously => formatter.write_str("will complete asynchronously"),
             Kind::Failed(failure) => fmt::Display::fmt(failure, formatter),
         }
     }
@@ -114,6 +138,7 @@ impl fmt::Debug for ActivityError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Cancelled(_) => formatter.write_str("ActivityError(cancelled)"),
+            Kind::WillCompleteAsynchronously => formatter.write_str("ActivityError(will complete asynchronously)"),
             Kind::Failed(failure) => write!(formatter, "ActivityError({failure:#})"),
         }
     }

@@ -60,7 +60,7 @@ pub(crate) async fn execute(task: ActivityTask, received_at: Instant, surroundin
                 }
                 AttemptOutput::Cancel(reason) => tell(&cancel, reason),
                 AttemptOutput::Complete(completion) => {
-                    if completion != Completion::Nothing {
+                    if !matches!(completion, Completion::WillCompleteAsynchronously { .. }) {
                         // For what the activity left running: tasks it spawned, blocking code that a layer gave up.
                         cancel.send_modify(|reason| *reason = reason.or(Some(CancelReason::NotFound)));
                     }
@@ -132,7 +132,12 @@ async fn answer(sending: &mut Option<Sending>) -> HeartbeatAnswer {
 }
 
 /// Sends one heartbeat. What becomes of it is never the activity's problem.
-async fn send(client: Client, task_token: Bytes, details: Vec<Payload>, size_limit: usize) -> HeartbeatAnswer {
+pub(crate) async fn send(
+    client: Client,
+    task_token: Bytes,
+    details: Vec<Payload>,
+    size_limit: usize,
+) -> HeartbeatAnswer {
     let mut request = RecordActivityTaskHeartbeatRequest {
         task_token,
         details: Some(Payloads { payloads: details }),

@@ -14,8 +14,8 @@ use timewright_converter::{ApplicationFailure, Arguments, ErrorCategory, Multipl
 use timewright_definition::ActivityDefinition;
 use timewright_proto::common::Payloads;
 use timewright_proto::workflow_service::{
-    PollActivityTaskQueueRequest, PollActivityTaskQueueResponse, RespondActivityTaskCompletedRequest,
-    RespondActivityTaskFailedRequest,
+    PollActivityTaskQueueRequest, PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest,
+    RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
 };
 use tower::{BoxError, service_fn};
 
@@ -187,6 +187,31 @@ async fn an_error_is_told_with_all_it_says() {
     let builder = server.worker().activity(Text, |_, text| async move { Ok(text.parse::<u32>()?.to_string()) });
     let failure = failure_of(builder, &server, task("Text", "x".to_owned())).await;
     assert_eq!(failure.to_string(), "ParseIntError: invalid digit found in string");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activity_that_somebody_else_completes_frees_its_slot_and_keeps_its_token() {
+    let server = FakeServer::new();
+    let (token, mut tokens) = tokio::sync::mpsc::unbounded_channel();
+    let ask = move |context: ActivityContext, ()| {
+        token.send(context.task_token().clone()).unwrap();
+        context.heartbeat("asked".to_owned()).unwrap();
+        async { Err(ActivityError::will_complete_asynchronously()) }
+    };
+    let worker = server.worker().maximum_concurrent_activities(1).activity(Nothing, ask);
+    server.give(task("Nothing", ()));
+    server.give(task("Nothing", ()));
+    while_running(worker, async {
+        // With one slot, the second is executed only when the first has given it back.
+        let heartbeats = server.wait_for::<RecordActivityTaskHeartbeatRequest>(2).await;
+        for heartbeat in heartbeats {
+            assert_eq!(tokens.recv().await.unwrap(), heartbeat.task_token);
+            assert_eq!(value::<String>(heartbeat.details), "asked");
+        }
+    })
+    .await;
+    assert_eq!(server.sent::<RespondActivityTaskCompletedRequest>().len(), 0);
+    assert_eq!(server.sent::<RespondActivityTaskFailedRequest>().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -138,7 +138,7 @@ impl UntypedWorkflowHandle {
     }
 }
 
-fn time(timestamp: Timestamp) -> Option<SystemTime> {
+pub(crate) fn time(timestamp: Timestamp) -> Option<SystemTime> {
     let seconds = Duration::from_secs(timestamp.seconds.try_into().ok()?);
     let nanos = Duration::from_nanos(timestamp.nanos.try_into().ok()?);
     SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(nanos)

@@ -18,6 +18,13 @@ pub(crate) fn already_started(details: &[u8]) -> Option<String> {
     Some(failure.run_id).filter(|run_id| !run_id.is_empty())
 }
 
+/// The run that was in the way of an activity that was to be started.
+pub(crate) fn activity_already_started(details: &[u8]) -> Option<String> {
+    let any = all(details).find(|any| is(any, "ActivityExecutionAlreadyStartedFailure"))?;
+    let failure = AlreadyStartedFailure::decode(any.value.as_slice()).ok()?;
+    Some(failure.run_id).filter(|run_id| !run_id.is_empty())
+}
+
 /// Why a query failed. Workers of some SDKs send no failure, but only the text that is the status's message too.
 pub(crate) fn query_failed(details: &[u8], message: &str) -> Option<Failure> {
     let any = all(details).find(|any| is(any, "QueryFailedFailure"))?;

@@ -8,6 +8,7 @@
 //!   [`timewright_protocol::task_queue::Poller`] wants it.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod client;
 mod connect;
 mod description;
@@ -31,6 +32,13 @@ mod tls;
 mod update;
 mod worker;
 
+pub use activity::{
+    ActivityCompletionError, ActivityCompletionHandle, ActivityCount, ActivityCountGroup, ActivityDescription,
+    ActivityHandle, ActivityIdConflictPolicy, ActivityIdReusePolicy, ActivityPages, ActivityReference,
+    ActivityRequestError, ActivityResultError, ExecuteActivityError, HeartbeatResponse, ListActivitiesError,
+    ListedActivity, ResetActivityOptions, StartActivityError, StartActivityOptions, UntypedActivityCompletionHandle,
+    UntypedActivityHandle, UpdateActivityOptions, WorkflowActivityHandle,
+};
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
 pub use description::{DescribeWorkflowError, WorkflowDescription};
@@ -57,8 +65,12 @@ pub use timewright_protocol::task_queue::PollerBehavior;
 /// How the polls and the slots of a worker are doing.
 pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};
 
-/// How the server tries a workflow again.
+/// How the server tries a workflow or an activity again.
 pub use timewright_definition::RetryPolicy;
+/// Whether an activity that a client started runs, or how it was closed.
+pub use timewright_proto::enums::ActivityExecutionStatus;
+/// What an activity does while it is open.
+pub use timewright_proto::enums::PendingActivityState;
 /// In which states of a workflow a query is not wanted.
 pub use timewright_proto::enums::QueryRejectCondition;
 /// Whether a workflow runs, or how it was closed.

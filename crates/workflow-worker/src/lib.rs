@@ -20,6 +20,7 @@ mod instance;
 mod local_activities;
 mod local_activity;
 mod mailbox;
+mod messages;
 mod nexus_operation;
 mod options;
 mod pages;
@@ -42,7 +43,10 @@ pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
 pub use error::{ActivityFailure, Cancelled, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
-pub use handlers::Handlers;
+pub use handlers::{
+    AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,
+    NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
+};
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use timewright_client::{Client, PollerBehavior, SlotSupplier, WorkerSlots};
 use timewright_protocol::task_queue::RateLimit;
 
+use crate::child_workflow::AnyWorkflow;
 use crate::local_activities::LocalActivityExecutor;
-use crate::registry::Registry;
+use crate::registry::{Problem, Registry};
 use crate::worker::WorkflowWorker;
 use crate::workflow::Workflow;
 
@@ -82,6 +83,16 @@ pub enum BuildError {
         /// The worker's Task Queue.
         task_queue: String,
     },
+    /// Something is wrong with a workflow's name, or with its handlers.
+    #[error("workflow type {workflow_type:?} of the worker on task queue {task_queue:?}: {problem}")]
+    InvalidWorkflow {
+        /// The type.
+        workflow_type: String,
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong, and what would do.
+        problem: String,
+    },
     /// A name is needed.
     #[error("a Workflow Worker needs the name of a task queue")]
     NoTaskQueue,
@@ -123,6 +134,39 @@ impl WorkflowWorkerBuilder {
     /// Executes workflow `W`.
     pub fn workflow<W: Workflow>(mut self) -> Self {
         self.registry.add::<W>();
+        self
+    }
+
+    /// Executes workflow `W` under a name that is known only at run time, instead of the one of its definition.
+    pub fn named_workflow<W: Workflow>(mut self, name: impl Into<String>) -> Self {
+        self.registry.add_named::<W>(name.into());
+        self
+    }
+
+    /// Executes workflow `W` for all Workflow Types that no other workflow is registered for. It finds the type's name in
+    /// [`WorkflowInfo::workflow_type`](crate::WorkflowInfo::workflow_type), and gets the arguments as they are.
+    /// <https://docs.temporal.io/dynamic-handler>
+    ///
+    /// ```
+    /// # use timewright_converter::{RawArguments, RawValue, Value};
+    /// # use timewright_workflow_worker::{AnyWorkflow, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+    /// struct Interpreter;
+    ///
+    /// impl Workflow for Interpreter {
+    ///     type Definition = AnyWorkflow;
+    ///
+    ///     fn init(_info: &WorkflowInfo, _arguments: &RawArguments) -> Self {
+    ///         Self
+    ///     }
+    ///
+    ///     async fn run(context: WorkflowContext<Self>, arguments: RawArguments) -> Result<RawValue, WorkflowError> {
+    ///         let text = format!("{} with {} arguments", context.info().workflow_type, arguments.0.len());
+    ///         Ok(RawValue(text.to_payload()?))
+    ///     }
+    /// }
+    /// ```
+    pub fn dynamic_workflow<W: Workflow<Definition = AnyWorkflow>>(mut self) -> Self {
+        self.registry.add_dynamic::<W>();
         self
     }
 
@@ -256,8 +300,14 @@ impl WorkflowWorkerBuilder {
         if self.registry.is_empty() {
             return Err(BuildError::NoWorkflows { task_queue });
         }
-        if let Some(workflow_type) = self.registry.twice() {
-            return Err(BuildError::DuplicateWorkflow { workflow_type: workflow_type.to_owned(), task_queue });
+        match self.registry.problem().cloned() {
+            Some(Problem::Twice { workflow_type }) => {
+                return Err(BuildError::DuplicateWorkflow { workflow_type, task_queue });
+            }
+            Some(Problem::Invalid { workflow_type, problem }) => {
+                return Err(BuildError::InvalidWorkflow { workflow_type, task_queue, problem });
+            }
+            None => (),
         }
         if self.options.local_activity_slots.count() == Some(0) {
             let problem = "maximum_concurrent_local_activities is 0; set 1 or more".to_owned();

@@ -1,11 +1,13 @@
 //! The workflows that a worker knows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use timewright_definition::WorkflowDefinition;
 use timewright_protocol::workflow::Initialize;
 
 use crate::error::task_failure;
+use crate::handlers::{Handlers, is_reserved};
 use crate::instance::{self, Environment, Instance, TaskProblem};
 use crate::workflow::Workflow;
 
@@ -14,29 +16,76 @@ type Start = fn(&Environment, Box<Initialize>) -> Result<Box<dyn Instance>, Task
 /// Workflow Types, and how to start each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Registry {
-    workflows: BTreeMap<&'static str, Start>,
-    twice: Option<&'static str>,
+    workflows: BTreeMap<Cow<'static, str>, Start>,
+    /// For all other types.
+    dynamic: Option<Start>,
+    problem: Option<Problem>,
+}
+
+/// Why a worker with these workflows could not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// A name, or the place of the dynamic workflow, was taken twice.
+    Twice { workflow_type: String },
+    /// Something is wrong with a workflow, or with its handlers.
+    Invalid { workflow_type: String, problem: String },
 }
 
 impl Registry {
     pub(crate) fn add<W: Workflow>(&mut self) {
-        let name = <W::Definition as WorkflowDefinition>::NAME;
-        if self.workflows.insert(name, instance::start::<W>).is_some() {
-            self.twice = Some(name);
+        self.insert::<W>(Cow::Borrowed(<W::Definition as WorkflowDefinition>::NAME));
+    }
+
+    pub(crate) fn add_named<W: Workflow>(&mut self, name: String) {
+        self.insert::<W>(Cow::Owned(name));
+    }
+
+    /// For all types that nothing else is for.
+    pub(crate) fn add_dynamic<W: Workflow>(&mut self) {
+        self.check_handlers::<W>("(dynamic)");
+        if self.dynamic.replace(instance::start::<W>).is_some() {
+            self.note(Problem::Twice { workflow_type: "(dynamic)".to_owned() });
         }
     }
 
-    /// A name that was registered twice.
-    pub(crate) fn twice(&self) -> Option<&'static str> {
-        self.twice
+    fn insert<W: Workflow>(&mut self, name: Cow<'static, str>) {
+        let invalid = |problem: &str| Problem::Invalid { workflow_type: name.to_string(), problem: problem.to_owned() };
+        if name.is_empty() {
+            self.note(invalid(
+                "it has no name; register it with named_workflow, or with dynamic_workflow for all types",
+            ));
+        } else if is_reserved(&name) {
+            self.note(invalid("this name is reserved for Temporal itself; choose another"));
+        }
+        self.check_handlers::<W>(&name);
+        if self.workflows.contains_key(&name) {
+            self.note(Problem::Twice { workflow_type: name.to_string() });
+        }
+        self.workflows.insert(name, instance::start::<W>);
+    }
+
+    fn check_handlers<W: Workflow>(&mut self, workflow_type: &str) {
+        if let Some(problem) = Handlers::<W>::of_workflow().problem() {
+            self.note(Problem::Invalid { workflow_type: workflow_type.to_owned(), problem });
+        }
+    }
+
+    fn note(&mut self, problem: Problem) {
+        self.problem.get_or_insert(problem);
+    }
+
+    /// The first thing that is wrong.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.workflows.is_empty()
+        self.workflows.is_empty() && self.dynamic.is_none()
     }
 
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.workflows.keys().copied().collect()
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let dynamic = self.dynamic.map(|_| "(any other)");
+        self.workflows.keys().map(AsRef::as_ref).chain(dynamic).collect()
     }
 
     pub(crate) fn start(
@@ -44,7 +93,7 @@ impl Registry {
         environment: &Environment,
         initialize: Box<Initialize>,
     ) -> Result<Box<dyn Instance>, TaskProblem> {
-        match self.workflows.get(initialize.workflow_type.as_str()) {
+        match self.workflows.get(initialize.workflow_type.as_str()).or(self.dynamic.as_ref()) {
             Some(start) => start(environment, initialize),
             None => Err(TaskProblem::new(task_failure(
                 "NotFoundError",

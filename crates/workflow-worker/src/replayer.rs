@@ -10,6 +10,7 @@ use timewright_proto::history::History;
 
 use timewright_protocol::workflow::{CacheLimits, HistoryPage, Nondeterminism, Output, Runs, TaskKind, WorkflowTask};
 
+use crate::child_workflow::AnyWorkflow;
 use crate::instance::Environment;
 use crate::registry::Registry;
 use crate::shard::UserCode;
@@ -81,6 +82,20 @@ impl Replayer {
     #[must_use]
     pub fn workflow<W: Workflow>(mut self) -> Self {
         self.registry.add::<W>();
+        self
+    }
+
+    /// As [`WorkflowWorkerBuilder::named_workflow`](crate::WorkflowWorkerBuilder::named_workflow).
+    #[must_use]
+    pub fn named_workflow<W: Workflow>(mut self, name: impl Into<String>) -> Self {
+        self.registry.add_named::<W>(name.into());
+        self
+    }
+
+    /// As [`WorkflowWorkerBuilder::dynamic_workflow`](crate::WorkflowWorkerBuilder::dynamic_workflow).
+    #[must_use]
+    pub fn dynamic_workflow<W: Workflow<Definition = AnyWorkflow>>(mut self) -> Self {
+        self.registry.add_dynamic::<W>();
         self
     }
 

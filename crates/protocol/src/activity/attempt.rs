@@ -83,7 +83,8 @@ pub enum AttemptOutput {
 ///
 /// - User code is told to stop once, with the first reason.
 /// - An attempt is cancelled for the server only if the server asked for it; else it has failed.
-/// - The newest details go along with a failure, whether they were sent before or not.
+/// - The newest details go along with a failure, whether they were sent before or not; and where somebody else completes the
+///   attempt, they are not kept back.
 /// - A heartbeat moves only the heartbeat's deadline, and only once the server has confirmed it.
 #[derive(Debug)]
 pub struct Attempt {
@@ -210,7 +211,13 @@ impl Attempt {
             ActivityOutcome::Cancelled(details) => {
                 self.failed(Box::new(cancelled_unasked(self.cancel_reason(), details)))
             }
-            ActivityOutcome::WillCompleteAsynchronously => Completion::Nothing,
+            ActivityOutcome::WillCompleteAsynchronously => Completion::WillCompleteAsynchronously {
+                unconfirmed_heartbeat: self
+                    .heartbeat
+                    .unconfirmed()
+                    .filter(|_| !self.unknown_to_server)
+                    .map(<[_]>::to_vec),
+            },
         };
         self.state = State::Ended;
         // A reason to stop that user code has not heard of is of no use to it any more.

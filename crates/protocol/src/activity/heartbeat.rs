@@ -114,6 +114,12 @@ impl Heartbeat {
         matches!(self.state, State::Waiting | State::Sending { newer: true })
     }
 
+    /// The newest details, if the server has not confirmed them yet.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<&[Payload]> {
+        self.newest().filter(|_| self.state != State::Silent)
+    }
+
     /// The newest details, sent or not; `None` if there has been no heartbeat.
     #[must_use]
     pub fn newest(&self) -> Option<&[Payload]> {

@@ -39,8 +39,11 @@ pub enum Completion {
         /// The newest details that user code had heartbeated; `None` if it had not. The next attempt gets them.
         last_heartbeat_details: Option<Vec<Payload>>,
     },
-    /// Nothing, for now.
-    Nothing,
+    /// Nothing, for now: somebody else will complete it.
+    WillCompleteAsynchronously {
+        /// The newest details that user code had heartbeated, where the server may not have them yet: nobody else will send them.
+        unconfirmed_heartbeat: Option<Vec<Payload>>,
+    },
 }
 
 /// The failure of an attempt that ended as cancelled without the server having asked for it. The server would not accept a

@@ -21,7 +21,8 @@ use crate::mailbox::{self, ChildWorkflowStarting, Handle, SharedMailbox, read_fa
 pub use failure::ChildWorkflowFailure;
 pub use options::ChildWorkflowOptions;
 
-/// Stands for the definition of a workflow whose type is known only at run time: its handles give Payloads as they are.
+/// Stands for the definition of a workflow whose type is known only at run time: its handles give Payloads as they are, and what
+/// implements it is for [all types](crate::WorkflowWorkerBuilder::dynamic_workflow).
 #[derive(Debug)]
 pub enum AnyWorkflow {}
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use timewright_definition::WorkflowDefinition;
+use timewright_converter::Failure;
 use timewright_proto::common::{Memo, SearchAttributes};
 use timewright_proto::enums::SuggestContinueAsNewReason;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -19,8 +19,10 @@ pub use notes::DEFAULT_VERSION;
 
 use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
+use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
 use crate::mailbox::{SharedMailbox, wake_all};
+use crate::messages::Messages;
 use crate::workflow::{Input, Workflow};
 
 /// What a workflow's code works with. Cheap to clone.
@@ -41,15 +43,17 @@ pub struct WorkflowContext<W: Workflow> {
     update: Option<Rc<UpdateInfo>>,
 }
 
-struct Shared<W> {
+struct Shared<W: Workflow> {
     mailbox: SharedMailbox,
     state: RefCell<W>,
     info: WorkflowInfo,
+    messages: Messages<W>,
 }
 
 impl<W: Workflow> WorkflowContext<W> {
-    pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo) -> Self {
-        Self { shared: Rc::new(Shared { mailbox, state: RefCell::new(state), info }), attached: true, update: None }
+    pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo, handlers: Handlers<W>) -> Self {
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers) };
+        Self { shared: Rc::new(shared), attached: true, update: None }
     }
 
     /// What the workflow knows about itself.
@@ -57,7 +61,7 @@ impl<W: Workflow> WorkflowContext<W> {
         &self.shared.info
     }
 
-    /// The Update whose handler got this context; `None` in `run`.
+    /// The Update whose handler got this context, or one that it was cloned from; `None` in `run` and in handlers of Signals.
     pub fn current_update(&self) -> Option<&UpdateInfo> {
         self.update.as_deref()
     }
@@ -116,8 +120,8 @@ impl<W: Workflow> WorkflowContext<W> {
         self.shared.mailbox.borrow().memo()
     }
 
-    /// Whether all Update handlers that have begun have returned. A workflow that ends before that leaves their callers
-    /// without an answer:
+    /// Whether all handlers of Signals and Updates that have begun have returned. A workflow that ends before that abandons them,
+    /// and leaves the callers of Updates without an answer:
     ///
     /// ```
     /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
@@ -126,7 +130,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # Ok(()) }
     /// ```
     pub fn all_handlers_finished(&self) -> bool {
-        self.shared.mailbox.borrow().running_handlers() == 0
+        self.shared.messages.are_all_finished()
     }
 
     /// Looks at the workflow's state.
@@ -211,8 +215,8 @@ impl<W: Workflow> WorkflowContext<W> {
     /// As [`continue_as_new`](Self::continue_as_new), with another type, timeouts, memo and so on.
     #[must_use]
     pub fn continue_as_new_with(&self, input: Input<W>, options: ContinueAsNewOptions) -> WorkflowError {
-        let workflow_type = <W::Definition as WorkflowDefinition>::NAME;
-        options.into_error(workflow_type, &self.shared.info.task_queue, &input)
+        let WorkflowInfo { workflow_type, task_queue, .. } = &self.shared.info;
+        options.into_error(workflow_type, task_queue, &input)
     }
 
     pub(crate) fn state_changed(&self) {
@@ -220,8 +224,32 @@ impl<W: Workflow> WorkflowContext<W> {
         wake_all(wakers);
     }
 
+    pub(crate) fn mailbox(&self) -> &SharedMailbox {
+        &self.shared.mailbox
+    }
+
+    pub(crate) fn messages(&self) -> &Messages<W> {
+        &self.shared.messages
+    }
+
+    /// Whether nobody looks at the state.
+    pub(crate) fn is_state_free(&self) -> bool {
+        self.shared.state.try_borrow_mut().is_ok()
+    }
+
+    /// What the handler of a Signal works with, wherever it was registered.
+    pub(crate) fn for_signal(&self) -> Self {
+        Self { shared: Rc::clone(&self.shared), attached: true, update: None }
+    }
+
+    /// What the handler of an Update works with, wherever it was registered.
     pub(crate) fn for_update(&self, update: UpdateInfo) -> Self {
-        Self { update: Some(Rc::new(update)), ..self.clone() }
+        Self { update: Some(Rc::new(update)), ..self.for_signal() }
+    }
+
+    /// A failure as the server takes it.
+    pub(crate) fn write_failure(&self, failure: &Failure) -> timewright_proto::failure::Failure {
+        self.shared.mailbox.borrow().converter().failure_to_proto(failure)
     }
 }
 

@@ -1,11 +1,11 @@
 //! User code of one Run: takes an Activation, is polled until it can go no further, and answers with Commands.
 //!
-//! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (Signal handlers run
-//! then, and handlers of Updates begin); after that the handlers that were woken, in the order in which they began, and `run`
-//! are polled, round by round, until a round neither changes the state nor wakes anything.
+//! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (handlers of Signals and
+//! Updates begin then, and run to their first wait); after that the handlers that were woken, in the order in which they began,
+//! and `run` are polled, round by round, until a round neither changes the state nor wakes anything. What Updates nobody has
+//! registered a handler for by then are rejected.
 
 mod polled;
-mod updates;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
+use timewright_converter::{Arguments, DataConverter, Failure, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
@@ -25,8 +25,7 @@ use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
 use crate::workflow::{Output, Workflow};
 
-use polled::Polled;
-use updates::RunningUpdate;
+pub(crate) use polled::Polled;
 
 /// User code of one Run, whatever its type.
 pub(crate) trait Instance {
@@ -63,13 +62,8 @@ type RunResult<W> = Result<Output<W>, WorkflowError>;
 struct WorkflowInstance<W: Workflow> {
     context: WorkflowContext<W>,
     mailbox: SharedMailbox,
-    handlers: Handlers<W>,
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
-    /// Handlers of Updates that have not returned, in the order in which they began.
-    updates: Vec<RunningUpdate>,
-    /// Signals that nobody handles, by name.
-    unhandled_signals: Vec<String>,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -85,20 +79,18 @@ pub(crate) fn start<W: Workflow>(
     })?;
     let mailbox = Rc::new(RefCell::new(Mailbox::new(environment.converter.clone())));
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
+    let handlers = guard("handlers", Handlers::of_workflow)?;
+    if let Some(problem) = handlers.problem() {
+        let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
+        return Err(TaskProblem::new(task_failure("InvalidHandlers", message)));
+    }
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info);
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers);
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;
-    Ok(Box::new(WorkflowInstance {
-        context,
-        mailbox,
-        handlers: Handlers::of_workflow(),
-        run: Some(run),
-        updates: Vec::new(),
-        unhandled_signals: Vec::new(),
-    }))
+    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run) }))
 }
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
@@ -115,6 +107,7 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
             self.take_in(job)?;
         }
         let end = self.poll_to_fixed_point()?;
+        self.context.conclude_messages()?;
         let mut commands = self.mailbox.borrow_mut().take_commands();
         if let Some(result) = end {
             commands.push(self.end(result)?);
@@ -131,8 +124,8 @@ impl<W: Workflow> WorkflowInstance<W> {
                 wake_all(wakers);
                 Ok(())
             }
-            Err(Job::Signal { name, input, .. }) => self.signal(&name, input),
-            Err(Job::Update(update)) => self.update(*update),
+            Err(Job::Signal { name, input, .. }) => self.context.take_signal(name, input),
+            Err(Job::Update(update)) => self.context.take_update(update),
             // `start` took the first; there are no random numbers yet that a seed could be for.
             Err(Job::Initialize(_) | Job::UpdateRandomSeed { .. } | Job::Query(_)) => Ok(()),
             Err(other) => {
@@ -142,41 +135,15 @@ impl<W: Workflow> WorkflowInstance<W> {
         }
     }
 
-    fn signal(&mut self, name: &str, input: Vec<Payload>) -> Result<(), TaskProblem> {
-        let Some(handler) = self.handlers.signal_handler(name) else {
-            let info = self.context.info();
-            if !self.context.is_replaying() {
-                tracing::warn!(
-                    workflow_type = info.workflow_type,
-                    workflow_id = info.workflow_id,
-                    run_id = info.run_id,
-                    signal = name,
-                    "a signal came that the workflow has no handler for; register one in Workflow::handlers"
-                );
-            }
-            self.unhandled_signals.push(name.to_owned());
-            return Ok(());
-        };
-        let handled = guard(&format!("the handler of signal {name:?}"), || {
-            self.context.state_mut(|state| handler(state, input))
-        })?;
-        handled.map_err(|error| {
-            let info = self.context.info();
-            let message =
-                format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-            TaskProblem::new(task_failure("ConversionError", message))
-        })
-    }
-
     fn answer(&self, job: Job) -> Result<Command, TaskProblem> {
         let Job::Query(Query { id, name, input, .. }) = job else {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
-        let answer = match self.handlers.query_handler(&name) {
-            Some(handler) => {
-                guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, input)))
-                    .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
-            }
+        let answer = match self.context.messages().query_handler(&name) {
+            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
+                self.context.state(|state| handler(state, &name, input))
+            })
+            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure)))),
             None => Err(self.unknown_query(&name).into()),
         };
         // Whatever a handler asked for beside its answer leads to nothing.
@@ -192,29 +159,38 @@ impl<W: Workflow> WorkflowInstance<W> {
         task_failure(
             "UnknownQuery",
             format!(
-                "workflow {:?} (id {:?}) has no handler for query {name:?}; it has {:?}",
+                "workflow {:?} (id {:?}) has no handler for query {name:?}; it has {}",
                 info.workflow_type,
                 info.workflow_id,
-                self.handlers.query_names(),
+                self.context.messages().known_queries(),
             ),
         )
     }
 
-    /// Polls handlers and `run` to their fixed point; gives what `run` returned, if it did. Handlers that can still end then do,
-    /// so that their callers are answered.
+    /// Polls handlers and `run` to their fixed point; gives what `run` returned, if it did, or with what the handler of a Signal
+    /// failed the workflow before that. Handlers that can still end then do, so that their callers are answered.
     fn poll_to_fixed_point(&mut self) -> Result<Option<RunResult<W>>, TaskProblem> {
+        let messages = self.context.messages();
         let mut end = None;
         let mut is_first_round = true;
         loop {
-            self.poll_updates()?;
-            if let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
-                && let Poll::Ready(result) = guard("run", || run.poll())?
+            self.context.poll_handlers()?;
+            end = end.or_else(|| messages.take_failed().map(Err));
+            if end.is_none()
+                && let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
             {
-                self.run = None;
-                end = Some(result);
+                let poll = guard("run", || run.poll())?;
+                messages.check()?;
+                // A handler that `run` registered may have begun, and failed.
+                end = messages.take_failed().map(Err);
+                if let Poll::Ready(result) = poll {
+                    self.run = None;
+                    end = end.or(Some(result));
+                }
             }
             is_first_round = false;
-            if !self.run.as_ref().is_some_and(Polled::is_woken) && !self.updates.iter().any(RunningUpdate::is_woken) {
+            let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
+            if !goes_on && !messages.is_woken() {
                 return Ok(end);
             }
         }
@@ -222,7 +198,12 @@ impl<W: Workflow> WorkflowInstance<W> {
 
     /// The Command with which the workflow ends.
     fn end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
+        let command = self.command_of_end(result)?;
         self.log_unfinished();
+        Ok(command)
+    }
+
+    fn command_of_end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
         let error = match result {
             Ok(output) => match output.to_payload() {
                 Ok(payload) => return Ok(Command::CompleteWorkflow { result: Some(payload) }),
@@ -241,35 +222,40 @@ impl<W: Workflow> WorkflowInstance<W> {
         }
     }
 
+    /// What the workflow leaves behind is said once, and not on replay.
     fn log_unfinished(&self) {
         if self.context.is_replaying() {
             return;
         }
-        let info = self.context.info();
-        if !self.unhandled_signals.is_empty() {
+        let (info, messages) = (self.context.info(), self.context.messages());
+        let signals = messages.unhandled_signals();
+        if !signals.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,
                 workflow_id = info.workflow_id,
                 run_id = info.run_id,
-                signals = ?self.unhandled_signals,
-                "the workflow ended without having handled these signals"
+                ?signals,
+                "the workflow ended with signals that it had no handlers for; how many of each name"
             );
         }
-        if !self.updates.is_empty() {
-            let updates: Vec<&str> = self.updates.iter().map(RunningUpdate::name).collect();
+        let missed: Vec<String> =
+            messages.look_at_running(|handler| handler.is_missed().then(|| handler.message.to_string()));
+        if !missed.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,
                 workflow_id = info.workflow_id,
                 run_id = info.run_id,
-                ?updates,
-                "the workflow ended while these updates were being handled; wait for all_handlers_finished() before the end"
+                handlers = ?missed,
+                "[TMPRL1102] the workflow ended before these handlers, which are abandoned: what they had still to do is not \
+                 done, and whoever waits for an update gets no answer. Wait for all_handlers_finished() before the end, or \
+                 register them with HandlerUnfinishedPolicy::Abandon"
             );
         }
     }
 
     fn write(&self, failure: Option<&Failure>) -> timewright_proto::failure::Failure {
         let continues = task_failure("ContinueAsNew", "a query handler cannot continue the workflow as new");
-        self.mailbox.borrow().converter().failure_to_proto(failure.unwrap_or(&continues))
+        self.context.write_failure(failure.unwrap_or(&continues))
     }
 }
 
@@ -280,13 +266,15 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
         if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
             mailbox.close();
         }
-        let (updates, run) = (std::mem::take(&mut self.updates), self.run.take());
-        let info = self.context.info();
+        let run = self.run.take();
+        let (info, messages) = (self.context.info(), self.context.messages());
         let mut panicked = false;
-        for update in updates {
-            panicked |= guard("a destructor", || drop(update)).is_err();
+        for handler in messages.take_running() {
+            panicked |= guard("a destructor", || drop(handler)).is_err();
         }
         panicked |= guard("a destructor", || drop(run)).is_err();
+        // Handlers that were registered later may hold the context, and so themselves.
+        panicked |= guard("a destructor", || drop(messages.take_handlers())).is_err();
         if panicked {
             tracing::warn!(
                 workflow_type = info.workflow_type,
@@ -299,7 +287,7 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
 }
 
 /// Calls user code; a panic becomes a problem of the Workflow Task.
-fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
+pub(crate) fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         TaskProblem::new(task_failure("Panic", format!("{what} panicked: {}", panic_message(&*panic))))
     })

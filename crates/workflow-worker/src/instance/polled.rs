@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-pub(super) struct Polled<T> {
+pub(crate) struct Polled<T> {
     future: Pin<Box<dyn Future<Output = T>>>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -21,16 +21,16 @@ impl Wake for Woken {
 }
 
 impl<T> Polled<T> {
-    pub(super) fn new(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
+    pub(crate) fn new(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
         let woken = Arc::new(Woken(AtomicBool::new(false)));
         Self { future, waker: Waker::from(Arc::clone(&woken)), woken }
     }
 
-    pub(super) fn is_woken(&self) -> bool {
+    pub(crate) fn is_woken(&self) -> bool {
         self.woken.0.load(Ordering::Acquire)
     }
 
-    pub(super) fn poll(&mut self) -> Poll<T> {
+    pub(crate) fn poll(&mut self) -> Poll<T> {
         self.woken.0.store(false, Ordering::Release);
         self.future.as_mut().poll(&mut Context::from_waker(&self.waker))
     }

@@ -48,8 +48,6 @@ pub(crate) struct Mailbox {
     operations: u64,
     moment: Moment,
     converter: DataConverter,
-    /// Update handlers that have not returned.
-    running_handlers: usize,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
     inert: bool,
 }
@@ -103,7 +101,6 @@ impl Mailbox {
                 deployment_version: None,
             },
             converter,
-            running_handlers: 0,
             inert: false,
         }
     }
@@ -140,12 +137,8 @@ impl Mailbox {
         self.state_wakers.clear();
     }
 
-    pub(crate) fn running_handlers(&self) -> usize {
-        self.running_handlers
-    }
-
-    pub(crate) fn set_running_handlers(&mut self, running: usize) {
-        self.running_handlers = running;
+    pub(crate) fn is_inert(&self) -> bool {
+        self.inert
     }
 
     /// Asks for something, behind all that was asked for before.

@@ -107,6 +107,7 @@ macro_rules! workflow {
     };
 }
 
+mod messages;
 mod operations;
 mod updates;
 
@@ -118,13 +119,20 @@ fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<
 }
 
 fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
-    let environment = Environment {
+    start::<W>(&environment(), Box::new(initialize())).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+}
+
+fn environment() -> Environment {
+    Environment {
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
-    };
-    let initialize = Initialize {
+    }
+}
+
+fn initialize() -> Initialize {
+    Initialize {
         workflow_id: "id".into(),
         run_id: "run".into(),
         workflow_type: "tested".into(),
@@ -133,8 +141,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
         header: Default::default(),
         random_seed: 7,
         started: Box::default(),
-    };
-    start::<W>(&environment, Box::new(initialize)).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+    }
 }
 
 fn activation(jobs: Vec<Job>) -> Activation {

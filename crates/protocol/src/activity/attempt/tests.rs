@@ -99,7 +99,10 @@ fn shown(output: &AttemptOutput) -> String {
         AttemptOutput::Cancel(reason) => format!("tell: {reason}"),
         AttemptOutput::Complete(Completion::Completed { .. }) => "complete".into(),
         AttemptOutput::Complete(Completion::Cancelled { details }) => format!("cancel{}", texts(details)),
-        AttemptOutput::Complete(Completion::Nothing) => "say nothing".into(),
+        AttemptOutput::Complete(Completion::WillCompleteAsynchronously { unconfirmed_heartbeat }) => {
+            let but = unconfirmed_heartbeat.as_ref().map_or(String::new(), |details| format!(" but{}", texts(details)));
+            format!("say nothing{but}")
+        }
         AttemptOutput::Complete(Completion::Failed { failure, last_heartbeat_details }) => {
             let with =
                 last_heartbeat_details.as_ref().map_or(String::new(), |details| format!(" with{}", texts(details)));
@@ -393,7 +396,7 @@ fn after_the_end_nothing_happens() {
         100,
         "
         0 heartbeat a       -> send a
-        1 asynchronous      -> say nothing
+        1 asynchronous      -> say nothing but a
         2 heartbeat b       ->
         3 cancel-requested  ->
         4 failed            ->
@@ -405,6 +408,39 @@ fn after_the_end_nothing_happens() {
     let mut driver = Driver::new(0, 0, 0);
     driver.attempt.handle_worker_shutdown(driver.start);
     assert_eq!(driver.input(0, "completed"), "complete");
+}
+
+#[test]
+fn v1_nothing_is_kept_back_from_whoever_completes_the_attempt() {
+    check(
+        0,
+        0,
+        "
+        0 heartbeat a   -> send a
+        1 confirmed     ->
+        2 asynchronous  -> say nothing
+        ",
+    );
+    check(
+        0,
+        0,
+        "
+        0 heartbeat a   -> send a
+        1 confirmed     ->
+        2 heartbeat b   ->
+        3 asynchronous  -> say nothing but b
+        ",
+    );
+    check(
+        0,
+        0,
+        "
+        0 heartbeat a   -> send a
+        1 heartbeat b   ->
+        2 not-found     -> tell: the server does not know this attempt any more
+        3 asynchronous  -> say nothing
+        ",
+    );
 }
 
 #[test]
