@@ -59,7 +59,7 @@ impl MiniWorker {
         };
         let slots = WorkerSlots::fixed(10);
         let poller = Poller::new(slots.poller_options()).unwrap();
-        let request = SlotRequest::new(SlotKind::Workflow, task_queue).of(&client);
+        let request = SlotRequest::new(SlotKind::Workflow, task_queue).of(client);
         let mut tasks = TaskPoller::start(source, poller, &slots, request);
         let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
         let (worker, counter) = (client.clone(), Arc::clone(&counts));
