@@ -77,7 +77,8 @@ impl ApplicationFailure {
         self
     }
 
-    /// How long the server waits before the next attempt, instead of what the retry policy says.
+    /// How long the server waits before the next attempt, instead of what the retry policy says. At most 10 000 years, which is
+    /// what a longer delay becomes.
     #[must_use]
     pub fn with_next_retry_delay(mut self, delay: Duration) -> Self {
         self.next_retry_delay = Some(delay);

@@ -146,8 +146,8 @@ fn kind_to_proto(kind: &FailureKind) -> Option<FailureInfo> {
                 r#type: type_name,
                 non_retryable,
                 details: payloads(details),
-                // A delay beyond what the message can hold is as good as for ever.
-                next_retry_delay: next_retry_delay.and_then(|delay| delay.try_into().ok()),
+                // None would mean another thing: that the Retry Policy decides.
+                next_retry_delay: next_retry_delay.map(timewright_proto::to_duration),
                 category: category.to_proto(),
             })
         }

@@ -1,5 +1,7 @@
 //! Failures ⇄ messages, as other SDKs write them.
 
+use std::time::Duration;
+
 use timewright_converter::{
     ApplicationFailure, DefaultFailureConverter, Failure, FailureConverter, FailureKind, MAXIMUM_CAUSES, Value,
 };
@@ -60,7 +62,20 @@ fn delays_below_zero_are_none() {
     };
     assert_eq!(sent(received(30)), Some(30));
     assert_eq!((sent(received(-1)), sent(received(i64::MIN))), (None, None));
-    assert_eq!(sent(received(i64::MAX)), Some(i64::MAX));
+}
+
+/// Nobody reads an endless delay as none, with which the Retry Policy would decide.
+#[test]
+fn a_delay_beyond_what_can_be_said_is_the_longest_that_can() {
+    const TEN_THOUSAND_YEARS: u64 = 315_576_000_000;
+    for seconds in [TEN_THOUSAND_YEARS, TEN_THOUSAND_YEARS + 1, i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+        let endless = ApplicationFailure::new("busy").with_next_retry_delay(Duration::from_secs(seconds));
+        for converter in [PLAIN, ENCODED] {
+            let received = converter.deserialize(converter.serialize(&endless.clone().into()));
+            let FailureKind::Application { next_retry_delay, .. } = received.kind else { panic!("{received:?}") };
+            assert_eq!(next_retry_delay, Some(Duration::from_secs(TEN_THOUSAND_YEARS)));
+        }
+    }
 }
 
 #[test]

@@ -125,6 +125,21 @@ proptest! {
         }
     }
 
+    /// Alone and within other values, to the last bit, whatever features other crates of a program ask of serde_json.
+    #[test]
+    fn numbers_come_back_exactly(
+        integer: i64,
+        unsigned: u64,
+        single in any::<f32>().prop_filter("JSON has no others", |it| it.is_finite()),
+        double in any::<f64>().prop_filter("JSON has no others", |it| it.is_finite()),
+    ) {
+        let numbers = (integer, unsigned, single, double);
+        let read = <(i64, u64, f32, f64)>::from_payload(numbers.to_payload().unwrap()).unwrap();
+        prop_assert_eq!((read.0, read.1, read.2.to_bits(), read.3.to_bits()), (integer, unsigned, single.to_bits(), double.to_bits()));
+        let value = serde_json::json!({ "integer": integer, "unsigned": unsigned, "single": single, "double": [double] });
+        prop_assert_eq!(serde_json::Value::from_payload(value.to_payload().unwrap()), Ok(value));
+    }
+
     #[test]
     fn reading_arbitrary_payloads_never_panics(payloads in vec(any_payload(), 0..4), failure in any_failure()) {
         for payload in payloads.clone() {

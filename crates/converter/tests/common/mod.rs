@@ -146,7 +146,8 @@ fn any_kind() -> impl Strategy<Value = FailureKind> {
         prop_oneof![Just(ErrorCategory::Unspecified), Just(ErrorCategory::Benign), Just(ErrorCategory::Other(-1))];
     let timeout_type =
         prop_oneof![Just(TimeoutType::StartToClose), Just(TimeoutType::Heartbeat), Just(TimeoutType::Other(7))];
-    let delay = option::of((0_u64..1 << 40, 0_u32..1_000_000_000).prop_map(|(s, n)| Duration::new(s, n)));
+    // Up to 10 000 years, the longest that protobuf can say.
+    let delay = option::of((0_u64..=315_576_000_000, 0_u32..1_000_000_000).prop_map(|(s, n)| Duration::new(s, n)));
     prop_oneof![
         (text(), any::<bool>(), details(), delay, category).prop_map(
             |(type_name, non_retryable, details, next_retry_delay, category)| FailureKind::Application {

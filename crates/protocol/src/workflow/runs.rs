@@ -18,7 +18,8 @@ use super::task::{TaskKind, WorkflowTask};
 /// The contract is that of [`Run`], with a [`RunKey`] beside each input and output. `Runs` adds:
 ///
 /// - A task whose Run is busy waits. A newer task that makes progress replaces an older one that waits, and the Queries that
-///   wait with it: the server does not expect their answers any more, and a Query must not see the future.
+///   wait with it: the server does not expect their answers any more, and a Query must not see the future. A Run that only
+///   waits for Local Activities is not waited for: what its task heard comes again with the newer one, so it starts anew.
 /// - A task which does not continue the cached Run starts it anew.
 /// - No more Runs stay than [`CacheLimits`] allow; the one that was used longest ago leaves first. A Run that has a task open or
 ///   Local Activities under way never leaves, so there may be more for a while.
@@ -129,7 +130,11 @@ impl Runs {
                 let superseded = entry.waiting.drain(..).map(|task| abandon(&key, task, AbandonReason::Superseded));
                 self.outputs.extend(superseded);
             }
+            let is_in_vain = entry.run.waits_in_vain(&task);
             entry.waiting.push_back(task);
+            if is_in_vain {
+                self.with_run(&key, Run::supersede);
+            }
             return;
         }
         if entry.run.continues(&task) {

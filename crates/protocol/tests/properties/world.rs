@@ -354,7 +354,8 @@ impl World {
     pub fn take(&mut self, task: PollWorkflowTaskQueueResponse) {
         let execution = task.workflow_execution.clone().unwrap_or_default();
         let run_id = execution.run_id;
-        if self.conditions.drops_stale_tasks && self.is_stale(&task) {
+        let is_stale = self.is_stale(&task);
+        if self.conditions.drops_stale_tasks && is_stale {
             return;
         }
         if self.conditions.evictions.rotate_right(self.tasks) & 1 == 1 {
@@ -364,7 +365,11 @@ impl World {
             }
         }
         self.tasks += 1;
+        let lost = self.worker.lost_behind_vanished;
         self.worker.take(task, self.server.now());
+        // Nobody else executes this workflow.
+        let goes_on = is_stale || self.worker.lost_behind_vanished == lost;
+        assert!(goes_on, "run {run_id} is not where it was before the task that vanished");
         self.worker.work_all(&mut self.server);
     }
 

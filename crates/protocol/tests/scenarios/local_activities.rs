@@ -310,6 +310,54 @@ fn l8_a_completion_that_is_refused_while_one_is_executed() {
     );
 }
 
+/// The server has given the task up, so nothing comes of what is executed for it.
+#[test]
+fn a_newer_task_does_not_wait_for_the_local_activities_of_a_stale_one() {
+    check(
+        "start: local 1
+         local 1: complete
+         signal go: nothing",
+        "> task WES WFT*
+         3 live: Initialize
+         start local 1 charge
+         > query status WES WTS WTSt /
+         > task WES WFT* WTO SIG WFT*
+         abandon task 2: superseded
+         abandon task 1: superseded
+         cancel local 1
+         evict: history mismatch
+         7 live: Initialize; Signal go
+         start local 1 charge
+         > local 1 completes stale
+         > local 1 completes
+         7 live: ResolveLocalActivity 1 completed
+         complete task 3: RecordMarker LAM(1,i1), CompleteWorkflowExecution
+         evict: closed",
+    );
+}
+
+/// The attempts behind the first have the same Events: only one of them is recorded.
+#[test]
+fn another_attempt_does_not_wait_either() {
+    check(
+        "start: local 1
+         local 1: complete",
+        "> task x2 WES WTS WTSt WTF WFT*
+         6 live: Initialize
+         start local 1 charge
+         > task x3 WES WTS WTSt WTF WFT*
+         abandon task 1: superseded
+         cancel local 1
+         evict: history mismatch
+         6 live: Initialize
+         start local 1 charge
+         > local 1 completes
+         6 live: ResolveLocalActivity 1 completed
+         complete task 2: RecordMarker LAM(1,i1), CompleteWorkflowExecution
+         evict: closed",
+    );
+}
+
 #[test]
 fn l9_a_heartbeat_is_due_while_user_code_hears_of_an_outcome() {
     check(

@@ -12,7 +12,7 @@
 //! makes of it, `─▶ Told` where user code was told that it is cancelled and hears no more of it. The request to the child is a
 //! Command of its own, sent at once, also while the child is not started: the server keeps their order.
 
-use super::{Effect, ProtocolError};
+use super::{Cancelled, Effect, ProtocolError};
 use crate::workflow::command::ChildWorkflowCancellationType;
 
 /// Where a Child Workflow stands.
@@ -26,17 +26,6 @@ pub(crate) enum State {
     Started(Cancelled),
     /// It has an outcome, or was not started.
     Closed,
-}
-
-/// How far user code has cancelled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cancelled {
-    /// Not at all.
-    No,
-    /// It was asked to cancel itself; user code waits for what it makes of that.
-    Asked,
-    /// User code was told that it is cancelled.
-    Told,
 }
 
 /// What can happen to a Child Workflow.
@@ -102,11 +91,7 @@ impl State {
 
 fn cancel(kind: ChildWorkflowCancellationType) -> (Cancelled, Effect) {
     use ChildWorkflowCancellationType as Kind;
-    match kind {
-        Kind::Abandon => (Cancelled::Told, Effect::TellCancelled),
-        Kind::TryCancel => (Cancelled::Told, Effect::IssueCancelAndTellCancelled),
-        Kind::WaitCancellationCompleted | Kind::WaitCancellationRequested => (Cancelled::Asked, Effect::IssueCancel),
-    }
+    Cancelled::by_user_code(kind != Kind::Abandon, !matches!(kind, Kind::Abandon | Kind::TryCancel))
 }
 
 #[cfg(test)]

@@ -57,6 +57,29 @@ impl Effect {
     }
 }
 
+/// How far user code has cancelled what goes on elsewhere: a Child Workflow, a Nexus operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancelled {
+    /// Not at all.
+    No,
+    /// It was asked to cancel itself; user code waits for what it makes of that.
+    Asked,
+    /// User code was told that it is cancelled.
+    Told,
+}
+
+impl Cancelled {
+    /// User code cancels what it has not cancelled before. Whether that is `asked` to cancel itself, and whether user code
+    /// `waits` for what comes of it, its cancellation type says.
+    fn by_user_code(asked: bool, waits: bool) -> (Self, Effect) {
+        match (asked, waits) {
+            (true, true) => (Self::Asked, Effect::IssueCancel),
+            (true, false) => (Self::Told, Effect::IssueCancelAndTellCancelled),
+            (false, _) => (Self::Told, Effect::TellCancelled),
+        }
+    }
+}
+
 /// A transition that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProtocolError {

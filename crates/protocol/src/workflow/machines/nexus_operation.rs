@@ -11,7 +11,7 @@
 //! Beside that, while it is scheduled or started, it can be cancelled: `No ─▶ Asked` where user code waits for what the handler
 //! makes of it, `─▶ Told` where user code was told that it is cancelled and hears no more of it.
 
-use super::{Effect, ProtocolError};
+use super::{Cancelled, Effect, ProtocolError};
 use crate::workflow::command::NexusOperationCancellationType;
 
 /// Where a Nexus operation stands.
@@ -25,17 +25,6 @@ pub(crate) enum State {
     Started(Cancelled),
     /// It has an outcome.
     Closed,
-}
-
-/// How far user code has cancelled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cancelled {
-    /// Not at all.
-    No,
-    /// Its handler was asked to cancel it; user code waits for what comes of that.
-    Asked,
-    /// User code was told that it is cancelled.
-    Told,
 }
 
 /// What can happen to a Nexus operation.
@@ -107,11 +96,7 @@ impl State {
 
 fn cancel(kind: NexusOperationCancellationType) -> (Cancelled, Effect) {
     use NexusOperationCancellationType as Kind;
-    match kind {
-        Kind::Abandon => (Cancelled::Told, Effect::TellCancelled),
-        Kind::TryCancel => (Cancelled::Told, Effect::IssueCancelAndTellCancelled),
-        Kind::WaitCancellationCompleted | Kind::WaitCancellationRequested => (Cancelled::Asked, Effect::IssueCancel),
-    }
+    Cancelled::by_user_code(kind != Kind::Abandon, !matches!(kind, Kind::Abandon | Kind::TryCancel))
 }
 
 #[cfg(test)]

@@ -129,8 +129,9 @@ impl Run {
         self.evict(EvictionReason::TaskFailed);
     }
 
-    /// The task that is being executed was answered or timed out while its history was on its way: nobody waits for it.
-    pub(super) fn supersede(&mut self) {
+    /// The task that is being executed was answered or timed out while its history was on its way, or its Local Activities are
+    /// executed: nobody waits for it.
+    pub(in crate::workflow) fn supersede(&mut self) {
         if let Some(task) = self.task.take() {
             self.abandon(task.token, AbandonReason::Superseded);
         }

@@ -312,6 +312,19 @@ impl Run {
         task.received_at.checked_add(after)
     }
 
+    /// Whether a task that came meanwhile shows that the one which waits for Local Activities has timed out, or is forgotten.
+    pub(crate) fn waits_in_vain(&self, newcomer: &WorkflowTask) -> bool {
+        let task = self.task.as_ref().filter(|_| self.phase == Phase::AwaitingLocalActivities);
+        // Events do not tell all attempts apart, nor a task that the server has forgotten from the next.
+        task.is_some_and(|task| match newcomer.kind {
+            TaskKind::Progress { started_event_id, .. } => {
+                newcomer.task_token != task.token
+                    && (Some(started_event_id), newcomer.attempt) >= (task.started_event_id, task.attempt)
+            }
+            TaskKind::Query(_) | TaskKind::Replay => false,
+        })
+    }
+
     /// Whether Local Activities are executed for it. Dropping the Run would be in vain then: a task asks for them at once.
     pub fn has_local_activities(&self) -> bool {
         self.operations.has_local_activities()

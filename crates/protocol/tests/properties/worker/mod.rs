@@ -49,6 +49,8 @@ pub struct Worker {
     workflow_ids: BTreeMap<String, String>,
     /// Tasks that were taken, by token.
     tasks: BTreeMap<Bytes, Task>,
+    /// How many tasks were taken.
+    taken: usize,
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
     seen: BTreeMap<String, BTreeSet<u64>>,
     /// What user code of each Run went through since the last answer that the server took.
@@ -68,10 +70,16 @@ pub struct Worker {
     pub failures: Vec<String>,
     /// How many tasks left nothing in the history.
     pub vanished_tasks: usize,
+    /// Runs whose last task was such a one.
+    vanished: BTreeSet<RunKey>,
+    /// Runs that could not go on with the task behind such a one.
+    pub lost_behind_vanished: usize,
 }
 
 struct Task {
     run_id: String,
+    /// When it was taken, counted in tasks.
+    taken: usize,
     /// `None` for a Query.
     started_event_id: Option<i64>,
     attempt: u32,
@@ -129,6 +137,7 @@ impl Worker {
             requests: VecDeque::new(),
             workflow_ids: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            taken: 0,
             seen: BTreeMap::new(),
             hearing: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -139,6 +148,8 @@ impl Worker {
             seed,
             failures: Vec::new(),
             vanished_tasks: 0,
+            vanished: BTreeSet::new(),
+            lost_behind_vanished: 0,
         }
     }
 
@@ -159,10 +170,19 @@ impl Worker {
             self.seen.entry(run_id.clone()).or_default().extend(&completed);
         }
         let attempt = task.attempt;
-        let new = Task { run_id, started_event_id, attempt, open: 0, completed };
-        self.tasks.entry(task.task_token.clone()).or_insert(new).open += 1;
+        self.taken += 1;
+        let new = Task { run_id, taken: self.taken, started_event_id, attempt, open: 0, completed };
+        let entry = self.tasks.entry(task.task_token.clone()).or_insert(new);
+        if entry.open == 0 {
+            entry.taken = self.taken;
+        }
+        entry.open += 1;
+        let run_id = task.run_id.clone();
+        let behind_vanished = self.runs.key(&run_id).filter(|key| self.vanished.remove(key));
         self.runs.handle_task(task);
+        self.lost_behind_vanished += usize::from(behind_vanished.is_some_and(|key| !self.is_alive(&key)));
         self.drain();
+        self.assert_nothing_waits_in_vain(&run_id);
     }
 
     /// Drops a Run from the cache.
@@ -215,7 +235,7 @@ impl Worker {
         let Some((key, request)) = self.requests.pop_front() else { return false };
         let run_id = key.run_id().to_owned();
         // What comes for a Run that has left is ignored by it; here nothing is to be noted of it either.
-        let is_alive = self.runs.key(&run_id).as_ref() == Some(&key);
+        let is_alive = self.is_alive(&key);
         match request {
             Output::FetchHistory { next_page_token } => {
                 let page = fetch(server, &self.workflow_ids[&run_id], &run_id, next_page_token);
@@ -308,6 +328,24 @@ impl Worker {
 
     fn open_tasks(&self, run_id: &str) -> impl Iterator<Item = (&Bytes, &Task)> {
         self.tasks.iter().filter(move |(_, task)| task.run_id == run_id && task.open > 0)
+    }
+
+    fn is_alive(&self, key: &RunKey) -> bool {
+        self.runs.key(key.run_id()).as_ref() == Some(key)
+    }
+
+    /// What waits for nothing but Local Activities is the newest task, not one that the server has given up.
+    fn assert_nothing_waits_in_vain(&self, run_id: &str) {
+        if self.requests.iter().any(|(key, _)| key.run_id() == run_id && self.is_alive(key)) {
+            return;
+        }
+        let progress = self.open_tasks(run_id).filter(|(_, task)| task.started_event_id.is_some());
+        let mut tasks: Vec<&Task> = progress.map(|(_, task)| task).collect();
+        tasks.sort_by_key(|task| task.taken);
+        let Some((first, waiting)) = tasks.split_first() else { return };
+        let number = |task: &Task| (task.started_event_id, task.attempt);
+        let is_newest = waiting.iter().all(|task| number(task) < number(first));
+        assert!(is_newest, "a newer task waits for the Local Activities of a stale one");
     }
 
     /// The Run gets on with a task that waited.
@@ -403,6 +441,7 @@ impl Worker {
                                 heard.iter().all(|heard| heard.recorded().activation.jobs.is_empty());
                             assert!(is_without_trace, "more than rejected Updates has vanished: {heard:#?}");
                             self.vanished_tasks += 1;
+                            self.vanished.insert(key.clone());
                         }
                     }
                 }
