@@ -52,6 +52,11 @@ pub use query::QueryWorkflowError;
 pub use random::{request_id as random_id, seed as jitter_seed};
 pub use result::{ResultOptions, WorkflowResultError};
 pub use rpc_error::RpcError;
+#[cfg(feature = "resource-slots")]
+pub use slots::{
+    InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,
+    ResourceUsage,
+};
 pub use slots::{PoolSlot, SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
 pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};

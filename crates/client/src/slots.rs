@@ -1,5 +1,7 @@
 //! Where the slots of a worker come from.
 
+#[cfg(feature = "resource-slots")]
+mod resource;
 mod supplier;
 
 use std::fmt;
@@ -9,6 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use timewright_protocol::task_queue::PollerOptions;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+#[cfg(feature = "resource-slots")]
+pub use resource::{
+    InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,
+    ResourceUsage,
+};
 pub(crate) use supplier::{DynSupplier, Permit};
 pub use supplier::{SlotKind, SlotRequest, SlotSupplier, SlotTask};
 
