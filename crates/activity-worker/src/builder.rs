@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, PollerBehavior, SlotSupplier, WorkerSlots, jitter_seed};
+use timewright_client::{
+    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, WorkerDeployment, WorkerSlots, jitter_seed,
+};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
@@ -31,6 +33,7 @@ pub struct ActivityWorkerBuilder {
     task_queue_activities_per_second: Option<f64>,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
+    deployment: Option<WorkerDeployment>,
 }
 
 /// A worker that cannot be built. The application's fault.
@@ -57,6 +60,14 @@ pub enum BuildError {
         "the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on"
     )]
     NoTaskQueue,
+    /// The version that the worker is said to be of cannot be.
+    #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
+    Deployment {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong with it.
+        problem: InvalidWorkerDeployment,
+    },
     /// There are too few slots or polls to do anything.
     #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
     Options {
@@ -290,6 +301,14 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Says which version of which Worker Deployment this worker is. <https://docs.temporal.io/worker-versioning>
+    ///
+    /// Workflows of a version give their activities to workers of the same version where those poll the activities' Task Queue.
+    pub fn deployment(mut self, deployment: WorkerDeployment) -> Self {
+        self.deployment = Some(deployment);
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -304,6 +323,9 @@ impl ActivityWorkerBuilder {
         }
         if self.router.by_name.is_empty() && self.router.fallback.is_none() {
             return Err(BuildError::NoActivities { task_queue });
+        }
+        if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
+            return Err(BuildError::Deployment { task_queue, problem });
         }
         let mut options = self.slots.poller_options().jitter_seed(jitter_seed());
         if let Some(behavior) = self.polls {
@@ -327,6 +349,7 @@ impl ActivityWorkerBuilder {
             task_queue_activities_per_second: self.task_queue_activities_per_second,
             graceful_shutdown_timeout: self.graceful_shutdown_timeout,
             attempt_options: self.attempt_options,
+            deployment: self.deployment,
         })
     }
 
@@ -343,6 +366,7 @@ impl ActivityWorkerBuilder {
             task_queue_activities_per_second: None,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
+            deployment: None,
         }
     }
 }

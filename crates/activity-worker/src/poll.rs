@@ -3,6 +3,7 @@
 use timewright_client::{CallKind, Client, Polled, RpcError, TaskSource};
 use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::task_queue::{TaskQueue, TaskQueueMetadata};
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse};
 use timewright_protocol::task_queue::QueueKind;
 
@@ -14,6 +15,7 @@ pub(crate) struct ActivityTaskSource {
     pub(crate) worker_instance_key: String,
     /// The limit that the server is to keep for the whole Task Queue.
     pub(crate) task_queue_activities_per_second: Option<f64>,
+    pub(crate) deployment: Option<WorkerDeploymentOptions>,
 }
 
 impl TaskSource for ActivityTaskSource {
@@ -34,6 +36,7 @@ impl TaskSource for ActivityTaskSource {
             task_queue_metadata: self
                 .task_queue_activities_per_second
                 .map(|limit| TaskQueueMetadata { max_tasks_per_second: Some(limit) }),
+            deployment_options: self.deployment.clone(),
             ..PollActivityTaskQueueRequest::default()
         };
         let request = CallKind::TaskPoll.request(request);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Slot, SlotKind, SlotRequest, TaskPoller, WorkerSlots, random_id,
+    CheckNamespaceError, Client, PollError, Slot, SlotKind, SlotRequest, TaskPoller, WorkerDeployment, WorkerSlots,
+    random_id,
 };
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
@@ -35,6 +36,7 @@ pub struct ActivityWorker {
     pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
+    pub(crate) deployment: Option<WorkerDeployment>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -94,12 +96,14 @@ impl ActivityWorker {
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
         let Self { client, task_queue, service, mut poller, slots, graceful_shutdown_timeout, attempt_options, .. } =
             self;
+        let deployment_options = self.deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
             task_queue_activities_per_second: self.task_queue_activities_per_second,
+            deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
@@ -107,6 +111,7 @@ impl ActivityWorker {
             completer: Completer {
                 client: client.clone(),
                 size_limit: namespace.payload_size_limit,
+                deployment: deployment_options,
                 grace_over: grace_over.clone(),
             },
             surroundings: Surroundings {

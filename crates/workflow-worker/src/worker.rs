@@ -21,6 +21,7 @@ use timewright_client::{
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
@@ -152,6 +153,7 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             sticky_queue: sticky_queue.clone(),
             key: key.clone(),
+            deployment: self.options.versioning.options(),
         };
         tracing::info!(
             task_queue = self.options.task_queue,
@@ -207,6 +209,7 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            deployment_version: self.options.versioning.version(),
         };
         (0..threads)
             .map(|index| {
@@ -228,6 +231,7 @@ struct Source {
     task_queue: String,
     sticky_queue: Option<String>,
     key: String,
+    deployment: Option<WorkerDeploymentOptions>,
 }
 
 impl TaskSource for Source {
@@ -252,6 +256,7 @@ impl TaskSource for Source {
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
             poller_group_id: group.unwrap_or_default().to_owned(),
+            deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
         Ok(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner().into())
