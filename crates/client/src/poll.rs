@@ -109,6 +109,7 @@ pub struct Slot {
     id: SlotId,
     /// What the supplier of slots takes for one, where there is a supplier.
     permit: Option<Permit>,
+    poller_group: String,
     control: UnboundedSender<Control>,
 }
 
@@ -181,6 +182,17 @@ impl<T: Send + 'static> TaskPoller<T> {
 }
 
 impl Slot {
+    /// Where in the server its task comes from: the answer to a Query must find its way back.
+    #[must_use]
+    pub fn poller_group(&self) -> &str {
+        &self.poller_group
+    }
+
+    /// Notes where in the server its task comes from.
+    pub fn set_poller_group(&mut self, group: String) {
+        self.poller_group = group;
+    }
+
     /// It is used for another task from now on, which came with the answer to the last one.
     pub fn reuse(&mut self, task: &SlotTask) {
         if let Some(permit) = &mut self.permit {
@@ -315,7 +327,7 @@ impl<S: TaskSource> Driver<S> {
     }
 
     fn slot(&self, id: SlotId, permit: Option<Permit>) -> Slot {
-        Slot { id, permit, control: self.control.clone() }
+        Slot { id, permit, poller_group: String::new(), control: self.control.clone() }
     }
 
     fn handle_reservation(&mut self, slot: SlotId, is_there: bool) {
