@@ -103,6 +103,23 @@ pub struct TaskPoller<T> {
     snapshots: watch::Receiver<PollerSnapshot>,
 }
 
+/// Takes slots for tasks that come without a poll, with the answer to another call: [`TaskPoller::slot_reserver`]. Cloning is
+/// cheap.
+#[derive(Clone, Debug)]
+pub struct SlotReserver {
+    control: UnboundedSender<Control>,
+}
+
+impl SlotReserver {
+    /// A slot, if there is one to spare now, within the limit of tasks a second; none once the poller shuts down. Say with
+    /// [`Slot::mark_used`] what it is used for.
+    pub async fn reserve(&self) -> Option<Slot> {
+        let (give, given) = oneshot::channel();
+        self.control.send(Control::Reserve(give)).ok()?;
+        given.await.ok().flatten()
+    }
+}
+
 /// The right to execute one task. Given back when it is dropped.
 #[must_use = "a slot that is dropped is given to the next task"]
 pub struct Slot {
@@ -110,12 +127,6 @@ pub struct Slot {
     /// What the supplier of slots takes for one, where there is a supplier.
     permit: Option<Permit>,
     poller_group: String,
-    control: UnboundedSender<Control>,
-}
-
-/// Takes slots for tasks that come without a poll of their own, such as eager ones. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct SlotReserver {
     control: UnboundedSender<Control>,
 }
 
@@ -150,12 +161,6 @@ impl<T: Send + 'static> TaskPoller<T> {
         Self { tasks, control, snapshots }
     }
 
-    /// Takes slots for tasks that come without a poll.
-    #[must_use]
-    pub fn reserver(&self) -> SlotReserver {
-        SlotReserver { control: self.control.clone() }
-    }
-
     /// How polls and slots are doing: at any time, for as long as anybody wants to know, and with a notice of each change.
     /// Times are those of tokio's clock.
     #[must_use]
@@ -168,6 +173,12 @@ impl<T: Send + 'static> TaskPoller<T> {
     /// Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<(T, Slot), PollError>> {
         self.tasks.recv().await
+    }
+
+    /// By what slots are taken for tasks that come without a poll.
+    #[must_use]
+    pub fn slot_reserver(&self) -> SlotReserver {
+        SlotReserver { control: self.control.clone() }
     }
 
     /// Opens no more polls. Those that are open have `drain` to return, and are then dropped. Said again, the earlier end
@@ -193,20 +204,11 @@ impl Slot {
         self.poller_group = group;
     }
 
-    /// It is used for another task from now on, which came with the answer to the last one.
-    pub fn reuse(&mut self, task: &SlotTask) {
+    /// It is used for this task from now on, which no poll brought: it came with the answer to another call.
+    pub fn mark_used(&mut self, task: &SlotTask) {
         if let Some(permit) = &mut self.permit {
             permit.mark_used(task);
         }
-    }
-}
-
-impl SlotReserver {
-    /// A slot for this task, if there is one to spare now, within the limit of tasks a second. A worker that stops has none.
-    pub async fn try_reserve(&self, type_name: impl Into<String>) -> Option<Slot> {
-        let (sender, answer) = oneshot::channel();
-        self.control.send(Control::TryReserve { type_name: type_name.into(), answer: sender }).ok()?;
-        answer.await.ok().flatten()
     }
 }
 
@@ -228,8 +230,9 @@ impl Drop for Slot {
 #[derive(Debug)]
 enum Control {
     Release(SlotId),
+    /// Whoever does not wait for the slot any more drops it, which gives it back.
+    Reserve(oneshot::Sender<Option<Slot>>),
     Shutdown(Duration),
-    TryReserve { type_name: String, answer: oneshot::Sender<Option<Slot>> },
 }
 
 type PollEnd<T> = Result<Polled<T>, RpcError>;
@@ -339,8 +342,8 @@ impl<S: TaskSource> Driver<S> {
     }
 
     /// A slot for a task that comes without a poll.
-    fn try_reserve(&mut self, type_name: &str) -> Option<Slot> {
-        let permit = match self.reservations.try_reserve(type_name) {
+    fn try_reserve(&mut self) -> Option<Slot> {
+        let permit = match self.reservations.try_reserve() {
             Some(permit) => permit?,
             None => return self.poller.handle_task_without_poll(now()).map(|id| self.slot(id, None)),
         };
@@ -358,12 +361,10 @@ impl<S: TaskSource> Driver<S> {
     fn handle_control(&mut self, control: Control) {
         match control {
             Control::Release(slot) => self.poller.handle_slot_released(slot, now()),
-            Control::Shutdown(drain) => self.poller.handle_shutdown(drain, now()),
-            Control::TryReserve { type_name, answer } => {
-                let slot = self.try_reserve(&type_name);
-                // If nobody waits for it any more, it comes back.
-                let _ = answer.send(slot);
+            Control::Reserve(give) => {
+                let _ = give.send(self.try_reserve());
             }
+            Control::Shutdown(drain) => self.poller.handle_shutdown(drain, now()),
         }
     }
 

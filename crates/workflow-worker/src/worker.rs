@@ -31,6 +31,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
+use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, Room};
@@ -135,6 +136,20 @@ impl WorkflowWorker {
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.options.task_queue
+    }
+
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Executes activities of its own Task Queue with this, unless
+    /// [`WorkflowWorkerBuilder::eager_activities`](crate::WorkflowWorkerBuilder::eager_activities) has said with what.
+    #[must_use]
+    pub fn or_eager_activities(mut self, executor: impl EagerActivityExecutor) -> Self {
+        self.options.eager_activities.executor.get_or_insert_with(|| Arc::new(executor));
+        self
     }
 
     /// What can be seen of the worker while it runs, and asked of it.
@@ -553,7 +568,7 @@ impl Running {
         }
         if let Some((response, mut slot)) = outcome.next_task {
             let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
-            slot.reuse(&SlotTask::new(SlotKind::Workflow, workflow_type));
+            slot.mark_used(&SlotTask::new(SlotKind::Workflow, workflow_type));
             self.take_task(response, slot);
         }
     }

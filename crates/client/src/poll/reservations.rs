@@ -81,12 +81,8 @@ impl Reservations {
     }
 
     /// `None` where there is no supplier, else what it says.
-    pub(super) fn try_reserve(&self, type_name: &str) -> Option<Option<Permit>> {
+    pub(super) fn try_reserve(&self) -> Option<Option<Permit>> {
         let supplier = self.supplier.as_ref()?;
-        let mut permit = Arc::clone(supplier).try_reserve(&self.request);
-        if let Some(permit) = &mut permit {
-            permit.mark_used(&SlotTask::new(self.request.kind, type_name));
-        }
-        Some(permit)
+        Some(Arc::clone(supplier).try_reserve(&self.request))
     }
 }

@@ -353,18 +353,18 @@ async fn x15_a_task_without_a_poll_needs_a_slot() {
     for slots in both {
         let script = Script::new([]);
         let mut poller = start_with(&script, &slots, 1, false);
-        let reserver = poller.reserver();
-        let first = reserver.try_reserve("eager").await.expect("a slot is free");
+        let reserver = poller.slot_reserver();
+        let first = reserver.reserve().await.expect("a slot is free");
         sleep(Duration::from_secs(1)).await;
-        let second = reserver.try_reserve("eager").await.expect("and another, beside that of the open poll");
-        assert!(reserver.try_reserve("eager").await.is_none(), "now all are in use");
+        let second = reserver.reserve().await.expect("and another, beside that of the open poll");
+        assert!(reserver.reserve().await.is_none(), "now all are in use");
         assert_eq!(poller.snapshots().borrow().slots.executing, 2);
         drop(first);
         sleep(Duration::from_millis(1)).await;
-        assert!(reserver.try_reserve("eager").await.is_some());
+        assert!(reserver.reserve().await.is_some());
         poller.shutdown(Duration::ZERO);
         assert!(poller.next().await.is_none());
-        assert!(reserver.try_reserve("eager").await.is_none(), "the worker stops");
+        assert!(reserver.reserve().await.is_none(), "the worker stops");
         drop(second);
     }
 }
