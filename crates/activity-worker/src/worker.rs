@@ -7,7 +7,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, WorkerDeployment, random_id};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Slot, SlotKind, SlotRequest, TaskPoller, WorkerDeployment, WorkerSlots,
+    random_id,
+};
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::from_duration;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
@@ -34,10 +37,14 @@ pub struct ActivityWorker {
     pub(crate) task_queue: String,
     pub(crate) service: ActivityService,
     pub(crate) poller: Poller,
+    pub(crate) slots: WorkerSlots,
+    pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) eager: EagerActivities,
+    /// Whether activities may come without a poll.
+    pub(crate) takes_eager: bool,
     /// What runs beside it: sessions.
     pub(crate) companions: Vec<ActivityWorker>,
 }
@@ -146,7 +153,10 @@ impl ActivityWorker {
             client,
             task_queue,
             service,
-            poller,
+            mut poller,
+            slots,
+            takes_eager,
+            task_queue_activities_per_second,
             graceful_shutdown_timeout,
             attempt_options,
             deployment,
@@ -159,6 +169,7 @@ impl ActivityWorker {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            task_queue_activities_per_second,
             deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
@@ -182,8 +193,13 @@ impl ActivityWorker {
         });
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
-        let mut polls = TaskPoller::start(source, poller);
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Activity, &*task_queue).of(&client);
+        let mut polls = TaskPoller::start(source, poller, &slots, request);
         let mut eager_tasks = eager.open(polls.slot_reserver());
+        if !takes_eager {
+            eager.close();
+        }
         let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use timewright_proto::workflow_service::ShutdownWorkerRequest;
+use timewright_protocol::task_queue::{PollSupport, PollerGroups};
 
 use crate::client::{CheckNamespaceError, Client};
 use crate::rpc_error::RpcError;
 use crate::stack::CallKind;
 
 /// What a worker has to know of its namespace before it begins: [`Client::worker_namespace`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerNamespace {
     /// The most bytes of Payloads that the server takes in one place.
     pub payload_size_limit: usize,
@@ -17,6 +18,8 @@ pub struct WorkerNamespace {
     pub ends_polls: bool,
     /// The most bytes that a Workflow Task's completion may have in pages; `None` where the server takes no pages.
     pub paged_completion_limit: Option<usize>,
+    /// What the server says of polls.
+    pub polls: PollSupport,
 }
 
 impl Client {
@@ -28,8 +31,9 @@ impl Client {
     /// # Errors
     /// If there is no such namespace.
     pub async fn worker_namespace(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
-        match self.check_namespace().await {
-            Ok(info) => {
+        match self.describe_namespace().await {
+            Ok(description) => {
+                let info = description.namespace_info.unwrap_or_default();
                 let limits = info.limits.unwrap_or_default();
                 let capabilities = info.capabilities.unwrap_or_default();
                 let completion_limit = known_limit(limits.workflow_task_completion_size_limit_error);
@@ -39,6 +43,11 @@ impl Client {
                     paged_completion_limit: capabilities
                         .workflow_task_completion_pagination
                         .then(|| completion_limit.unwrap_or(PAGED_COMPLETION_LIMIT)),
+                    polls: PollSupport {
+                        autoscaling: capabilities.poller_autoscaling,
+                        autoscaling_by_default: capabilities.poller_autoscaling_auto_enroll,
+                        groups: PollerGroups::read(description.poller_groups_info, description.poller_group_infos),
+                    },
                 })
             }
             Err(error @ CheckNamespaceError::NotFound { .. }) => Err(error),
@@ -81,7 +90,12 @@ impl WorkerNamespace {
 
 impl Default for WorkerNamespace {
     fn default() -> Self {
-        Self { payload_size_limit: PAYLOAD_SIZE_LIMIT, ends_polls: false, paged_completion_limit: None }
+        Self {
+            payload_size_limit: PAYLOAD_SIZE_LIMIT,
+            ends_polls: false,
+            paged_completion_limit: None,
+            polls: PollSupport::default(),
+        }
     }
 }
 

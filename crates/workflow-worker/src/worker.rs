@@ -13,7 +13,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Polled, RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask,
+    TaskPoller, TaskSource,
+};
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
@@ -21,7 +24,7 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
 use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -31,7 +34,7 @@ use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities};
+use crate::local_activities::{Ended, LocalActivities, Room};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -111,10 +114,15 @@ impl WorkflowWorker {
     }
 
     pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
-        let polls = PollerOptions::new(options.maximum_concurrent_workflow_tasks)
-            .behavior(PollerBehavior::Fixed { maximum: options.maximum_concurrent_polls })
+        let mut polls = options
+            .slots
+            .poller_options()
             .sticky(options.maximum_cached_workflows > 0)
+            .sticky_share(options.sticky_poll_share)
             .jitter_seed(timewright_client::jitter_seed());
+        if let Some(behavior) = options.polls {
+            polls = polls.behavior(behavior);
+        }
         let poller = Poller::new(polls).map_err(|error| BuildError::Options {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
@@ -186,13 +194,23 @@ impl WorkflowWorker {
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
-                self.options.maximum_concurrent_local_activities,
+                Room {
+                    slots: SlotPool::new(
+                        self.options.local_activity_slots.clone(),
+                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
+                    ),
+                    limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
+                },
             )
         });
+        let mut poller = self.poller;
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
+        let poll_drain = namespace.poll_drain();
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
-            tasks: TaskPoller::start(source, self.poller),
+            tasks: TaskPoller::start(source, poller, &self.options.slots, request),
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
             telling: JoinSet::new(),
@@ -205,7 +223,7 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
-            poll_drain: namespace.poll_drain(),
+            poll_drain,
             deadline: None,
             failure: None,
         };
@@ -255,7 +273,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+    async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let task_queue = match (queue, &self.sticky_queue) {
             (QueueKind::Sticky, Some(sticky_queue)) => TaskQueue {
                 name: sticky_queue.clone(),
@@ -273,11 +291,15 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            poller_group_id: group.unwrap_or_default().to_owned(),
             deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        Ok((!response.task_token.is_empty()).then_some(response))
+        Ok(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner().into())
+    }
+
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -396,7 +418,8 @@ impl Running {
     }
 
     /// Checks a task, and decodes its Payloads beside everything else.
-    fn take_task(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+    fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, mut slot: Slot) {
+        slot.set_poller_group(std::mem::take(&mut response.poller_group_id));
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -414,7 +437,7 @@ impl Running {
             match answerer.codecs().decode(&mut Incoming(&mut task)).await {
                 Ok(()) => Done::Task { task, slot },
                 Err(error) => {
-                    answerer.fail_undecodable(*task, &error).await;
+                    answerer.fail_undecodable(*task, slot.poller_group(), &error).await;
                     Done::Nothing
                 }
             }
@@ -442,7 +465,7 @@ impl Running {
     fn fail(&mut self, task: WorkflowTask, slot: Slot, message: String) {
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            answerer.fail_task(task, &task_failure("Deadlock", message)).await;
+            answerer.fail_task(task, slot.poller_group(), &task_failure("Deadlock", message)).await;
             drop(slot);
             Done::Nothing
         });
@@ -543,7 +566,9 @@ impl Running {
         if let Some(input) = outcome.input {
             self.answer_shard(shard, input);
         }
-        if let Some((response, slot)) = outcome.next_task {
+        if let Some((response, mut slot)) = outcome.next_task {
+            let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
+            slot.mark_used(&SlotTask::new(SlotKind::Workflow, workflow_type));
             self.take_task(response, slot);
         }
     }
