@@ -24,6 +24,8 @@ pub(crate) enum Command {
         /// Where the wire facts come from.
         source: CodegenSource,
     },
+    /// A fleet of workers under whatever can happen.
+    Chaos(Chaos),
     /// The same programs on a real server and on the model of it.
     Conform(Conform),
     /// Which crate may reach which, and the other rules that every package keeps.
@@ -38,6 +40,13 @@ pub(crate) enum Command {
         selected: Vec<String>,
     },
     Help,
+}
+
+/// For how long it happens, and when what.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Chaos {
+    pub(crate) seconds: u64,
+    pub(crate) seed: u64,
 }
 
 /// Which programs are compared.
@@ -79,6 +88,9 @@ cargo xtask COMMAND
                      installs into target/. With --ui, server, workers and Web UI stay up until Ctrl-C.
   test [ARGUMENT…]   Installs what the tests need into target/, starts a server, and runs every test. Arguments go to
                      the test runner (cargo nextest, or cargo test), and then nothing but tests runs.
+  chaos [--seconds T] [--seed S]
+                     Runs a fleet of workers on a dev server for T seconds (60), rolls, kills and stops them, kills the
+                     server, breaks connections, and checks that nothing was lost. What is done when comes from the seed.
   ci                 All that must pass before a change lands: fmt, clippy, rustdoc, deps, codegen, cargo-deny, test.
   codegen [--check] [--from-server [ADDRESS]]
                      Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
@@ -116,6 +128,7 @@ impl Command {
                 _ => Err(format!("demo takes --ui or nothing, not `{}`", rest.join(" "))),
             },
             "test" => Ok(Self::Test { filter: rest }),
+            "chaos" => parse_chaos(&rest),
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
             "conform" => parse_conform(&rest),
@@ -145,6 +158,21 @@ fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
         }
     }
     Ok(Command::Codegen { check, source })
+}
+
+fn parse_chaos(arguments: &[String]) -> Result<Command> {
+    let wrong = || format!("chaos takes --seconds and --seed, each with a number, not `{}`", arguments.join(" "));
+    let mut chaos = Chaos { seconds: 60, seed: 1 };
+    for pair in arguments.chunks(2) {
+        let [name, number] = pair else { return Err(wrong()) };
+        let number = number.parse().map_err(|_| wrong())?;
+        match name.as_str() {
+            "--seconds" => chaos.seconds = number,
+            "--seed" => chaos.seed = number,
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(Command::Chaos(chaos))
 }
 
 fn parse_conform(arguments: &[String]) -> Result<Command> {
@@ -218,6 +246,8 @@ mod tests {
         check("conform", conform(200, 1, 0, None));
         check("conform --seed 7 --first 3 --programs 1", conform(1, 7, 3, None));
         check("conform --seconds 60", conform(200, 1, 0, Some(60)));
+        check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1 }));
+        check("chaos --seed 7 --seconds 600", Command::Chaos(Chaos { seconds: 600, seed: 7 }));
         check("deps", Command::Deps);
         check("fuzz", Command::Fuzz(Fuzz::Seconds(60)));
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
@@ -242,6 +272,7 @@ mod tests {
         check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
         check_error("ci fast", "ci takes no arguments, not `fast`");
         let conform = "conform takes --programs, --seed, --first and --seconds, each with a number, not ";
+        check_error("chaos --minutes 1", "chaos takes --seconds and --seed, each with a number, not `--minutes 1`");
         check_error("conform --seed", &format!("{conform}`--seed`"));
         check_error("conform --seed x", &format!("{conform}`--seed x`"));
         check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod arguments;
+mod chaos;
 mod ci;
 mod codegen;
 mod conform;
@@ -46,6 +47,7 @@ fn run() -> Result<()> {
         }
         Command::Demo { ui } => demo::run(ui),
         Command::Test { filter } => test::run(&mut Steps::new(), &filter),
+        Command::Chaos(what) => chaos::run(&what),
         Command::Ci => ci::run(),
         Command::Codegen { check, source } => codegen::run(check, source),
         Command::Conform(what) => conform::run(&what),

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::arguments::CodegenSource;
 use crate::steps::{Steps, run_to_end};
 use crate::workspace::{cargo, has_cargo_command, target};
-use crate::{codegen, conform, demo, setup};
+use crate::{chaos, codegen, conform, demo, setup};
 
 /// Runs the tests that `filter` selects, or, without one, all of them and what else shows that everything works.
 ///
@@ -51,6 +51,7 @@ pub(crate) fn run(steps: &mut Steps, filter: &[String]) -> Result<()> {
         codegen::run(true, CodegenSource::Server(server.address().to_string()))
     })?;
     steps.run("conform", "cargo xtask conform", || conform::run_some(&temporal))?;
+    steps.run("chaos", "cargo xtask chaos", || chaos::run_some(&temporal))?;
     steps.run("demo", "cargo xtask demo", || demo::run_built(&temporal))
 }
 

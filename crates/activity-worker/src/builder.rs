@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, jitter_seed};
+use timewright_client::{Client, InvalidWorkerDeployment, WorkerDeployment, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
@@ -28,6 +28,7 @@ pub struct ActivityWorkerBuilder {
     maximum_concurrent_polls: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
+    deployment: Option<WorkerDeployment>,
 }
 
 /// A worker that cannot be built. The application's fault.
@@ -54,6 +55,14 @@ pub enum BuildError {
         "the Task Queue has no name; give ActivityWorker::builder the one that workflows schedule their activities on"
     )]
     NoTaskQueue,
+    /// The version that the worker is said to be of cannot be.
+    #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
+    Deployment {
+        /// The worker's Task Queue.
+        task_queue: String,
+        /// What is wrong with it.
+        problem: InvalidWorkerDeployment,
+    },
     /// There are too few slots or polls to do anything.
     #[error("the Activity Worker on task queue {task_queue:?}: {problem}")]
     Options {
@@ -250,6 +259,14 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Says which version of which Worker Deployment this worker is. <https://docs.temporal.io/worker-versioning>
+    ///
+    /// Workflows of a version give their activities to workers of the same version where those poll the activities' Task Queue.
+    pub fn deployment(mut self, deployment: WorkerDeployment) -> Self {
+        self.deployment = Some(deployment);
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -264,6 +281,9 @@ impl ActivityWorkerBuilder {
         }
         if self.router.by_name.is_empty() && self.router.fallback.is_none() {
             return Err(BuildError::NoActivities { task_queue });
+        }
+        if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
+            return Err(BuildError::Deployment { task_queue, problem });
         }
         let options = PollerOptions::new(self.maximum_concurrent_activities)
             .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
@@ -280,6 +300,7 @@ impl ActivityWorkerBuilder {
             poller,
             graceful_shutdown_timeout: self.graceful_shutdown_timeout,
             attempt_options: self.attempt_options,
+            deployment: self.deployment,
         })
     }
 
@@ -294,6 +315,7 @@ impl ActivityWorkerBuilder {
             maximum_concurrent_polls: 5,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
+            deployment: None,
         }
     }
 }

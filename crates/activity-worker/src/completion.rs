@@ -8,6 +8,7 @@ use timewright_converter::{
     FailureKind, Payload,
 };
 use timewright_proto::common::Payloads;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
 };
@@ -32,6 +33,7 @@ pub(crate) struct Completer {
     pub(crate) client: Client,
     /// The largest Payloads that the server takes, in bytes.
     pub(crate) size_limit: usize,
+    pub(crate) deployment: Option<WorkerDeploymentOptions>,
     /// When this is true, there is no more time.
     pub(crate) grace_over: watch::Receiver<bool>,
 }
@@ -77,6 +79,7 @@ impl Completer {
                 result: Some(Payloads { payloads: vec![result] }),
                 identity,
                 namespace,
+                deployment_options: self.deployment.clone(),
                 ..RespondActivityTaskCompletedRequest::default()
             }),
             Completion::Cancelled { details } => Request::Cancelled(RespondActivityTaskCanceledRequest {
@@ -84,6 +87,7 @@ impl Completer {
                 details: (!details.is_empty()).then_some(Payloads { payloads: details }),
                 identity,
                 namespace,
+                deployment_options: self.deployment.clone(),
                 ..RespondActivityTaskCanceledRequest::default()
             }),
             Completion::Failed { failure, last_heartbeat_details } => {
@@ -108,6 +112,7 @@ impl Completer {
             identity: self.client.identity().to_owned(),
             namespace: self.client.namespace().to_owned(),
             last_heartbeat_details: last_heartbeat_details.map(|payloads| Payloads { payloads }),
+            deployment_options: self.deployment.clone(),
             ..RespondActivityTaskFailedRequest::default()
         }
     }

@@ -3,6 +3,7 @@
 use timewright_client::{CallKind, Client, RpcError, TaskSource};
 use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse};
 use timewright_protocol::task_queue::QueueKind;
 
@@ -12,6 +13,7 @@ pub(crate) struct ActivityTaskSource {
     pub(crate) task_queue: String,
     /// By what the server knows the polls of this worker when it shuts down.
     pub(crate) worker_instance_key: String,
+    pub(crate) deployment: Option<WorkerDeploymentOptions>,
 }
 
 impl TaskSource for ActivityTaskSource {
@@ -28,6 +30,7 @@ impl TaskSource for ActivityTaskSource {
             }),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.worker_instance_key.clone(),
+            deployment_options: self.deployment.clone(),
             ..PollActivityTaskQueueRequest::default()
         };
         let request = CallKind::TaskPoll.request(request);

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, random_id};
+use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, WorkerDeployment, random_id};
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
@@ -31,6 +31,7 @@ pub struct ActivityWorker {
     pub(crate) poller: Poller,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
+    pub(crate) deployment: Option<WorkerDeployment>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -88,12 +89,14 @@ impl ActivityWorker {
         };
         let task_queue = self.task_queue.clone();
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options } = self;
+        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, deployment } = self;
+        let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
@@ -101,6 +104,7 @@ impl ActivityWorker {
             completer: Completer {
                 client: client.clone(),
                 size_limit: namespace.payload_size_limit,
+                deployment: deployment_options,
                 grace_over: grace_over.clone(),
             },
             surroundings: Surroundings {

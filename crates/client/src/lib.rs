@@ -11,6 +11,7 @@
 mod activity;
 mod client;
 mod connect;
+mod deployment;
 mod description;
 mod error_details;
 #[cfg(test)]
@@ -40,6 +41,9 @@ pub use activity::{
 };
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
+pub use deployment::{
+    InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle,
+};
 pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,

@@ -27,6 +27,7 @@ use crate::options::Options;
 use crate::pages::Pages;
 use crate::payloads::{Body, Outgoing, payload_bytes};
 use crate::shard::{Action, Input, Request};
+use crate::versioning::Versioning;
 use crate::worker::OpenTask;
 
 /// What came of a request.
@@ -48,6 +49,7 @@ pub(crate) struct Answerer {
     paged_completion_limit: Option<usize>,
     /// The worker shuts down: further tasks of its workflows are for others.
     sticky_stopped: AtomicBool,
+    versioning: Versioning,
 }
 
 impl Answerer {
@@ -65,6 +67,7 @@ impl Answerer {
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
             paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             sticky_stopped: AtomicBool::new(false),
+            versioning: options.versioning.clone(),
         }
     }
 
@@ -74,17 +77,18 @@ impl Answerer {
 
     /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
     pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
-        let Request { workflow: WorkflowNames { workflow_id, .. }, key, action } = request;
+        let Request { workflow, key, action } = request;
+        let workflow_id = &workflow.workflow_id;
         let run_id = key.run_id();
         let mut next_task = None;
         let input = match action {
             Action::FetchHistory { next_page_token } => {
-                let page = self.fetch_history(&workflow_id, run_id, next_page_token).await;
+                let page = self.fetch_history(workflow_id, run_id, next_page_token).await;
                 Some(Input::History { key: key.clone(), page })
             }
             Action::Complete(completion) => {
                 let attempt = task.as_ref().map_or(1, |task| task.attempt);
-                match self.complete(&workflow_id, run_id, completion, attempt).await {
+                match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
                         let response = response.workflow_task.filter(|task| !task.task_token.is_empty());
@@ -96,15 +100,15 @@ impl Answerer {
             }
             Action::Fail(failure) => {
                 let attempt = task.as_ref().map_or(1, |task| task.attempt);
-                self.fail_first(&workflow_id, run_id, attempt, *failure).await;
+                self.fail_first(workflow_id, run_id, attempt, *failure).await;
                 None
             }
             Action::RespondQuery { task_token, answer } => {
-                self.respond_query(&workflow_id, run_id, task_token, answer).await;
+                self.respond_query(workflow_id, run_id, task_token, answer).await;
                 Some(Input::Completed { key: key.clone(), receipt: CompletionReceipt::default() })
             }
             Action::Abandon { reason, .. } => {
-                log_abandoned(&self.task_queue, &workflow_id, run_id, &reason);
+                log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
                 None
             }
             // Nothing to send.
@@ -157,18 +161,19 @@ impl Answerer {
 
     async fn complete(
         &self,
-        workflow_id: &str,
+        workflow: &WorkflowNames,
         run_id: &str,
         completion: Completion,
         attempt: u32,
     ) -> Result<RespondWorkflowTaskCompletedResponse, NotTaken> {
+        let workflow_id = workflow.workflow_id.as_str();
         let task_token = completion.task_token.clone();
         let fail = |cause, failure: Failure| async move {
             let failure = self.task_failure(task_token, cause, &failure);
             self.fail_first(workflow_id, run_id, attempt, failure).await;
             Err(NotTaken)
         };
-        let mut answer = self.completion_request(completion);
+        let mut answer = self.completion_request(&workflow.workflow_type, completion);
         if let Err(error) = self.client.data_converter().encode(&mut answer).await {
             let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
             let failure = task_failure("CodecError", message);
@@ -208,7 +213,7 @@ impl Answerer {
         pages.send(respond, begins_again).await
     }
 
-    fn completion_request(&self, completion: Completion) -> Outgoing {
+    fn completion_request(&self, workflow_type: &str, completion: Completion) -> Outgoing {
         let sticky = self.sticky_queue.as_ref().filter(|_| !self.sticky_stopped.load(Ordering::Relaxed));
         let request = RespondWorkflowTaskCompletedRequest {
             task_token: completion.task_token,
@@ -239,6 +244,8 @@ impl Answerer {
                 core_used_flags: sdk.core_used_flags,
                 ..WorkflowTaskCompletedMetadata::default()
             }),
+            deployment_options: self.versioning.options(),
+            versioning_behavior: self.versioning.behavior(workflow_type).into(),
             ..RespondWorkflowTaskCompletedRequest::default()
         };
         Outgoing { request, messages: completion.messages }
@@ -296,6 +303,7 @@ impl Answerer {
             failure: Some(failed.failure),
             identity: self.client.identity().to_owned(),
             namespace: self.client.namespace().to_owned(),
+            deployment_options: self.versioning.options(),
             ..RespondWorkflowTaskFailedRequest::default()
         };
         if self.client.data_converter().encode(&mut request).await.is_err() {

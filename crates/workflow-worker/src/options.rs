@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::Client;
+use timewright_client::{Client, InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment};
+use timewright_definition::WorkflowDefinition;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::local_activities::LocalActivityExecutor;
 use crate::registry::{Problem, Registry};
+use crate::versioning::Versioning;
 use crate::worker::WorkflowWorker;
 use crate::workflow::Workflow;
 
@@ -36,6 +38,7 @@ pub(crate) struct Options {
     pub(crate) paged_completions: bool,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
+    pub(crate) versioning: Versioning,
 }
 
 impl fmt::Debug for Options {
@@ -92,6 +95,26 @@ pub enum BuildError {
     /// A name is needed.
     #[error("a Workflow Worker needs the name of a task queue")]
     NoTaskQueue,
+    /// The version that the worker is said to be of cannot be.
+    #[error("the Workflow Worker on task queue {task_queue:?}: {problem}")]
+    Deployment {
+        /// Its Task Queue.
+        task_queue: String,
+        /// What is wrong with it.
+        problem: InvalidWorkerDeployment,
+    },
+    /// A workflow of a worker with versions that says neither that it stays on its version nor that it does not.
+    #[error(
+        "the Workflow Worker on task queue {task_queue:?} has versions, and workflow type {workflow_type:?} does not say whether \
+         it is pinned to one or auto-upgraded; give it a Workflow::VERSIONING_BEHAVIOR, or the worker's deployment a \
+         default_versioning_behavior"
+    )]
+    NoVersioningBehavior {
+        /// The type.
+        workflow_type: String,
+        /// The worker's Task Queue.
+        task_queue: String,
+    },
     /// Numbers that do not go together.
     #[error("the Workflow Worker on task queue {task_queue:?}: {problem}")]
     Options {
@@ -121,6 +144,7 @@ impl WorkflowWorkerBuilder {
                 paged_completions: false,
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
+                versioning: Versioning::default(),
             },
         }
     }
@@ -128,12 +152,15 @@ impl WorkflowWorkerBuilder {
     /// Executes workflow `W`.
     pub fn workflow<W: Workflow>(mut self) -> Self {
         self.registry.add::<W>();
+        self.options.versioning.declare(W::Definition::NAME, W::VERSIONING_BEHAVIOR);
         self
     }
 
     /// Executes workflow `W` under a name that is known only at run time, instead of the one of its definition.
     pub fn named_workflow<W: Workflow>(mut self, name: impl Into<String>) -> Self {
-        self.registry.add_named::<W>(name.into());
+        let name = name.into();
+        self.options.versioning.declare(&name, W::VERSIONING_BEHAVIOR);
+        self.registry.add_named::<W>(name);
         self
     }
 
@@ -160,6 +187,7 @@ impl WorkflowWorkerBuilder {
     /// }
     /// ```
     pub fn dynamic_workflow<W: Workflow<Definition = AnyWorkflow>>(mut self) -> Self {
+        self.options.versioning.declare_dynamic(W::VERSIONING_BEHAVIOR);
         self.registry.add_dynamic::<W>();
         self
     }
@@ -240,6 +268,29 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Says which version of which Worker Deployment this worker is. <https://docs.temporal.io/worker-versioning>
+    ///
+    /// ```no_run
+    /// # use timewright_client::Client;
+    /// # use timewright_workflow_worker::{VersioningBehavior, WorkerDeployment, WorkflowWorker, WorkflowWorkerBuilder};
+    /// # fn example(client: Client) -> WorkflowWorkerBuilder {
+    /// let deployment = WorkerDeployment::versioned("orders", "1.4.0")
+    ///     .default_versioning_behavior(VersioningBehavior::AutoUpgrade);
+    /// WorkflowWorker::builder(client, "orders").deployment(deployment)
+    /// # }
+    /// ```
+    pub fn deployment(mut self, deployment: WorkerDeployment) -> Self {
+        self.options.versioning.deployment = Some(deployment);
+        self
+    }
+
+    /// Says for workflows of this type whether they stay on the version on which they started, whatever they say themselves
+    /// ([`Workflow::VERSIONING_BEHAVIOR`]).
+    pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
+        self.options.versioning.choose(workflow_type.into(), behavior);
+        self
+    }
+
     /// Checks what was set.
     ///
     /// # Errors
@@ -264,6 +315,12 @@ impl WorkflowWorkerBuilder {
         if self.options.maximum_concurrent_local_activities == 0 {
             let problem = "maximum_concurrent_local_activities is 0; set 1 or more".to_owned();
             return Err(BuildError::Options { task_queue, problem });
+        }
+        if let Some(Err(problem)) = self.options.versioning.deployment.as_ref().map(WorkerDeployment::check) {
+            return Err(BuildError::Deployment { task_queue, problem });
+        }
+        if let Some(name) = self.registry.names().into_iter().find(|name| self.options.versioning.is_missing(name)) {
+            return Err(BuildError::NoVersioningBehavior { workflow_type: name.to_owned(), task_queue });
         }
         WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
     }

@@ -150,6 +150,7 @@ impl Replayer {
 
     fn go_through(&self, workflow_id: &str, history: History) -> Result<(), ReplayError> {
         let environment = Environment {
+            deployment_version: None,
             namespace: "replay".to_owned(),
             task_queue: task_queue(&history),
             converter: self.converter.clone(),

@@ -18,6 +18,7 @@ use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, 
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
@@ -144,6 +145,7 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             sticky_queue: sticky_queue.clone(),
             key: key.clone(),
+            deployment: self.options.versioning.options(),
         };
         tracing::info!(
             task_queue = self.options.task_queue,
@@ -189,6 +191,7 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            deployment_version: self.options.versioning.version(),
         };
         (0..threads)
             .map(|index| {
@@ -210,6 +213,7 @@ struct Source {
     task_queue: String,
     sticky_queue: Option<String>,
     key: String,
+    deployment: Option<WorkerDeploymentOptions>,
 }
 
 impl TaskSource for Source {
@@ -233,6 +237,7 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
         let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();

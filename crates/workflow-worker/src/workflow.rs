@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use timewright_client::VersioningBehavior;
 use timewright_definition::WorkflowDefinition;
 
 use crate::context::WorkflowContext;
@@ -132,6 +133,10 @@ pub type Output<W> = <<W as Workflow>::Definition as WorkflowDefinition>::Output
 pub trait Workflow: Sized + 'static {
     /// What it implements.
     type Definition: WorkflowDefinition;
+
+    /// Whether the workflow stays on the version of the worker on which it started, when another is made the current one. It
+    /// counts for workers with versions ([`WorkerDeployment::versioned`](crate::WorkerDeployment::versioned)). Default: as the worker says.
+    const VERSIONING_BEHAVIOR: Option<VersioningBehavior> = None;
 
     /// The state to start with, before the first Signal is handled.
     fn init(info: &WorkflowInfo, input: &Input<Self>) -> Self;

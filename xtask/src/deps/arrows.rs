@@ -131,6 +131,10 @@ pub(crate) const RULES: &[Rule] = &[
         package: "timewright-workflow-worker",
         features: &["--all-features"],
         may_name: &[
+            // the trait of futures that `select_biased!` takes
+            "futures-core",
+            // the answers to Queries of the Web UI and the CLI
+            "serde_json",
             "thiserror",
             "timewright-client",
             "timewright-converter",

@@ -6,7 +6,11 @@
 mod children;
 mod external;
 mod local_activities;
+<<<<<<< HEAD
 mod nexus;
+=======
+mod messages;
+>>>>>>> main
 mod notes;
 mod pages;
 mod python;

@@ -107,6 +107,9 @@ macro_rules! workflow {
     };
 }
 
+mod built_in;
+mod cancellation;
+mod concurrency;
 mod messages;
 mod operations;
 mod updates;
@@ -124,6 +127,7 @@ fn start_instance<W: Workflow<Definition = Definition>>() -> Box<dyn Instance> {
 
 fn environment() -> Environment {
     Environment {
+        deployment_version: None,
         namespace: "default".into(),
         task_queue: "queue".into(),
         converter: Default::default(),

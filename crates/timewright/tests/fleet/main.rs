@@ -1,0 +1,7 @@
+//! What whoever runs workers needs: versions, and what workers show of themselves, on a real Temporal Server.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
+
+#[path = "../support/mod.rs"]
+mod support;
+mod versioning;
