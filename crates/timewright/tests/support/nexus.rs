@@ -172,7 +172,7 @@ async fn run_workflow(
 ) {
     let mut header: BTreeMap<String, String> = start.callback_header;
     header.insert("nexus-operation-token".to_owned(), workflow_id.to_owned());
-    let callback = callback::Nexus { url: start.callback, header, ..callback::Nexus::default() };
+    let callback = callback::Nexus { url: start.callback, header };
     let callback = Callback { variant: Some(callback::Variant::Nexus(callback)), ..Callback::default() };
     let request = StartWorkflowExecutionRequest {
         namespace: client.namespace().to_owned(),
