@@ -6,12 +6,16 @@ use std::time::Duration;
 use timewright_client::{Client, InvalidWorkerDeployment, WorkerDeployment, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
+use timewright_definition::session::opening_task_queue;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
 use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
+use crate::blocking::BlockingPool;
+use crate::eager::EagerActivities;
 use crate::router::Router;
+use crate::session::Sessions;
 use crate::worker::ActivityWorker;
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
@@ -23,9 +27,11 @@ pub struct ActivityWorkerBuilder {
     router: Router,
     /// The first name that was registered twice.
     duplicate: Option<String>,
+    blocking_pool: BlockingPool,
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
     maximum_concurrent_activities: usize,
     maximum_concurrent_polls: usize,
+    maximum_concurrent_sessions: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
@@ -145,18 +151,19 @@ impl ActivityWorkerBuilder {
         self.activity(definition, move |context, input| method(Arc::clone(&state), context, input))
     }
 
-    /// Registers a function that blocks or computes. It runs on a thread of tokio's blocking pool, and holds a slot like any
-    /// other activity.
+    /// Registers a function that blocks or computes. It runs on a thread of the worker's own, and holds a slot like any other
+    /// activity: so there are never more such threads than the worker has slots, and nothing else that the process does in
+    /// the background waits for them, as it would on tokio's blocking pool.
     ///
-    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled). The pool has 512
-    /// threads unless the runtime was built otherwise; allow no more activities at the same time.
+    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled).
     pub fn blocking_activity<D, F>(self, definition: D, function: F) -> Self
     where
         D: ActivityDefinition<Input: Send, Output: Send>,
         F: Fn(ActivityContext, D::Input) -> Result<D::Output, ActivityError> + Send + Sync + 'static,
     {
         let _ = definition;
-        self.activity_service(D::NAME, handler::blocking::<D, _>(function))
+        let pool = self.blocking_pool.clone();
+        self.activity_service(D::NAME, handler::blocking::<D, _>(pool, function))
     }
 
     /// Registers an async function by a name that is known only at run time, from Payloads to a Payload.
@@ -232,6 +239,16 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// How many sessions are open on this worker at the same time: 0, which is none, if not set. In a session a workflow executes
+    /// several activities on one worker: `WorkflowContext::open_session`. They have slots of their own, as many as there are for
+    /// all other activities.
+    ///
+    /// A worker that shuts down keeps its sessions until the grace period is over; then they are lost.
+    pub const fn maximum_concurrent_sessions(mut self, maximum: usize) -> Self {
+        self.maximum_concurrent_sessions = maximum;
+        self
+    }
+
     /// How long activities may go on after the worker has begun to shut down, before they are cancelled: 10 s if not set, which
     /// leaves a container time to clean up before it is killed after 30 s.
     pub const fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -285,23 +302,38 @@ impl ActivityWorkerBuilder {
         if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
             return Err(BuildError::Deployment { task_queue, problem });
         }
-        let options = PollerOptions::new(self.maximum_concurrent_activities)
-            .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
-            .jitter_seed(jitter_seed());
-        let poller = match Poller::new(options) {
-            Ok(poller) => poller,
-            Err(problem) => return Err(BuildError::Options { task_queue, problem }),
-        };
+        let (activities, polls) = (self.maximum_concurrent_activities, self.maximum_concurrent_polls);
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
-        Ok(ActivityWorker {
-            client: self.client,
-            task_queue,
-            service,
-            poller,
-            graceful_shutdown_timeout: self.graceful_shutdown_timeout,
-            attempt_options: self.attempt_options,
-            deployment: self.deployment,
-        })
+        let worker = |task_queue: String, service, slots: usize, polls: usize| {
+            let options =
+                PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum: polls }).jitter_seed(jitter_seed());
+            let poller = match Poller::new(options) {
+                Ok(poller) => poller,
+                Err(problem) => return Err(BuildError::Options { task_queue, problem }),
+            };
+            Ok(ActivityWorker {
+                client: self.client.clone(),
+                task_queue,
+                service,
+                poller,
+                graceful_shutdown_timeout: self.graceful_shutdown_timeout,
+                attempt_options: self.attempt_options,
+                // What belongs to one worker alone is found by no version.
+                deployment: None,
+                eager: EagerActivities::default(),
+                companions: Vec::new(),
+            })
+        };
+        let mut companions = Vec::new();
+        if let sessions @ 1.. = self.maximum_concurrent_sessions {
+            let of_sessions = Sessions::new(&task_queue);
+            companions.push(worker(opening_task_queue(&task_queue), of_sessions.opening(), sessions, 1)?);
+            // Each session is held by an activity of its own.
+            let executing = of_sessions.executing(service.clone());
+            companions.push(worker(of_sessions.task_queue.clone(), executing, activities + sessions, polls)?);
+        }
+        let worker = worker(task_queue, service, activities, polls)?;
+        Ok(ActivityWorker { deployment: self.deployment, companions, ..worker })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -310,9 +342,11 @@ impl ActivityWorkerBuilder {
             task_queue,
             router: Router::default(),
             duplicate: None,
+            blocking_pool: BlockingPool::default(),
             layers: Vec::new(),
             maximum_concurrent_activities: 100,
             maximum_concurrent_polls: 5,
+            maximum_concurrent_sessions: 0,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,

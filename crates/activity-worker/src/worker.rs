@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, WorkerDeployment, random_id};
 use timewright_proto::enums::TaskQueueType;
+use timewright_proto::from_duration;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
 use timewright_protocol::task_queue::Poller;
@@ -17,8 +19,11 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::completion::{Completer, Told};
-use crate::execution::{self, Surroundings, now};
+use crate::eager::EagerActivities;
+use crate::execution::{self, Surroundings, is_true, now};
+use crate::handler::caught;
 use crate::poll::ActivityTaskSource;
+use crate::slot::AttemptSlot;
 use crate::{ActivityService, ActivityWorkerBuilder, failures};
 
 /// Executes the activities of one Task Queue.
@@ -32,6 +37,9 @@ pub struct ActivityWorker {
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
+    pub(crate) eager: EagerActivities,
+    /// What runs beside it: sessions.
+    pub(crate) companions: Vec<ActivityWorker>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -69,6 +77,19 @@ impl ActivityWorker {
         &self.task_queue
     }
 
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A way into the worker past its Task Queue, for whoever completes Workflow Tasks in the same process. Nothing can be reserved
+    /// before the worker [runs](Self::run), nor once it shuts down.
+    #[must_use]
+    pub fn eager_activities(&self) -> EagerActivities {
+        self.eager.clone()
+    }
+
     /// Executes activities until `shutdown` is ready, and then stops without losing any:
     ///
     /// 1. The server is told, so that it ends the open polls; no new ones are opened. Activities can see that the worker shuts
@@ -81,7 +102,39 @@ impl ActivityWorker {
     /// # Errors
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let companions = std::mem::take(&mut self.companions);
+        if companions.is_empty() {
+            return self.run_alone(shutdown).await;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        for worker in [self].into_iter().chain(companions) {
+            let mut stopped = stopped.clone();
+            workers.spawn(worker.run_alone(async move { is_true(&mut stopped).await }));
+        }
+        let mut shutdown = pin!(shutdown);
+        let mut outcome = Ok(());
+        while !workers.is_empty() {
+            tokio::select! {
+                () = &mut shutdown, if !*stop.borrow() => drop(stop.send_replace(true)),
+                Some(ended) = workers.join_next() => {
+                    let ended = ended.unwrap_or_else(|error| match error.try_into_panic() {
+                        // As if it had not been on a task of its own.
+                        Ok(panic) => resume_unwind(panic),
+                        Err(_) => Ok(()),
+                    });
+                    if ended.is_err() {
+                        stop.send_replace(true);
+                        outcome = outcome.and(ended);
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn run_alone(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
@@ -89,7 +142,17 @@ impl ActivityWorker {
         };
         let task_queue = self.task_queue.clone();
         let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, deployment } = self;
+        let Self {
+            client,
+            task_queue,
+            service,
+            poller,
+            graceful_shutdown_timeout,
+            attempt_options,
+            deployment,
+            eager,
+            ..
+        } = self;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
@@ -120,13 +183,14 @@ impl ActivityWorker {
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
         let mut polls = TaskPoller::start(source, poller);
-        let mut polls_ended = false;
+        let mut eager_tasks = eager.open(polls.slot_reserver());
+        let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.
         let mut telling = JoinSet::new();
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
-        while !polls_ended || !executions.tasks.is_empty() {
+        while !polls_ended || !eager_ended || !executions.tasks.is_empty() {
             let mut stop = false;
             tokio::select! {
                 () = &mut shutdown, if phase == Phase::Running => stop = true,
@@ -137,6 +201,10 @@ impl ActivityWorker {
                         stop = true;
                     }
                     None => polls_ended = true,
+                },
+                eager = eager_tasks.recv(), if !eager_ended => match eager {
+                    Some((response, slot)) => executions.start(&worker, response, slot),
+                    None => eager_ended = true,
                 },
                 () = executions.next_end(), if !executions.tasks.is_empty() => (),
                 () = sleep(phase.rest()), if phase != Phase::Running => {
@@ -151,6 +219,7 @@ impl ActivityWorker {
                 tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
+                eager.close();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),
@@ -203,7 +272,7 @@ struct Running {
 
 impl Running {
     /// The way of one Activity Task, from the poll's answer to its completion.
-    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) {
+    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant, slot: AttemptSlot) {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
@@ -219,7 +288,7 @@ impl Running {
         told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
 
         // User code, with all that happens around it.
-        let ended = execution::execute(task, received_at, self.surroundings.clone()).await;
+        let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
 
         // Encode, and complete.
         self.completer.complete(&told, ended).await;
@@ -251,10 +320,17 @@ impl Executions {
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
         };
         let worker = Arc::clone(worker);
+        let slot = AttemptSlot::new(slot);
+        let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
+        let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            worker.execute(response, received_at).await;
+            if let Err(panic) = caught(worker.execute(response, received_at, slot.clone())).await {
+                let until = until.and_then(|timeout| received_at.checked_add(timeout));
+                let told = Told { task_token, activity_type: &activity_type, until };
+                worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
+            }
             // Only now is there room for another.
-            drop(slot);
+            drop(slot.take());
         };
         let handle = self.tasks.spawn(task.instrument(span));
         self.names.insert(handle.id(), name);

@@ -50,7 +50,7 @@ pub use handle::{
 };
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use options::{ClientOptions, EnvironmentError};
-pub use poll::{PollError, Slot, TaskPoller, TaskSource};
+pub use poll::{PollError, Slot, SlotReserver, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
 pub use random::{request_id as random_id, seed as jitter_seed};
 pub use result::{ResultOptions, WorkflowResultError};

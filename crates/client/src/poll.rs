@@ -9,6 +9,7 @@ use timewright_protocol::task_queue::{
     PollFailure, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -59,6 +60,22 @@ pub struct TaskPoller<T> {
     snapshots: watch::Receiver<PollerSnapshot>,
 }
 
+/// Takes slots for tasks that come without a poll, with the answer to another call: [`TaskPoller::slot_reserver`]. Cloning is
+/// cheap.
+#[derive(Clone, Debug)]
+pub struct SlotReserver {
+    control: UnboundedSender<Control>,
+}
+
+impl SlotReserver {
+    /// A slot, if one is free now; none once the poller shuts down.
+    pub async fn reserve(&self) -> Option<Slot> {
+        let (give, given) = oneshot::channel();
+        self.control.send(Control::Reserve(give)).ok()?;
+        given.await.ok().flatten()
+    }
+}
+
 /// The right to execute one task. Given back when it is dropped.
 #[must_use = "a slot that is dropped is given to the next task"]
 pub struct Slot {
@@ -104,6 +121,12 @@ impl<T: Send + 'static> TaskPoller<T> {
         self.tasks.recv().await
     }
 
+    /// By what slots are taken for tasks that come without a poll.
+    #[must_use]
+    pub fn slot_reserver(&self) -> SlotReserver {
+        SlotReserver { control: self.control.clone() }
+    }
+
     /// Opens no more polls. Those that are open have `drain` to return, and are then dropped. Said again, the earlier end
     /// counts.
     ///
@@ -128,8 +151,11 @@ impl Drop for Slot {
     }
 }
 
+#[derive(Debug)]
 enum Control {
     Release(SlotId),
+    /// Whoever does not wait for the slot any more drops it, which gives it back.
+    Reserve(oneshot::Sender<Option<Slot>>),
     Shutdown(Duration),
 }
 
@@ -226,6 +252,10 @@ impl<S: TaskSource> Driver<S> {
     fn handle_control(&mut self, control: Control) {
         match control {
             Control::Release(slot) => self.poller.handle_slot_released(slot, now()),
+            Control::Reserve(give) => {
+                let slot = self.poller.handle_task_without_poll(now());
+                let _ = give.send(slot.map(|id| Slot { id, control: self.control.clone() }));
+            }
             Control::Shutdown(drain) => self.poller.handle_shutdown(drain, now()),
         }
     }

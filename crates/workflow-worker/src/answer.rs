@@ -22,6 +22,7 @@ use timewright_protocol::workflow::{
 };
 
 use crate::codecs::Codecs;
+use crate::eager_activities::EagerActivities;
 use crate::error::task_failure;
 use crate::local_activities::WorkflowNames;
 use crate::options::Options;
@@ -48,6 +49,7 @@ pub(crate) struct Answerer {
     payload_size_limit: Option<usize>,
     /// The most bytes of a completion in pages; `None` where the server takes no pages.
     paged_completion_limit: Option<usize>,
+    eager_activities: EagerActivities,
     /// The worker shuts down: further tasks of its workflows are for others.
     sticky_stopped: AtomicBool,
     versioning: Versioning,
@@ -68,6 +70,7 @@ impl Answerer {
             sticky_schedule_to_start_timeout: options.sticky_schedule_to_start_timeout,
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
             paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
+            eager_activities: options.eager_activities.clone(),
             sticky_stopped: AtomicBool::new(false),
             versioning: options.versioning.clone(),
         }
@@ -193,8 +196,13 @@ impl Answerer {
         if let Some(failure) = self.too_large(&mut answer) {
             return fail(WorkflowTaskFailedCause::PayloadsTooLarge, failure).await;
         }
-        match self.send_completion(answer.into_request()).await {
-            Ok(response) => Ok(response),
+        let mut request = answer.into_request();
+        let reserved = self.eager_activities.reserve(&mut request.commands).await;
+        match self.send_completion(request).await {
+            Ok(mut response) => {
+                reserved.execute(std::mem::take(&mut response.activity_tasks));
+                Ok(response)
+            }
             Err(error) => {
                 if error.class() == ErrorClass::MessageTooLarge {
                     let message = format!("the answer of this Workflow Task is too large to be sent: {error}");

@@ -9,6 +9,7 @@ use timewright_client::{Client, InvalidWorkerDeployment, VersioningBehavior, Wor
 use timewright_definition::WorkflowDefinition;
 
 use crate::child_workflow::AnyWorkflow;
+use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
 use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
@@ -40,6 +41,7 @@ pub(crate) struct Options {
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
     pub(crate) paged_completions: bool,
+    pub(crate) eager_activities: EagerActivities,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
     pub(crate) detects_foreign_waits: bool,
@@ -156,6 +158,7 @@ impl WorkflowWorkerBuilder {
                 graceful_shutdown_timeout: Duration::from_secs(10),
                 payload_size_limit: PayloadSizeLimit::OfServer,
                 paged_completions: false,
+                eager_activities: EagerActivities { executor: None, maximum: 3 },
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
                 detects_foreign_waits: true,
@@ -297,6 +300,22 @@ impl WorkflowWorkerBuilder {
     /// **terminates the workflow**, so turn this on only where that limit was raised, too.
     pub fn paged_completions(mut self, paged: bool) -> Self {
         self.options.paged_completions = paged;
+        self
+    }
+
+    /// Executes activities of the worker's own Task Queue with this, without the way over the Task Queue, where there is room.
+    /// Default: none; `timewright::Worker` sets it where it runs an Activity Worker on the same Task Queue.
+    ///
+    /// If the answer to a Workflow Task is lost on its way, so are the activities in it, until they time out. An activity for
+    /// which that takes too long says [`eager_execution(false)`](crate::ActivityOptions::eager_execution).
+    pub fn eager_activities(mut self, executor: impl EagerActivityExecutor) -> Self {
+        self.options.eager_activities.executor = Some(Arc::new(executor));
+        self
+    }
+
+    /// How many activities of one Workflow Task are executed so at most; 0: none. Default: 3.
+    pub fn maximum_eager_activities_per_workflow_task(mut self, count: usize) -> Self {
+        self.options.eager_activities.maximum = count;
         self
     }
 

@@ -28,6 +28,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
+use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities};
@@ -127,6 +128,20 @@ impl WorkflowWorker {
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.options.task_queue
+    }
+
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Executes activities of its own Task Queue with this, unless
+    /// [`WorkflowWorkerBuilder::eager_activities`](crate::WorkflowWorkerBuilder::eager_activities) has said with what.
+    #[must_use]
+    pub fn or_eager_activities(mut self, executor: impl EagerActivityExecutor) -> Self {
+        self.options.eager_activities.executor.get_or_insert_with(|| Arc::new(executor));
+        self
     }
 
     /// What can be seen of the worker while it runs, and asked of it.

@@ -220,6 +220,13 @@ pub(crate) const RULES: &[Rule] = &[
             "greeting-workflow-worker",
         ],
     },
+    // Programs of both roles.
+    Rule {
+        package: "activity-programs",
+        features: &[],
+        may_name: &["timewright", "tokio", "tower", "tracing", "tracing-subscriber"],
+        must_not_reach: &["timewright-testing", "timewright-model-server"],
+    },
 ];
 
 const UMBRELLA: &[&str] = &[

@@ -328,6 +328,16 @@ impl Poller {
         self.handle_timeout(now);
     }
 
+    /// Takes a slot for a task that comes without a poll of its own: with the answer to another call. `None` if there is none to
+    /// spare. It is given back as any other, with [`handle_slot_released`](Self::handle_slot_released).
+    pub fn handle_task_without_poll(&mut self, now: Instant) -> Option<SlotId> {
+        self.advance(now);
+        if self.state != State::Running {
+            return None;
+        }
+        self.slots.reserve(QueueKind::Normal)
+    }
+
     /// Opens no more polls. Those that are open may return within `drain`; said again, the earlier end counts.
     ///
     /// A poll that is dropped may take a task with it, which the server then gives to another worker only after a
