@@ -6,11 +6,8 @@
 mod children;
 mod external;
 mod local_activities;
-<<<<<<< HEAD
-mod nexus;
-=======
 mod messages;
->>>>>>> main
+mod nexus;
 mod notes;
 mod pages;
 mod python;
