@@ -50,6 +50,21 @@ pub use timewright_workflow_worker as workflow;
 pub use worker::{Worker, WorkerError};
 
 /// The code of README.md compiles.
-#[cfg(all(doctest, feature = "activity", feature = "workflow"))]
+#[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The code of the guide compiles.
+#[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]
+mod guide {
+    #[doc = include_str!("../../../docs/writing-workflows.md")]
+    struct WritingWorkflows;
+    #[doc = include_str!("../../../docs/messages.md")]
+    struct Messages;
+    #[doc = include_str!("../../../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../../docs/determinism.md")]
+    struct Determinism;
+    #[doc = include_str!("../../../docs/versioning.md")]
+    struct Versioning;
+}

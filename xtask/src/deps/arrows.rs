@@ -209,6 +209,8 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: EXAMPLE,
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]", "greeting-activity-worker"],
     },
+    // A program for each capability of workflows; it plays both roles.
+    Rule { package: "capabilities", features: &[], may_name: EXAMPLE, must_not_reach: &[] },
     Rule {
         package: "greeting-starter",
         features: &[],
