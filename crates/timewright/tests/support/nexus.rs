@@ -58,7 +58,8 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Creates the endpoint, and handles what comes there until this is dropped.
     pub(crate) async fn create(client: &Client, name: &str) -> Self {
-        let channel = Channel::from_shared(client.address().to_owned()).unwrap().connect().await.unwrap();
+        let channel = Channel::from_shared(client.address().to_owned()).expect("an address that a client has");
+        let channel = channel.connect().await.expect("a server that a client has reached");
         let worker =
             nexus::endpoint_target::Worker { namespace: client.namespace().to_owned(), task_queue: name.to_owned() };
         let target = nexus::EndpointTarget { variant: Some(nexus::endpoint_target::Variant::Worker(worker)) };
@@ -121,11 +122,11 @@ async fn start_operation(
     task_queue: &str,
     start: nexus::StartOperationRequest,
 ) -> Result<Answered, Box<Failure>> {
-    let (deed, takes) = Order::from_payload(start.payload.clone().unwrap_or_default()).unwrap();
+    let (deed, takes) = Order::from_payload(start.payload.clone().unwrap_or_default()).expect("an order");
     tokio::time::sleep(Duration::from_millis(takes)).await;
     let variant = match deed {
         Deed::Complete(result) => {
-            let payload = Some(result.to_payload().unwrap());
+            let payload = Some(result.to_payload().expect("a text"));
             Start::SyncSuccess(nexus::start_operation_response::Sync { payload, ..Default::default() })
         }
         Deed::Fail => {
@@ -179,7 +180,7 @@ async fn run_workflow(
         workflow_id: workflow_id.to_owned(),
         workflow_type: Some(WorkflowType { name: workflow_type }),
         task_queue: Some(normal(task_queue)),
-        input: Some(Payloads { payloads: vec![input.to_owned().to_payload().unwrap()] }),
+        input: Some(Payloads { payloads: vec![input.to_owned().to_payload().expect("a text")] }),
         request_id: start.request_id,
         completion_callbacks: vec![callback],
         ..StartWorkflowExecutionRequest::default()
