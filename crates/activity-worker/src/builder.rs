@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, InvalidWorkerDeployment, WorkerDeployment, jitter_seed};
+use timewright_client::{Client, InvalidWorkerDeployment, ReadinessSource, WorkerDeployment, jitter_seed};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
@@ -12,7 +12,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
 use crate::router::Router;
-use crate::worker::ActivityWorker;
+use crate::worker::{ActivityWorker, WorkerError};
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
 /// Registers activities and sets options; [`build`](Self::build) makes an [`ActivityWorker`] of it.
@@ -29,7 +29,11 @@ pub struct ActivityWorkerBuilder {
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
+    on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Box<dyn FnOnce(&WorkerError) + Send + Sync>;
 
 /// A worker that cannot be built. The application's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -267,6 +271,13 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
+    /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.on_fatal_error = Some(Box::new(hook));
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -295,12 +306,14 @@ impl ActivityWorkerBuilder {
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
         Ok(ActivityWorker {
             client: self.client,
+            readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
             task_queue,
             service,
             poller,
             graceful_shutdown_timeout: self.graceful_shutdown_timeout,
             attempt_options: self.attempt_options,
             deployment: self.deployment,
+            on_fatal_error: self.on_fatal_error,
         })
     }
 
@@ -316,6 +329,7 @@ impl ActivityWorkerBuilder {
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,
+            on_fatal_error: None,
         }
     }
 }

@@ -6,7 +6,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, Slot, TaskPoller, WorkerDeployment, random_id};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, TaskPoller, WorkerDeployment,
+    WorkerProfile, random_id,
+};
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
@@ -16,6 +19,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 use tracing::Instrument;
 
+use crate::builder::FatalErrorHook;
 use crate::completion::{Completer, Told};
 use crate::execution::{self, Surroundings, now};
 use crate::poll::ActivityTaskSource;
@@ -32,6 +36,8 @@ pub struct ActivityWorker {
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
+    pub(crate) readiness: ReadinessSource,
+    pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -69,6 +75,12 @@ impl ActivityWorker {
         &self.task_queue
     }
 
+    /// Whether it gets tasks: for a readiness probe.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.readiness()
+    }
+
     /// Executes activities until `shutdown` is ready, and then stops without losing any:
     ///
     /// 1. The server is told, so that it ends the open polls; no new ones are opened. Activities can see that the worker shuts
@@ -87,9 +99,25 @@ impl ActivityWorker {
             namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
         };
-        let task_queue = self.task_queue.clone();
-        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
-        let Self { client, task_queue, service, poller, graceful_shutdown_timeout, attempt_options, deployment } = self;
+        let Self {
+            client,
+            task_queue,
+            service,
+            poller,
+            graceful_shutdown_timeout,
+            attempt_options,
+            deployment,
+            readiness,
+            mut on_fatal_error,
+        } = self;
+        let mut say_fatal = |error: WorkerError| {
+            if let Some(hook) = on_fatal_error.take() {
+                hook(&error);
+            }
+            error
+        };
+        let namespace =
+            namespace.map_err(|error| say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
@@ -120,6 +148,14 @@ impl ActivityWorker {
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
         let mut polls = TaskPoller::start(source, poller);
+        readiness.begin(polls.snapshots());
+        let profile = WorkerProfile {
+            key: worker_instance_key.clone(),
+            task_queue: task_queue.clone(),
+            kind: TaskQueueType::Activity,
+            deployment,
+        };
+        let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
         let mut polls_ended = false;
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.
@@ -133,12 +169,12 @@ impl ActivityWorker {
                 polled = polls.next(), if !polls_ended => match polled {
                     Some(Ok((response, slot))) => executions.start(&worker, response, slot),
                     Some(Err(error)) => {
-                        outcome = Err(WorkerError::Polling { task_queue: task_queue.clone(), error });
+                        outcome = Err(say_fatal(WorkerError::Polling { task_queue: task_queue.clone(), error }));
                         stop = true;
                     }
                     None => polls_ended = true,
                 },
-                () = executions.next_end(), if !executions.tasks.is_empty() => (),
+                has_failed = executions.next_end(), if !executions.tasks.is_empty() => presence.count_task(has_failed),
                 () = sleep(phase.rest()), if phase != Phase::Running => {
                     phase = Phase::Cancelling { next_log: now() + LOG_INTERVAL };
                     if !grace_ended.send_replace(true) {
@@ -151,11 +187,13 @@ impl ActivityWorker {
                 tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
+                readiness.begin_shutdown();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),
                     task_queue: task_queue.clone(),
                     task_queue_types: vec![TaskQueueType::Activity.into()],
+                    worker_heartbeat: presence.begin_shutdown(),
                     ..ShutdownWorkerRequest::default()
                 };
                 let client = client.clone();
@@ -203,7 +241,8 @@ struct Running {
 
 impl Running {
     /// The way of one Activity Task, from the poll's answer to its completion.
-    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) {
+    /// Whether it failed.
+    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) -> bool {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
@@ -222,14 +261,15 @@ impl Running {
         let ended = execution::execute(task, received_at, self.surroundings.clone()).await;
 
         // Encode, and complete.
-        self.completer.complete(&told, ended).await;
+        self.completer.complete(&told, ended).await
     }
 }
 
 /// What runs, and its names.
 #[derive(Default)]
 struct Executions {
-    tasks: JoinSet<()>,
+    /// Each says whether its attempt failed.
+    tasks: JoinSet<bool>,
     names: BTreeMap<Id, String>,
 }
 
@@ -252,20 +292,26 @@ impl Executions {
         };
         let worker = Arc::clone(worker);
         let task = async move {
-            worker.execute(response, received_at).await;
+            let has_failed = worker.execute(response, received_at).await;
             // Only now is there room for another.
             drop(slot);
+            has_failed
         };
         let handle = self.tasks.spawn(task.instrument(span));
         self.names.insert(handle.id(), name);
     }
 
-    async fn next_end(&mut self) {
-        let Some(end) = self.tasks.join_next_with_id().await else { return };
-        let id = end.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
+    /// Waits for the next end of an execution, and says whether it failed.
+    async fn next_end(&mut self) -> bool {
+        let Some(end) = self.tasks.join_next_with_id().await else { return false };
+        let id = end.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         let name = self.names.remove(&id).unwrap_or_default();
-        if let Err(error) = end {
-            tracing::error!("this is a bug: the worker itself panicked while it executed {name}: {error}");
+        match end {
+            Ok((_, has_failed)) => has_failed,
+            Err(error) => {
+                tracing::error!("this is a bug: the worker itself panicked while it executed {name}: {error}");
+                true
+            }
         }
     }
 

@@ -1,12 +1,15 @@
 //! A client: a connection, a namespace, and who calls.
 
 use crate::connect::{self, ConnectError};
+use crate::heartbeat::Heartbeats;
+use crate::host::host_name;
 use crate::options::ClientOptions;
 use crate::rpc_error::RpcError;
 use crate::stack::{HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
 use http::HeaderValue;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use timewright_converter::DataConverter;
 use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::temporal::api::workflowservice::v1::workflow_service_client::WorkflowServiceClient;
@@ -46,6 +49,8 @@ struct Inner {
     data_converter: DataConverter,
     workflow_service: WorkflowServiceClient<Stack>,
     server_info: OnceCell<ServerInfo>,
+    worker_heartbeat_interval: Option<Duration>,
+    heartbeats: Heartbeats,
 }
 
 /// What a server says of itself.
@@ -114,6 +119,11 @@ impl Client {
         C::Error: Into<BoxError>,
         C::Future: Send + 'static,
     {
+        if let Some(interval) = options.worker_heartbeat_interval
+            && !(MINIMUM_HEARTBEAT_INTERVAL..=MAXIMUM_HEARTBEAT_INTERVAL).contains(&interval)
+        {
+            return Err(ConnectError::InvalidWorkerHeartbeatInterval { interval });
+        }
         let address = connect::full_address(&options.address);
         let namespace = options.namespace;
         let header = HeaderValue::try_from(&namespace)
@@ -132,6 +142,8 @@ impl Client {
                 .max_decoding_message_size(MAXIMUM_MESSAGE_SIZE)
                 .max_encoding_message_size(MAXIMUM_MESSAGE_SIZE),
             server_info: OnceCell::new(),
+            worker_heartbeat_interval: options.worker_heartbeat_interval,
+            heartbeats: Heartbeats::default(),
         })))
     }
 
@@ -193,6 +205,14 @@ impl Client {
         }
     }
 
+    pub(crate) fn worker_heartbeat_interval(&self) -> Option<Duration> {
+        self.0.worker_heartbeat_interval
+    }
+
+    pub(crate) fn heartbeats(&self) -> &Heartbeats {
+        &self.0.heartbeats
+    }
+
     async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {
         match self.workflow_service().get_system_info(request).await.map_err(RpcError::from) {
             Ok(response) => {
@@ -223,11 +243,11 @@ fn is_unknown_method(error: &RpcError) -> bool {
 
 /// `PID@HOST`, as other SDKs have it.
 fn default_identity() -> String {
-    let host = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("unknown-host");
-    format!("{}@{host}", std::process::id())
+    format!("{}@{}", std::process::id(), host_name())
 }
+
+const MINIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+const MAXIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -286,6 +306,22 @@ mod tests {
         let server = FakeServer::replying([Reply::Silence]);
         let error = Client::with_channel(ClientOptions::new("fake:7233").namespace("a\nb"), server).unwrap_err();
         assert_eq!(error.to_string(), "`a\nb` cannot be a namespace: only visible ASCII characters can");
+    }
+
+    #[test]
+    fn heartbeats_of_workers_are_neither_too_often_nor_too_seldom() {
+        for (interval, is_allowed) in [(999, false), (1000, true), (60_000, true), (60_001, false)] {
+            let interval = Duration::from_millis(interval);
+            let options = ClientOptions::new("fake:7233").worker_heartbeat_interval(Some(interval));
+            let client = Client::with_channel(options, FakeServer::replying([Reply::Silence]));
+            assert_eq!(client.is_ok(), is_allowed, "{interval:?}");
+        }
+        let options = ClientOptions::new("fake:7233").worker_heartbeat_interval(Some(Duration::ZERO));
+        let error = Client::with_channel(options, FakeServer::replying([Reply::Silence])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the heartbeats of workers cannot be 0ns apart: from 1 s to 60 s can, or None for none at all"
+        );
     }
 
     #[test]

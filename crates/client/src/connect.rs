@@ -22,6 +22,12 @@ pub enum ConnectError {
         /// What was given.
         namespace: String,
     },
+    /// The interval between the heartbeats of workers. The application's fault.
+    #[error("the heartbeats of workers cannot be {interval:?} apart: from 1 s to 60 s can, or None for none at all")]
+    InvalidWorkerHeartbeatInterval {
+        /// What was given.
+        interval: Duration,
+    },
     /// Nothing answers at the address.
     #[error(
         "no Temporal Server answers at {address}: {reason}. {}",

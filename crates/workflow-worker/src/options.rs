@@ -12,7 +12,7 @@ use crate::child_workflow::AnyWorkflow;
 use crate::local_activities::LocalActivityExecutor;
 use crate::registry::{Problem, Registry};
 use crate::versioning::Versioning;
-use crate::worker::WorkflowWorker;
+use crate::worker::{WorkerError, WorkflowWorker};
 use crate::workflow::Workflow;
 
 /// Sets a [`WorkflowWorker`] up: [`WorkflowWorker::builder`].
@@ -39,7 +39,11 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
     pub(crate) versioning: Versioning,
+    pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Arc<dyn Fn(&WorkerError) + Send + Sync>;
 
 impl fmt::Debug for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,6 +149,7 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
                 versioning: Versioning::default(),
+                on_fatal_error: None,
             },
         }
     }
@@ -288,6 +293,13 @@ impl WorkflowWorkerBuilder {
     /// ([`Workflow::VERSIONING_BEHAVIOR`]).
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
+        self
+    }
+
+    /// Calls this when the worker cannot go on, with the error that [`run`](WorkflowWorker::run) returns later: before the worker
+    /// waits for the tasks that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl Fn(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.options.on_fatal_error = Some(Arc::new(hook));
         self
     }
 

@@ -14,7 +14,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, RpcError, Slot, TaskPoller, TaskSource,
+    WorkerPresence, WorkerProfile,
+};
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
@@ -64,6 +67,7 @@ pub struct WorkflowWorker {
     registry: Arc<Registry>,
     options: Options,
     poller: Poller,
+    readiness: ReadinessSource,
 }
 
 /// Why a Workflow Worker stopped, or did not start.
@@ -114,13 +118,20 @@ impl WorkflowWorker {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
         })?;
-        Ok(Self { client, registry, options, poller })
+        let readiness = ReadinessSource::new(format!("the Workflow Worker on task queue {:?}", options.task_queue));
+        Ok(Self { client, registry, options, poller, readiness })
     }
 
     /// The Task Queue.
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.options.task_queue
+    }
+
+    /// Whether it gets tasks: for a readiness probe.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.readiness()
     }
 
     /// Works until `shutdown` is ready; then takes no new tasks, answers those that it has, and returns.
@@ -134,7 +145,9 @@ impl WorkflowWorker {
             () = &mut shutdown => return Ok(()),
         };
         let task_queue = self.options.task_queue.clone();
-        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
+        let namespace = namespace.map_err(|error| {
+            say_fatal(&self.options, WorkerError::Namespace { task_queue: task_queue.clone(), error })
+        })?;
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
@@ -162,10 +175,21 @@ impl WorkflowWorker {
                 self.options.maximum_concurrent_local_activities,
             )
         });
+        let tasks = TaskPoller::start(source, self.poller);
+        self.readiness.begin(tasks.snapshots());
+        let profile = WorkerProfile {
+            key: key.clone(),
+            task_queue: self.options.task_queue.clone(),
+            kind: TaskQueueType::Workflow,
+            deployment: self.options.versioning.deployment.clone(),
+        };
+        let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
-            tasks: TaskPoller::start(source, self.poller),
+            tasks,
+            presence,
+            readiness: self.readiness,
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
             telling: JoinSet::new(),
@@ -291,7 +315,9 @@ struct Running {
     poll_drain: Duration,
     /// When the shutdown gives up waiting; `None` while there is no shutdown.
     deadline: Option<Instant>,
-    failure: Option<PollError>,
+    failure: Option<WorkerError>,
+    readiness: ReadinessSource,
+    presence: WorkerPresence,
 }
 
 impl Running {
@@ -304,7 +330,8 @@ impl Running {
                     Some(Ok((response, slot))) => self.take_task(response, slot),
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
-                        self.failure = Some(error);
+                        let task_queue = self.options.task_queue.clone();
+                        self.failure = Some(say_fatal(&self.options, WorkerError::Polling { task_queue, error }));
                         if self.deadline.is_none() {
                             self.start_shutdown();
                         }
@@ -342,11 +369,13 @@ impl Running {
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
+        self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),
             worker_instance_key: self.key.clone(),
             task_queue: self.options.task_queue.clone(),
             task_queue_types: vec![TaskQueueType::Workflow.into()],
+            worker_heartbeat: self.presence.begin_shutdown(),
             ..ShutdownWorkerRequest::default()
         };
         let client = self.client.clone();
@@ -421,6 +450,9 @@ impl Running {
             Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
         };
         let task = token.and_then(|token| self.open.remove(token));
+        if task.is_some() {
+            self.presence.count_task(matches!(request.action, Action::Fail(_)));
+        }
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
         let spawned =
@@ -466,10 +498,18 @@ impl Running {
         }
         tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
         match self.failure {
-            Some(error) => Err(WorkerError::Polling { task_queue: self.options.task_queue, error }),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
+}
+
+/// Tells whoever wants to know at once that the worker cannot go on.
+fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
+    if let Some(hook) = &options.on_fatal_error {
+        hook(&error);
+    }
+    error
 }
 
 /// The next attempt of a Local Activity that is over; pending where there is none.

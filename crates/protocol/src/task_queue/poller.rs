@@ -266,7 +266,9 @@ impl Poller {
     pub fn snapshot(&self) -> PollerSnapshot {
         let queue = |queue: QueueKind| {
             let [last_task, last_success, failing_since] = self.lanes[queue as usize].history();
-            QueueSnapshot { open_polls: self.open_polls(queue), last_task, last_success, failing_since }
+            let opened = self.open.values().filter(|poll| poll.queue == queue).map(|poll| poll.opened_at);
+            let last_opened = opened.max();
+            QueueSnapshot { open_polls: self.open_polls(queue), last_opened, last_task, last_success, failing_since }
         };
         let used: usize = QueueKind::ALL.into_iter().map(|queue| self.slots.used(queue)).sum();
         let polling = self.open.len();

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+mod presence;
 #[path = "../support/mod.rs"]
 mod support;
 mod versioning;
