@@ -1,5 +1,5 @@
-"""The same workflows as in ``crates/timewright/tests/operations/python.rs``, command for command, so that each side can
-replay what the other recorded: a patch, Local Activities, a child, Updates.
+"""The same workflows as in ``crates/timewright/tests/operations``, in ``python.rs`` and ``messages.rs``, command for command, so
+that each side can replay what the other recorded: a patch, Local Activities, a child, Updates, handlers that come later.
 """
 
 from datetime import timedelta
@@ -74,6 +74,50 @@ class ChangedOperations(Operations):
         return words + self.words
 
 
+@workflow.defn(name="form")
+class Form:
+    """Learns from its input what it handles: an Update at once, Signals after a while."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+
+    @workflow.run
+    async def run(self, questions: list[str]) -> list[str]:
+        workflow.set_update_handler("note", self.note)
+        await workflow.sleep(timedelta(milliseconds=200))
+        for question in questions:
+            workflow.set_signal_handler(question, self.handler(question))
+        await workflow.wait_condition(lambda: len(self.answers) > len(questions))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.answers
+
+    def note(self, note: str) -> str:
+        self.answers.append(note)
+        return note
+
+    def handler(self, question: str):
+        """Handles the Signal of this name."""
+
+        async def handle(answer: str) -> None:
+            answer = await workflow.execute_activity(echo, answer, start_to_close_timeout=timedelta(seconds=40))
+            self.answers.append(f"{question}: {answer}")
+
+        return handle
+
+
+@workflow.defn(name="form")
+class ChangedForm(Form):
+    """Does not wait for its handlers to be there."""
+
+    @workflow.run
+    async def run(self, questions: list[str]) -> list[str]:
+        for question in questions:
+            workflow.set_signal_handler(question, self.handler(question))
+        workflow.set_update_handler("note", self.note)
+        await workflow.wait_condition(lambda: len(self.answers) > len(questions))
+        return self.answers
+
+
 ACTIVITIES = [echo, flaky]
-WORKFLOWS = [Operations, OperationsChild]
-CHANGED_WORKFLOWS = [ChangedOperations, OperationsChild]
+WORKFLOWS = [Form, Operations, OperationsChild]
+CHANGED_WORKFLOWS = [ChangedForm, ChangedOperations, OperationsChild]

@@ -86,11 +86,12 @@ fn parse_direct(output: &str) -> Vec<Direct> {
         .collect()
 }
 
-/// Lines such as `xtask v0.1.0 (/path/xtask)|MIT OR Apache-2.0`, with empty ones between.
+/// Lines such as `xtask v0.1.0 (/path/xtask)|MIT OR Apache-2.0`, with empty ones between; macros have a `(proc-macro)` before
+/// the path.
 fn parse_members(output: &str) -> Result<Vec<Member>> {
     let member = |line: &str| {
         let (identity, licence) = line.split_once('|')?;
-        let (name, directory) = (identity.split_whitespace().next()?, identity.split_once('(')?.1.split_once(')')?.0);
+        let (name, directory) = (identity.split_whitespace().next()?, identity.rsplit_once('(')?.1.split_once(')')?.0);
         Some(Member { name: name.to_owned(), directory: directory.to_owned(), licence: licence.trim().to_owned() })
     };
     let lines = output.lines().filter(|line| !line.is_empty());
@@ -130,7 +131,8 @@ mod tests {
     #[test]
     fn members_have_a_directory_and_a_licence() {
         let members =
-            parse_members("app v0.1.0 (/home/app)|MIT OR Apache-2.0\n\nxtask v0.1.0 (/home/xtask)|\n").unwrap();
+            parse_members("app v0.1.0 (proc-macro) (/home/app)|MIT OR Apache-2.0\n\nxtask v0.1.0 (/home/xtask)|\n")
+                .unwrap();
         assert_eq!((members[0].name.as_str(), members[0].directory.as_str()), ("app", "/home/app"));
         assert_eq!((members[0].licence.as_str(), members[1].licence.as_str()), ("MIT OR Apache-2.0", ""));
         assert!(parse_members("something else").is_err());

@@ -37,6 +37,7 @@
 //! |---|---|
 //! | an async function or closure | [`activity`](ActivityWorkerBuilder::activity) |
 //! | an async method of something with state | [`activity_with_state`](ActivityWorkerBuilder::activity_with_state) |
+//! | all activities of something, made by the macros of the umbrella crate, or by hand | [`register`](ActivityWorkerBuilder::register) |
 //! | a function that blocks or computes | [`blocking_activity`](ActivityWorkerBuilder::blocking_activity) |
 //! | something whose name is known only at run time | [`untyped_activity`](ActivityWorkerBuilder::untyped_activity) |
 //! | whatever else is asked for | [`dynamic_activity`](ActivityWorkerBuilder::dynamic_activity) |
@@ -46,6 +47,7 @@
 //! all of them: [`layer`](ActivityWorkerBuilder::layer).
 #![forbid(unsafe_code)]
 
+mod activities;
 mod builder;
 mod completion;
 mod context;
@@ -59,6 +61,7 @@ mod router;
 mod service;
 mod worker;
 
+pub use activities::Activities;
 pub use builder::{ActivityWorkerBuilder, BuildError};
 pub use context::{ActivityContext, HeartbeatError};
 pub use error::ActivityError;

@@ -71,7 +71,13 @@
 //!
 //! Input and output are structs where possible: a struct can grow fields (with `#[serde(default)]`) while workflows that were
 //! started with the old one still run. Contracts with several arguments, such as those of other languages, use
-//! [`Multiple`](timewright_converter::Multiple).
+//! [`Multiple`].
+//!
+//! # Shorter
+//!
+//! With the feature `macros` attributes write the same implementations: `#[workflow_definition(input = GreetingInput, output =
+//! String)] pub struct Greeting;`, and likewise `activity_definition`, `signal_definition`, `query_definition`,
+//! `update_definition`. They need no other dependency.
 //!
 //! # What the compiler refuses
 //!
@@ -132,7 +138,17 @@ mod search_attribute;
 
 pub use retry_policy::RetryPolicy;
 pub use search_attribute::SearchAttributeValue;
+/// Several arguments, for contracts with other languages.
+pub use timewright_converter::Multiple;
 use timewright_converter::{Arguments, Value};
+#[cfg(feature = "macros")]
+pub use timewright_macros::{
+    activity_definition_of_definition_crate as activity_definition,
+    query_definition_of_definition_crate as query_definition,
+    signal_definition_of_definition_crate as signal_definition,
+    update_definition_of_definition_crate as update_definition,
+    workflow_definition_of_definition_crate as workflow_definition,
+};
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>
 ///

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `activity` (default) | Activity Worker | [`activity`] |
 //! | `workflow` (default) | Workflow Worker | [`workflow`] |
+//! | `macros` (default) | attributes that write definitions and implementations | [`macro@workflow`], [`macro@activity`], … |
 //! | `json` | histories as JSON | [`proto`] |
 //! | `tls` | https addresses | [`client`] |
 //!
@@ -32,6 +33,11 @@ pub use timewright_activity_worker as activity;
 pub use timewright_client as client;
 pub use timewright_converter as converter;
 pub use timewright_definition as definition;
+#[cfg(feature = "macros")]
+pub use timewright_macros::{
+    activities, activity, activity_definition, query_definition, signal_definition, update_definition, workflow,
+    workflow_definition,
+};
 pub use timewright_proto as proto;
 #[cfg(feature = "workflow")]
 pub use timewright_workflow_worker as workflow;

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_core::future::FusedFuture;
 use timewright_converter::{Arguments, ConversionError, Failure, FailureKind, Payload, RetryState, Value};
 use timewright_proto::common::{Priority, RetryPolicy};
 use timewright_protocol::workflow::{ActivityCancellationType, Resolution, ScheduleActivity};
 
 use crate::error::ActivityFailure;
-use crate::mailbox::{Activity, Handle, LocalActivity, SharedMailbox, read_failure};
+use crate::mailbox::{Activity, Handle, LocalActivity, Scope, SharedMailbox, read_failure};
 
 /// How an activity is to be executed. Made from the one timeout that every activity must have:
 /// [`start_to_close`](Self::start_to_close) or [`schedule_to_close`](Self::schedule_to_close).
@@ -179,14 +180,19 @@ enum State {
 }
 
 impl<O> ActivityHandle<O> {
-    pub(crate) fn scheduled(mailbox: &SharedMailbox, activity_type: &str, sequence: Option<u32>) -> Self {
+    pub(crate) fn scheduled(
+        mailbox: &SharedMailbox,
+        scope: &Scope,
+        activity_type: &str,
+        sequence: Option<u32>,
+    ) -> Self {
         let state = sequence.map(|sequence| State::Scheduled(Handle::new(mailbox, sequence)));
-        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(mailbox))))
+        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(scope))))
     }
 
-    pub(crate) fn local(mailbox: &SharedMailbox, activity_type: &str, sequence: Option<u32>) -> Self {
+    pub(crate) fn local(mailbox: &SharedMailbox, scope: &Scope, activity_type: &str, sequence: Option<u32>) -> Self {
         let state = sequence.map(|sequence| State::Local(Handle::new(mailbox, sequence)));
-        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(mailbox))))
+        Self::new(activity_type, state.unwrap_or_else(|| State::NeverScheduled(reason(scope))))
     }
 
     pub(crate) fn unwritable(activity_type: &str, error: ConversionError) -> Self {
@@ -219,6 +225,12 @@ impl<O: Value> Future for ActivityHandle<O> {
         };
         this.state = State::Done;
         Poll::Ready(this.outcome(&mailbox, resolution))
+    }
+}
+
+impl<O: Value> FusedFuture for ActivityHandle<O> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Done)
     }
 }
 
@@ -257,9 +269,9 @@ impl<O: Value> ActivityHandle<O> {
     }
 }
 
-/// Why the workflow was cancelled.
-pub(crate) fn reason(mailbox: &SharedMailbox) -> String {
-    mailbox.borrow().cancellation().unwrap_or_default().to_owned()
+/// Why an operation is cancelled at once.
+pub(crate) fn reason(scope: &Scope) -> String {
+    scope.cancellation().unwrap_or_default()
 }
 
 /// Why an operation was never started.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use timewright_converter::{ApplicationFailure, ConversionError, Failure};
 use timewright_protocol::workflow::ContinueAsNew;
@@ -63,6 +64,7 @@ impl<E: Error + 'static> From<E> for WorkflowError {
         }
         let failure = Failure::from_error(&error);
         let is_cancelled = any.is::<Cancelled>()
+            || matches!(any.downcast_ref(), Some(TimeoutError::Cancelled(_)))
             || matches!(any.downcast_ref(), Some(ExternalWorkflowError::Cancelled { .. }))
             || failure.is_cancelled();
         if is_cancelled {
@@ -123,6 +125,20 @@ fn is_conversion_of_operation(error: &(dyn Error + 'static)) -> bool {
 pub struct Cancelled {
     /// Why, in the words of whoever asked; often empty.
     pub reason: String,
+}
+
+/// Why something was not waited for to its end: [`WorkflowContext::timeout`](crate::WorkflowContext::timeout).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeoutError {
+    /// Time was over.
+    #[error("timed out after {after:?}")]
+    TimedOut {
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The scope was cancelled meanwhile.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 /// Why an activity gave no result.

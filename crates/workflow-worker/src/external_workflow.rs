@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use futures_core::future::FusedFuture;
 use timewright_converter::{Arguments, ConversionError, Payload};
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_proto::enums::{
@@ -18,23 +19,23 @@ use timewright_protocol::workflow::{
 };
 
 use crate::activity::reason;
-use crate::mailbox::{Cancellation, Handle, SharedMailbox, Signal};
+use crate::mailbox::{Cancellation, Handle, Scope, SharedMailbox, Signal};
 
 /// Another workflow: [`WorkflowContext::external_workflow`](crate::WorkflowContext::external_workflow).
 ///
 /// <https://docs.temporal.io/sending-messages>
 pub struct ExternalWorkflowHandle<D> {
     mailbox: SharedMailbox,
-    attached: bool,
+    scope: Scope,
     workflow: ExternalWorkflow,
     definition: PhantomData<fn() -> D>,
 }
 
 impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
-    pub(crate) fn new(mailbox: &SharedMailbox, attached: bool, workflow_id: String, run_id: Option<String>) -> Self {
+    pub(crate) fn new(mailbox: &SharedMailbox, scope: &Scope, workflow_id: String, run_id: Option<String>) -> Self {
         let run_id = run_id.unwrap_or_default();
         let workflow = ExternalWorkflow { workflow_id, run_id, ..ExternalWorkflow::default() };
-        Self { mailbox: Rc::clone(mailbox), attached, workflow, definition: PhantomData }
+        Self { mailbox: Rc::clone(mailbox), scope: scope.clone(), workflow, definition: PhantomData }
     }
 
     /// The namespace that it runs in. Default: this workflow's. Servers refuse others unless they are set up for it.
@@ -57,19 +58,22 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
     }
 
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
+    #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
         self.sender().signal(definition, input)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
+    #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         self.sender().signal_untyped(signal, arguments)
     }
 
     /// Asks it to cancel itself. Its handle gives `Ok` when the request has arrived; what the workflow makes of it is not
     /// waited for.
+    #[track_caller]
     pub fn request_cancel(&self, reason: &str) -> CancelRequestHandle {
-        let sequence = self.mailbox.borrow_mut().start::<Cancellation>(self.attached, |sequence| {
+        let sequence = self.mailbox.borrow_mut().start::<Cancellation>(&self.scope, |sequence| {
             Command::RequestCancelExternalWorkflow(Box::new(RequestCancelExternalWorkflow {
                 sequence,
                 workflow: self.workflow.clone(),
@@ -77,23 +81,27 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
             }))
         });
         let what = Message { what: "the request to cancel".to_owned(), workflow_id: self.workflow.workflow_id.clone() };
-        let handle = sequence.map(|sequence| Handle::new(&self.mailbox, sequence));
-        CancelRequestHandle { what, handle: handle.ok_or_else(|| crate::activity::reason(&self.mailbox)) }
+        let state = match sequence {
+            Some(sequence) => RequestState::Sent(Handle::new(&self.mailbox, sequence)),
+            None => RequestState::NeverSent(crate::activity::reason(&self.scope)),
+        };
+        CancelRequestHandle { what, state }
     }
 
     fn sender(&self) -> Sender<'_> {
-        Sender { mailbox: &self.mailbox, attached: self.attached, workflow: self.workflow.clone() }
+        Sender { mailbox: &self.mailbox, scope: &self.scope, workflow: self.workflow.clone() }
     }
 }
 
 /// Sends Signals to one workflow.
 pub(crate) struct Sender<'a> {
     pub(crate) mailbox: &'a SharedMailbox,
-    pub(crate) attached: bool,
+    pub(crate) scope: &'a Scope,
     pub(crate) workflow: ExternalWorkflow,
 }
 
 impl Sender<'_> {
+    #[track_caller]
     pub(crate) fn signal<S: SignalDefinition>(self, definition: S, input: S::Input) -> SignalHandle {
         let _ = definition;
         match input.to_payloads() {
@@ -102,9 +110,10 @@ impl Sender<'_> {
         }
     }
 
+    #[track_caller]
     pub(crate) fn signal_untyped(self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         let what = self.message(signal);
-        let sequence = self.mailbox.borrow_mut().start::<Signal>(self.attached, |sequence| {
+        let sequence = self.mailbox.borrow_mut().start::<Signal>(self.scope, |sequence| {
             Command::SignalExternalWorkflow(Box::new(SignalExternalWorkflow {
                 sequence,
                 workflow: self.workflow,
@@ -115,7 +124,7 @@ impl Sender<'_> {
         });
         let state = match sequence {
             Some(sequence) => SignalState::Sent(Handle::new(self.mailbox, sequence)),
-            None => SignalState::NeverSent(reason(self.mailbox)),
+            None => SignalState::NeverSent(reason(self.scope)),
         };
         SignalHandle { what, state }
     }
@@ -195,23 +204,45 @@ impl Future for SignalHandle {
     }
 }
 
+impl FusedFuture for SignalHandle {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, SignalState::Done)
+    }
+}
+
 /// A request to cancel another workflow, on its way. Gives `Ok` when it has arrived; dropping it does not take it back.
 #[must_use = "the request is sent, but nobody waits for it"]
 pub struct CancelRequestHandle {
     what: Message,
-    /// Never sent where the workflow had been cancelled; why.
-    handle: Result<Handle<Cancellation>, String>,
+    state: RequestState,
+}
+
+enum RequestState {
+    Sent(Handle<Cancellation>),
+    /// The scope had been cancelled; why.
+    NeverSent(String),
+    Done,
 }
 
 impl Future for CancelRequestHandle {
     type Output = Result<(), ExternalWorkflowError>;
 
-    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = match &self.handle {
-            Ok(handle) => ready!(handle.poll(task)),
-            Err(reason) => return Poll::Ready(Err(self.what.cancelled(reason))),
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match &self.state {
+            RequestState::Sent(handle) => {
+                ready!(handle.poll(task)).map_err(|cause| self.what.failed(&cancel_cause(cause)))
+            }
+            RequestState::NeverSent(reason) => Err(self.what.cancelled(reason)),
+            RequestState::Done => panic!("the handle of {} was awaited again after it was done", self.what.what),
         };
-        Poll::Ready(outcome.map_err(|cause| self.what.failed(&cancel_cause(cause))))
+        self.state = RequestState::Done;
+        Poll::Ready(outcome)
+    }
+}
+
+impl FusedFuture for CancelRequestHandle {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, RequestState::Done)
     }
 }
 

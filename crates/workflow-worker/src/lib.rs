@@ -9,9 +9,12 @@
 
 mod activity;
 mod answer;
+mod cancellation;
 mod child_workflow;
+mod combinators;
 mod context;
 mod continue_as_new;
+mod coroutine;
 mod error;
 mod external_workflow;
 mod handlers;
@@ -29,6 +32,7 @@ mod properties;
 mod registry;
 mod replayer;
 mod shard;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -37,12 +41,15 @@ mod worker;
 mod workflow;
 
 pub use activity::{ActivityHandle, ActivityOptions};
+pub use cancellation::CancellationToken;
 pub use child_workflow::{
     AnyWorkflow, ChildWorkflowFailure, ChildWorkflowHandle, ChildWorkflowOptions, StartingChildWorkflow,
 };
+pub use combinators::{join_all, race, try_join_all};
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
-pub use error::{ActivityFailure, Cancelled, WorkflowError};
+pub use coroutine::JoinHandle;
+pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::{
     AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,

@@ -9,13 +9,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_core::future::FusedFuture;
 use timewright_converter::{ConversionError, Failure, FailureKind, Value};
 use timewright_protocol::workflow::{
     Command, NexusOperationCancellationType, NexusOperationStart, Resolution, ScheduleNexusOperation,
 };
 
 use crate::activity::{read_result, reason, workflow_cancelled};
-use crate::mailbox::{self, Handle, NexusOperationStarting, SharedMailbox, read_failure};
+use crate::mailbox::{self, Handle, NexusOperationStarting, Scope, SharedMailbox, read_failure};
 
 /// Which Nexus operation, and how it is to be executed.
 ///
@@ -118,9 +119,10 @@ enum Starting {
 }
 
 impl<O> StartingNexusOperation<O> {
+    #[track_caller]
     pub(crate) fn new(
         mailbox: &SharedMailbox,
-        attached: bool,
+        scope: &Scope,
         options: NexusOperationOptions,
         input: &impl Value,
     ) -> Self {
@@ -133,12 +135,12 @@ impl<O> StartingNexusOperation<O> {
         let state = match input.to_payload() {
             Ok(input) => {
                 let schedule = ScheduleNexusOperation { input: Some(input), ..schedule };
-                let sequence = mailbox.borrow_mut().start::<NexusOperationStarting>(attached, |sequence| {
+                let sequence = mailbox.borrow_mut().start::<NexusOperationStarting>(scope, |sequence| {
                     Command::ScheduleNexusOperation(Box::new(ScheduleNexusOperation { sequence, ..schedule }))
                 });
                 match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
-                    None => Starting::Never(reason(mailbox)),
+                    None => Starting::Never(reason(scope)),
                 }
             }
             Err(error) => Starting::Unwritable(error),
@@ -206,6 +208,12 @@ impl<O> Future for StartingNexusOperation<O> {
     }
 }
 
+impl<O> FusedFuture for StartingNexusOperation<O> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, Starting::Done)
+    }
+}
+
 /// A Nexus operation that was started. Awaiting it gives its result; dropping it cancels nothing.
 #[must_use = "the Nexus operation runs, but nobody waits for it"]
 pub struct NexusOperationHandle<O> {
@@ -249,6 +257,12 @@ impl<O: Value> Future for NexusOperationHandle<O> {
                 Err(NexusOperationFailure::Cancelled(read_failure(&this.mailbox, *failure)))
             }
         })
+    }
+}
+
+impl<O: Value> FusedFuture for NexusOperationHandle<O> {
+    fn is_terminated(&self) -> bool {
+        self.ending.is_none()
     }
 }
 

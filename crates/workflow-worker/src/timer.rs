@@ -4,9 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures_core::future::FusedFuture;
+
 use crate::activity::reason;
 use crate::error::Cancelled;
-use crate::mailbox::{Handle, SharedMailbox, Timer, TimerEnd};
+use crate::mailbox::{Handle, Scope, SharedMailbox, Timer, TimerEnd};
 
 /// A timer that was started: [`WorkflowContext::sleep`](crate::WorkflowContext::sleep).
 ///
@@ -16,15 +18,16 @@ pub struct TimerHandle(State);
 
 enum State {
     Started(Handle<Timer>),
-    /// It has ended; or it was never started, since the workflow had been cancelled.
-    Ended(TimerEnd),
+    /// It was never started, since its scope had been cancelled; why.
+    NeverStarted(String),
+    Done,
 }
 
 impl TimerHandle {
-    pub(crate) fn new(mailbox: &SharedMailbox, sequence: Option<u32>) -> Self {
+    pub(crate) fn new(mailbox: &SharedMailbox, scope: &Scope, sequence: Option<u32>) -> Self {
         Self(match sequence {
             Some(sequence) => State::Started(Handle::new(mailbox, sequence)),
-            None => State::Ended(TimerEnd::Cancelled { reason: reason(mailbox) }),
+            None => State::NeverStarted(reason(scope)),
         })
     }
 
@@ -40,14 +43,21 @@ impl Future for TimerHandle {
     type Output = Result<(), Cancelled>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::Started(handle) = &self.0 {
-            let end = ready!(handle.poll(task));
-            self.0 = State::Ended(end);
-        }
-        match &self.0 {
-            State::Ended(TimerEnd::Fired) => Poll::Ready(Ok(())),
-            State::Ended(TimerEnd::Cancelled { reason }) => Poll::Ready(Err(Cancelled { reason: reason.clone() })),
-            State::Started(_) => Poll::Pending,
-        }
+        let end = match &mut self.0 {
+            State::Started(handle) => ready!(handle.poll(task)),
+            State::NeverStarted(reason) => TimerEnd::Cancelled { reason: std::mem::take(reason) },
+            State::Done => panic!("the handle of a timer was awaited again after it was done"),
+        };
+        self.0 = State::Done;
+        Poll::Ready(match end {
+            TimerEnd::Fired => Ok(()),
+            TimerEnd::Cancelled { reason } => Err(Cancelled { reason }),
+        })
+    }
+}
+
+impl FusedFuture for TimerHandle {
+    fn is_terminated(&self) -> bool {
+        matches!(self.0, State::Done)
     }
 }

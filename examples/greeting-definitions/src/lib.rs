@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use serde::{Deserialize, Serialize};
-use timewright_definition::{ActivityDefinition, QueryDefinition, SignalDefinition, WorkflowDefinition};
+use timewright_definition::{activity_definition, query_definition, signal_definition, workflow_definition};
 
 /// The Task Queue of the workflow worker.
 pub const TASK_QUEUE: &str = "greetings";
@@ -28,38 +28,17 @@ pub struct GreetingInput {
 }
 
 /// Greets somebody, in the language that was asked for last.
+#[workflow_definition(name = "greeting", input = GreetingInput, output = String)]
 pub struct Greeting;
 
-impl WorkflowDefinition for Greeting {
-    const NAME: &'static str = "greeting";
-    type Input = GreetingInput;
-    type Output = String;
-}
-
 /// Asks for another language.
+#[signal_definition(name = "set_language", workflow = Greeting, input = String)]
 pub struct SetLanguage;
 
-impl SignalDefinition for SetLanguage {
-    const NAME: &'static str = "set_language";
-    type Workflow = Greeting;
-    type Input = String;
-}
-
 /// The greeting so far; empty before there is one.
+#[query_definition(name = "current_greeting", workflow = Greeting, output = String)]
 pub struct CurrentGreeting;
 
-impl QueryDefinition for CurrentGreeting {
-    const NAME: &'static str = "current_greeting";
-    type Workflow = Greeting;
-    type Input = ();
-    type Output = String;
-}
-
 /// Finds the words.
+#[activity_definition(name = "compose_greeting", input = GreetingInput, output = String)]
 pub struct ComposeGreeting;
-
-impl ActivityDefinition for ComposeGreeting {
-    const NAME: &'static str = "compose_greeting";
-    type Input = GreetingInput;
-    type Output = String;
-}

@@ -7,9 +7,8 @@ use greeting_definitions::{
     ComposeGreeting, CurrentGreeting, Greeting, GreetingInput, SetLanguage, TASK_QUEUE, activity_task_queue,
 };
 use timewright::client::{Client, ClientOptions};
-use timewright::workflow::{
-    ActivityOptions, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
-};
+use timewright::workflow;
+use timewright::workflow::{ActivityOptions, WorkflowContext, WorkflowError, WorkflowWorker};
 
 /// The workflow's state: what Signals change and Queries look at.
 struct GreetingWorkflow {
@@ -17,13 +16,14 @@ struct GreetingWorkflow {
     greeting: String,
 }
 
-impl Workflow for GreetingWorkflow {
-    type Definition = Greeting;
-
-    fn init(_info: &WorkflowInfo, input: &GreetingInput) -> Self {
+#[workflow(Greeting)]
+impl GreetingWorkflow {
+    #[init]
+    fn new(input: &GreetingInput) -> Self {
         Self { language: input.language.clone(), greeting: String::new() }
     }
 
+    #[run]
     async fn run(context: WorkflowContext<Self>, input: GreetingInput) -> Result<String, WorkflowError> {
         let language = context.state(|state| state.language.clone());
         let options = ActivityOptions::start_to_close(Duration::from_secs(10))
@@ -34,9 +34,14 @@ impl Workflow for GreetingWorkflow {
         Ok(greeting)
     }
 
-    fn handlers(handlers: &mut Handlers<Self>) {
-        handlers.signal(SetLanguage, |state, language| state.language = language);
-        handlers.query(CurrentGreeting, |state, ()| Ok(state.greeting.clone()));
+    #[signal(SetLanguage)]
+    fn set_language(&mut self, language: String) {
+        self.language = language;
+    }
+
+    #[query(CurrentGreeting)]
+    fn current_greeting(&self) -> String {
+        self.greeting.clone()
     }
 }
 

@@ -74,8 +74,16 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         package: "timewright-definition",
         features: &["--all-features"],
-        may_name: &["serde", "timewright-converter", "timewright-proto"],
+        // the feature `macros` names timewright-macros
+        may_name: &["serde", "timewright-converter", "timewright-macros", "timewright-proto"],
         must_not_reach: &["tokio*", "tonic*", "timewright-protocol", "timewright-client"],
+    },
+    // It writes code, and is in no program; what prost needs anyway is all that it costs.
+    Rule {
+        package: "timewright-macros",
+        features: &["--all-features"],
+        may_name: &["proc-macro2", "quote", "syn"],
+        must_not_reach: &["timewright-definition", "tokio*"],
     },
     Rule {
         package: "timewright-converter",
@@ -131,6 +139,10 @@ pub(crate) const RULES: &[Rule] = &[
         package: "timewright-workflow-worker",
         features: &["--all-features"],
         may_name: &[
+            // the trait of futures that `select_biased!` takes
+            "futures-core",
+            // the answers to Queries of the Web UI and the CLI
+            "serde_json",
             "thiserror",
             "timewright-client",
             "timewright-converter",
@@ -216,6 +228,7 @@ const UMBRELLA: &[&str] = &[
     "timewright-client",
     "timewright-converter",
     "timewright-definition",
+    "timewright-macros",
     "timewright-proto",
     "timewright-workflow-worker",
     "tokio",

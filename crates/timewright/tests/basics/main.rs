@@ -6,6 +6,7 @@ mod activities;
 mod activity_cancellation;
 mod codecs;
 mod endings;
+mod macros;
 mod messages;
 mod size_limit;
 #[path = "../support/mod.rs"]

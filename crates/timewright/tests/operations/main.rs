@@ -6,6 +6,7 @@
 mod children;
 mod external;
 mod local_activities;
+mod messages;
 mod notes;
 mod pages;
 mod python;

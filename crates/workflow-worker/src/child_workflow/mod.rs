@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use futures_core::future::FusedFuture;
 use timewright_converter::{ConversionError, Payload, RawArguments, RawValue};
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_protocol::workflow::{ChildWorkflowStart, Command, ExternalWorkflow, Resolution, StartChildWorkflow};
 
 use crate::activity::{read_result, reason};
 use crate::external_workflow::{Sender, SignalHandle};
-use crate::mailbox::{self, ChildWorkflowStarting, Handle, SharedMailbox, read_failure};
+use crate::mailbox::{self, ChildWorkflowStarting, Handle, Scope, SharedMailbox, read_failure};
 
 pub use failure::ChildWorkflowFailure;
 pub use options::ChildWorkflowOptions;
@@ -41,7 +42,7 @@ impl WorkflowDefinition for AnyWorkflow {
 pub struct StartingChildWorkflow<D> {
     identity: Identity,
     mailbox: SharedMailbox,
-    attached: bool,
+    scope: Scope,
     state: Starting,
     definition: PhantomData<fn() -> D>,
 }
@@ -64,26 +65,27 @@ enum Starting {
 }
 
 impl<D> StartingChildWorkflow<D> {
+    #[track_caller]
     pub(crate) fn new(
         mailbox: &SharedMailbox,
-        attached: bool,
+        scope: &Scope,
         start: Result<StartChildWorkflow, Box<Unstarted>>,
     ) -> Self {
         let (identity, state) = match start {
             Ok(start) => {
                 let identity = Identity::of(&start);
-                let sequence = mailbox.borrow_mut().start::<ChildWorkflowStarting>(attached, |sequence| {
+                let sequence = mailbox.borrow_mut().start::<ChildWorkflowStarting>(scope, |sequence| {
                     Command::StartChildWorkflow(Box::new(StartChildWorkflow { sequence, ..start }))
                 });
                 let state = match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
-                    None => Starting::Never(reason(mailbox)),
+                    None => Starting::Never(reason(scope)),
                 };
                 (identity, state)
             }
             Err(unstarted) => (Identity::of(&unstarted.start), Starting::Unwritable(unstarted.error)),
         };
-        Self { identity, mailbox: Rc::clone(mailbox), attached, state, definition: PhantomData }
+        Self { identity, mailbox: Rc::clone(mailbox), scope: scope.clone(), state, definition: PhantomData }
     }
 
     /// Its Workflow Id.
@@ -135,7 +137,7 @@ impl<D: WorkflowDefinition> Future for StartingChildWorkflow<D> {
                 identity: this.identity.clone(),
                 run_id,
                 mailbox: Rc::clone(&this.mailbox),
-                attached: this.attached,
+                scope: this.scope.clone(),
                 ending: Some(ending),
                 definition: PhantomData,
             }),
@@ -146,6 +148,12 @@ impl<D: WorkflowDefinition> Future for StartingChildWorkflow<D> {
                 Err(ChildWorkflowFailure::Cancelled(read_failure(&this.mailbox, *failure)))
             }
         })
+    }
+}
+
+impl<D: WorkflowDefinition> FusedFuture for StartingChildWorkflow<D> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, Starting::Done)
     }
 }
 
@@ -192,7 +200,7 @@ pub struct ChildWorkflowHandle<D> {
     identity: Identity,
     run_id: String,
     mailbox: SharedMailbox,
-    attached: bool,
+    scope: Scope,
     /// `None` once it has given its outcome.
     ending: Option<Handle<mailbox::ChildWorkflow>>,
     definition: PhantomData<fn() -> D>,
@@ -220,11 +228,13 @@ impl<D: WorkflowDefinition> ChildWorkflowHandle<D> {
     }
 
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
+    #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
         self.sender().signal(definition, input)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
+    #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         self.sender().signal_untyped(signal, arguments)
     }
@@ -236,7 +246,7 @@ impl<D: WorkflowDefinition> ChildWorkflowHandle<D> {
             run_id: String::new(),
             child_workflow_only: true,
         };
-        Sender { mailbox: &self.mailbox, attached: self.attached, workflow }
+        Sender { mailbox: &self.mailbox, scope: &self.scope, workflow }
     }
 }
 
@@ -261,6 +271,12 @@ impl<D: WorkflowDefinition> Future for ChildWorkflowHandle<D> {
                 Err(ChildWorkflowFailure::Cancelled(read_failure(&this.mailbox, *failure)))
             }
         })
+    }
+}
+
+impl<D: WorkflowDefinition> FusedFuture for ChildWorkflowHandle<D> {
+    fn is_terminated(&self) -> bool {
+        self.ending.is_none()
     }
 }
 

@@ -1,10 +1,13 @@
 //! The context: what workflow code asks for, and what it may know.
 
+mod cancellation;
 mod notes;
 mod operations;
+mod waiting;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -21,7 +24,7 @@ use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
 use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
-use crate::mailbox::{SharedMailbox, wake_all};
+use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
 use crate::workflow::{Input, Workflow};
 
@@ -31,14 +34,15 @@ use crate::workflow::{Input, Workflow};
 /// nothing**: a timer or activity that lost a race goes on until somebody calls its `cancel()`, or the workflow ends.
 ///
 /// # Cancellation
-/// When somebody asks the workflow to cancel itself, its timers and conditions end with [`Cancelled`], its activities, Child
-/// Workflows and Nexus operations as their cancellation types say, Signals that have not left stay here, and what is started
-/// later ends at once. So `?` ends the workflow as cancelled. What must be done all the same — cleaning up — is started from
-/// [`detached`](Self::detached).
+/// What is started from a context belongs to its cancellation scope. When somebody asks the workflow to cancel itself, its own
+/// scope is cancelled: timers and conditions end with [`Cancelled`], activities, Child Workflows and Nexus operations as their
+/// cancellation types say, Signals that have not left stay here, and what is started later ends at once. So `?` ends the
+/// workflow as cancelled. What must be done all the same — cleaning up — is started from [`detached`](Self::detached); what is
+/// to be cancelled as a group, from a [`child_scope`](Self::child_scope).
 pub struct WorkflowContext<W: Workflow> {
     shared: Rc<Shared<W>>,
-    /// Whether operations end with the workflow's cancellation.
-    attached: bool,
+    /// What the operations are cancelled with.
+    scope: Scope,
     /// The Update whose handler works with this context.
     update: Option<Rc<UpdateInfo>>,
 }
@@ -52,8 +56,9 @@ struct Shared<W: Workflow> {
 
 impl<W: Workflow> WorkflowContext<W> {
     pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo, handlers: Handlers<W>) -> Self {
+        let scope = mailbox.borrow().workflow_scope().clone();
         let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers) };
-        Self { shared: Rc::new(shared), attached: true, update: None }
+        Self { shared: Rc::new(shared), scope, update: None }
     }
 
     /// What the workflow knows about itself.
@@ -157,36 +162,14 @@ impl<W: Workflow> WorkflowContext<W> {
         result
     }
 
-    /// Waits until the state is as `condition` says. It is looked at now, and whenever the state may have changed.
+    /// Waits until the state is as `condition` says. It is looked at when it is awaited, and then whenever
+    /// [`state_mut`](Self::state_mut) or a handler may have changed the state.
     ///
     /// # Errors
-    /// [`Cancelled`] when the workflow is cancelled; never in a [`detached`](Self::detached) context.
+    /// [`Cancelled`] when the context's scope is cancelled. A condition that holds is looked at first.
+    #[track_caller]
     pub fn wait_condition<F: FnMut(&W) -> bool>(&self, condition: F) -> WaitCondition<W, F> {
-        WaitCondition { context: self.clone(), condition }
-    }
-
-    /// The reason, once somebody has asked the workflow to cancel itself; it is often empty.
-    pub fn cancellation(&self) -> Option<String> {
-        self.shared.mailbox.borrow().cancellation().map(str::to_owned)
-    }
-
-    /// Waits until somebody asks the workflow to cancel itself; gives the reason.
-    pub fn cancelled(&self) -> impl Future<Output = String> + use<W> {
-        let mailbox = Rc::clone(&self.shared.mailbox);
-        std::future::poll_fn(move |task| {
-            let mut mailbox = mailbox.borrow_mut();
-            if let Some(reason) = mailbox.cancellation() {
-                return Poll::Ready(reason.to_owned());
-            }
-            mailbox.wake_on_change(task.waker());
-            Poll::Pending
-        })
-    }
-
-    /// The same context, whose operations do not end with the workflow's cancellation: for cleaning up.
-    #[must_use]
-    pub fn detached(&self) -> Self {
-        Self { attached: false, ..self.clone() }
+        WaitCondition { context: self.clone(), condition, location: Location::caller(), note: None }
     }
 
     /// Goes on as a new run with a fresh history: return this as the error of `run`. The next run has the same type, Task
@@ -239,7 +222,8 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// What the handler of a Signal works with, wherever it was registered.
     pub(crate) fn for_signal(&self) -> Self {
-        Self { shared: Rc::clone(&self.shared), attached: true, update: None }
+        let scope = self.shared.mailbox.borrow().workflow_scope().clone();
+        Self { shared: Rc::clone(&self.shared), scope, update: None }
     }
 
     /// What the handler of an Update works with, wherever it was registered.
@@ -255,7 +239,7 @@ impl<W: Workflow> WorkflowContext<W> {
 
 impl<W: Workflow> Clone for WorkflowContext<W> {
     fn clone(&self) -> Self {
-        Self { shared: Rc::clone(&self.shared), attached: self.attached, update: self.update.clone() }
+        Self { shared: Rc::clone(&self.shared), scope: self.scope.clone(), update: self.update.clone() }
     }
 }
 
@@ -264,6 +248,9 @@ impl<W: Workflow> Clone for WorkflowContext<W> {
 pub struct WaitCondition<W: Workflow, F> {
     context: WorkflowContext<W>,
     condition: F,
+    location: &'static Location<'static>,
+    /// While it waits.
+    note: Option<WaitNote>,
 }
 
 impl<W: Workflow, F: FnMut(&W) -> bool> Future for WaitCondition<W, F>
@@ -274,16 +261,14 @@ where
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.note = None;
         if this.context.state(&mut this.condition) {
             return Poll::Ready(Ok(()));
         }
-        let mut mailbox = this.context.shared.mailbox.borrow_mut();
-        match mailbox.cancellation().filter(|_| this.context.attached) {
-            Some(reason) => Poll::Ready(Err(Cancelled { reason: reason.to_owned() })),
-            None => {
-                mailbox.wake_on_change(task.waker());
-                Poll::Pending
-            }
+        let poll = this.context.poll_cancelled(task);
+        if poll.is_pending() {
+            this.note = Some(WaitNote::new(this.context.mailbox(), "a condition", this.location));
         }
+        poll.map(Err)
     }
 }

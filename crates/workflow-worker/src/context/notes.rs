@@ -73,6 +73,25 @@ impl<W: Workflow> WorkflowContext<W> {
         T::from_payload(value)
     }
 
+    /// Says how things stand with the workflow, in a few lines of Markdown: the Web UI and `temporal workflow metadata` show them.
+    /// They are not in the history; whoever asks gets what this code said last.
+    /// <https://docs.temporal.io/web-ui>
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext};
+    /// # fn example<W: Workflow>(context: WorkflowContext<W>) {
+    /// context.set_current_details("Waits for **two** of three approvals");
+    /// # }
+    /// ```
+    pub fn set_current_details(&self, details: impl Into<String>) {
+        self.shared.mailbox.borrow_mut().set_current_details(details.into());
+    }
+
+    /// What [`set_current_details`](Self::set_current_details) said last; empty before that.
+    pub fn current_details(&self) -> String {
+        self.shared.mailbox.borrow().current_details().to_owned()
+    }
+
     /// Changes search attributes of this workflow, by which it can be found.
     ///
     /// # Errors

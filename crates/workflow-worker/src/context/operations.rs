@@ -19,12 +19,13 @@ use crate::workflow::Workflow;
 impl<W: Workflow> WorkflowContext<W> {
     /// Starts a durable timer: it goes on while no worker runs. Its handle gives `Ok` when it has fired.
     /// <https://docs.temporal.io/workflow-execution/timers-delays>
+    #[track_caller]
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
         let mailbox = &self.shared.mailbox;
-        let sequence = mailbox.borrow_mut().start::<Timer>(self.attached, |sequence| {
+        let sequence = mailbox.borrow_mut().start::<Timer>(&self.scope, |sequence| {
             Command::StartTimer(StartTimer { sequence, duration, summary: None })
         });
-        TimerHandle::new(mailbox, sequence)
+        TimerHandle::new(mailbox, &self.scope, sequence)
     }
 
     /// Executes an activity. Its handle gives its result.
@@ -52,6 +53,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -66,6 +68,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes an activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_activity_untyped(
         &self,
         activity_type: &str,
@@ -75,6 +78,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule<O: Value>(
         &self,
         activity_type: &str,
@@ -83,10 +87,10 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let task_queue = &self.shared.info.task_queue;
-        let sequence = mailbox.borrow_mut().start::<Activity>(self.attached, |sequence| {
+        let sequence = mailbox.borrow_mut().start::<Activity>(&self.scope, |sequence| {
             Command::ScheduleActivity(Box::new(options.into_command(sequence, activity_type, arguments, task_queue)))
         });
-        ActivityHandle::scheduled(mailbox, activity_type, sequence)
+        ActivityHandle::scheduled(mailbox, &self.scope, activity_type, sequence)
     }
 
     /// Executes a Local Activity: this worker executes it by itself, without the server, so it must have an
@@ -95,6 +99,7 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// A pause before the next attempt that is longer than the options' threshold becomes a durable timer; nothing of that is
     /// to be done here.
+    #[track_caller]
     pub fn execute_local_activity<D: ActivityDefinition>(
         &self,
         definition: D,
@@ -109,6 +114,7 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     /// Executes a Local Activity by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn execute_local_activity_untyped(
         &self,
         activity_type: &str,
@@ -118,6 +124,7 @@ impl<W: Workflow> WorkflowContext<W> {
         self.schedule_locally(activity_type, arguments, options)
     }
 
+    #[track_caller]
     fn schedule_locally<O: Value>(
         &self,
         activity_type: &str,
@@ -126,12 +133,13 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let schedule = options.into_schedule(activity_type, arguments);
-        let first = mailbox.borrow_mut().schedule_local_activity(self.attached, schedule);
-        ActivityHandle::local(mailbox, activity_type, first)
+        let first = mailbox.borrow_mut().schedule_local_activity(&self.scope, schedule);
+        ActivityHandle::local(mailbox, &self.scope, activity_type, first)
     }
 
     /// Starts a Child Workflow. When it was started there is a handle, which gives its result, and can cancel and signal it.
     /// <https://docs.temporal.io/child-workflows>
+    #[track_caller]
     pub fn start_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -140,10 +148,11 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> StartingChildWorkflow<D> {
         let _ = definition;
         let start = options.into_start(D::NAME, input.to_payloads(), &self.shared.info.task_queue);
-        StartingChildWorkflow::new(&self.shared.mailbox, self.attached, start)
+        StartingChildWorkflow::new(&self.shared.mailbox, &self.scope, start)
     }
 
     /// Starts a Child Workflow by a name that is known only at run time, with Payloads as they are.
+    #[track_caller]
     pub fn start_child_workflow_untyped(
         &self,
         workflow_type: &str,
@@ -151,7 +160,7 @@ impl<W: Workflow> WorkflowContext<W> {
         options: ChildWorkflowOptions,
     ) -> StartingChildWorkflow<AnyWorkflow> {
         let start = options.into_start(workflow_type, Ok(arguments), &self.shared.info.task_queue);
-        StartingChildWorkflow::new(&self.shared.mailbox, self.attached, start)
+        StartingChildWorkflow::new(&self.shared.mailbox, &self.scope, start)
     }
 
     /// Starts a Child Workflow, and waits for its result.
@@ -171,6 +180,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_child_workflow<D: WorkflowDefinition>(
         &self,
         definition: D,
@@ -187,7 +197,7 @@ impl<W: Workflow> WorkflowContext<W> {
         workflow_id: impl Into<String>,
         run_id: Option<String>,
     ) -> ExternalWorkflowHandle<D> {
-        ExternalWorkflowHandle::new(&self.shared.mailbox, self.attached, workflow_id.into(), run_id)
+        ExternalWorkflowHandle::new(&self.shared.mailbox, &self.scope, workflow_id.into(), run_id)
     }
 
     /// As [`external_workflow`](Self::external_workflow), for a workflow whose type is not known here.
@@ -201,12 +211,13 @@ impl<W: Workflow> WorkflowContext<W> {
 
     /// Starts a Nexus operation. When it was started there is a handle, which gives its result, and can cancel it.
     /// <https://docs.temporal.io/nexus>
+    #[track_caller]
     pub fn start_nexus_operation<O: Value>(
         &self,
         options: NexusOperationOptions,
         input: impl Value,
     ) -> StartingNexusOperation<O> {
-        StartingNexusOperation::new(&self.shared.mailbox, self.attached, options, &input)
+        StartingNexusOperation::new(&self.shared.mailbox, &self.scope, options, &input)
     }
 
     /// Starts a Nexus operation, and waits for its result.
@@ -226,6 +237,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// }
     /// # }
     /// ```
+    #[track_caller]
     pub fn execute_nexus_operation<O: Value, I: Value>(
         &self,
         options: NexusOperationOptions,

@@ -18,7 +18,7 @@ use crate::workflow::Workflow;
 pub use key::{
     AnyQuery, AnySignal, AnyUpdate, NamedQuery, NamedSignal, NamedUpdate, QueryOf, SignalOf, UntypedMessage, UpdateOf,
 };
-pub(crate) use registration::Details;
+use registration::Details;
 pub use registration::{AsyncRegistration, HandlerUnfinishedPolicy, Registration, SignalOutcome};
 
 /// Handles a Signal or an Update: reads the input, and gives what begins with it.
@@ -62,6 +62,71 @@ pub(crate) enum Handled {
 ///
 /// A workflow that learns what it handles only while it runs registers handlers with
 /// [`WorkflowContext::register_handlers`].
+///
+/// # What the compiler refuses
+/// A Query that takes time:
+///
+/// ```compile_fail,E0308
+/// # use timewright_definition::{QueryDefinition, WorkflowDefinition};
+/// # use timewright_workflow_worker::{Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+/// # struct Cart; impl WorkflowDefinition for Cart { const NAME: &'static str = "cart"; type Input = (); type Output = (); }
+/// # struct Count; impl QueryDefinition for Count { const NAME: &'static str = "count"; type Workflow = Cart; type Input = (); type Output = u32; }
+/// # struct CartWorkflow;
+/// # impl Workflow for CartWorkflow {
+/// #     type Definition = Cart;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self }
+/// #     async fn run(_: WorkflowContext<Self>, _: ()) -> Result<(), WorkflowError> { Ok(()) }
+/// fn handlers(handlers: &mut Handlers<Self>) {
+///     handlers.query(Count, |_state, ()| async { Ok(1) });
+/// }
+/// # }
+/// ```
+///
+/// A validator that changes the state:
+///
+/// ```compile_fail,E0596
+/// # use timewright_definition::{UpdateDefinition, WorkflowDefinition};
+/// # use timewright_workflow_worker::{Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+/// # struct Cart; impl WorkflowDefinition for Cart { const NAME: &'static str = "cart"; type Input = (); type Output = (); }
+/// # struct Add; impl UpdateDefinition for Add { const NAME: &'static str = "add"; type Workflow = Cart; type Input = String; type Output = (); }
+/// # struct CartWorkflow { items: Vec<String> }
+/// # impl Workflow for CartWorkflow {
+/// #     type Definition = Cart;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self { items: Vec::new() } }
+/// #     async fn run(_: WorkflowContext<Self>, _: ()) -> Result<(), WorkflowError> { Ok(()) }
+/// fn handlers(handlers: &mut Handlers<Self>) {
+///     handlers.validate_update(Add, |state, item| {
+///         state.items.push(item.clone());
+///         Ok(())
+///     });
+/// }
+/// # }
+/// ```
+///
+/// A Signal that answers:
+///
+/// ```compile_fail,E0277
+/// # use timewright_definition::{SignalDefinition, WorkflowDefinition};
+/// # use timewright_workflow_worker::{Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+/// # struct Cart; impl WorkflowDefinition for Cart { const NAME: &'static str = "cart"; type Input = (); type Output = (); }
+/// # struct Add; impl SignalDefinition for Add { const NAME: &'static str = "add"; type Workflow = Cart; type Input = String; }
+/// # struct CartWorkflow { items: Vec<String> }
+/// # impl Workflow for CartWorkflow {
+/// #     type Definition = Cart;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self { items: Vec::new() } }
+/// #     async fn run(_: WorkflowContext<Self>, _: ()) -> Result<(), WorkflowError> { Ok(()) }
+/// fn handlers(handlers: &mut Handlers<Self>) {
+///     handlers.signal(Add, |state, item| {
+///         state.items.push(item);
+///         state.items.len() // handle an Update where somebody waits for an answer
+///     });
+/// }
+/// # }
+/// ```
+///
+/// Refused when the worker is built: names that are Temporal's own, such as
+/// `__stack_trace` and everything that begins with `__temporal_`.
+///
 /// <https://docs.temporal.io/encyclopedia/workflow-message-passing>
 pub struct Handlers<W: Workflow> {
     pub(crate) signals: Table<Handler<W>>,
@@ -85,8 +150,8 @@ pub(crate) struct Registered<H> {
 }
 
 impl<H: Clone> Registered<H> {
-    pub(crate) fn cloned(&self) -> (H, Details) {
-        (self.handler.clone(), self.details.clone())
+    pub(crate) fn to_begin(&self) -> (H, HandlerUnfinishedPolicy) {
+        (self.handler.clone(), self.details.unfinished_policy)
     }
 }
 
@@ -347,6 +412,13 @@ impl<H> Table<H> {
     /// The handler for this name: its own, or else the dynamic one, which gets nothing that is Temporal's own.
     pub(crate) fn find(&self, name: &str) -> Option<&Registered<H>> {
         self.named.get(name).or_else(|| self.dynamic.as_ref().filter(|_| !is_reserved(name)))
+    }
+
+    /// What was said about each, the dynamic one first, which has no name, then by their names.
+    pub(crate) fn details(&self) -> impl Iterator<Item = (Option<&str>, &Details)> {
+        let dynamic = self.dynamic.iter().map(|registered| (None, &registered.details));
+        let named = self.named.iter().map(|(name, registered)| (Some(name.as_ref()), &registered.details));
+        dynamic.chain(named)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {

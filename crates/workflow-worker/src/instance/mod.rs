@@ -2,10 +2,13 @@
 //!
 //! The order is fixed, since a replay must follow it: all jobs of the Activation are taken in, in order (handlers of Signals and
 //! Updates begin then, and run to their first wait); after that the handlers that were woken, in the order in which they began,
-//! and `run` are polled, round by round, until a round neither changes the state nor wakes anything. What Updates nobody has
-//! registered a handler for by then are rejected.
+//! then `run`, and then the coroutines that were spawned and woken, in the order of their start, are polled, round by round, until a
+//! round neither changes the state nor wakes anything. What Updates nobody has registered a handler for by then are rejected.
 
+mod built_in;
+mod coroutines;
 mod polled;
+mod stack;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use timewright_converter::{Arguments, DataConverter, Failure, Value};
+use timewright_converter::{Arguments, DataConverter, Failure, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
@@ -23,8 +26,10 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
-use crate::mailbox::{Mailbox, SharedMailbox, wake_all};
+use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::workflow::{Output, Workflow};
+
+use coroutines::Coroutines;
 
 pub(crate) use polled::Polled;
 
@@ -67,6 +72,7 @@ struct WorkflowInstance<W: Workflow> {
     mailbox: SharedMailbox,
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
+    coroutines: Coroutines,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -94,7 +100,7 @@ pub(crate) fn start<W: Workflow>(
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;
-    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run) }))
+    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run), coroutines: Coroutines::default() }))
 }
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
@@ -143,12 +149,9 @@ impl<W: Workflow> WorkflowInstance<W> {
         let Job::Query(Query { id, name, input, .. }) = job else {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
-        let answer = match self.context.messages().query_handler(&name) {
-            Some(handler) => guard(&format!("the handler of query {name:?}"), || {
-                self.context.state(|state| handler(state, &name, input))
-            })
-            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure)))),
-            None => Err(self.unknown_query(&name).into()),
+        let answer = match self.built_in_answer(&name) {
+            Some(answer) => answer.map_err(WorkflowError::from),
+            None => self.answer_of_handler(&name, input),
         };
         // Whatever a handler asked for beside its answer leads to nothing.
         let answer = match answer {
@@ -156,6 +159,14 @@ impl<W: Workflow> WorkflowInstance<W> {
             Err(error) => QueryAnswer::Failed(Box::new(self.write(error.failure()))),
         };
         Ok(Command::AnswerQuery { id, answer })
+    }
+
+    fn answer_of_handler(&self, name: &str, input: Vec<Payload>) -> Result<Payload, WorkflowError> {
+        let Some(handler) = self.context.messages().query_handler(name) else {
+            return Err(self.unknown_query(name).into());
+        };
+        guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, name, input)))
+            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
     }
 
     fn unknown_query(&self, name: &str) -> Failure {
@@ -183,6 +194,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             if end.is_none()
                 && let Some(run) = self.run.as_mut().filter(|run| is_first_round || run.is_woken())
             {
+                self.mailbox.borrow_mut().enter_routine(Routine::Run);
                 let poll = guard("run", || run.poll())?;
                 messages.check()?;
                 // A handler that `run` registered may have begun, and failed.
@@ -193,8 +205,10 @@ impl<W: Workflow> WorkflowInstance<W> {
                 }
             }
             is_first_round = false;
+            self.coroutines.poll(&self.mailbox, messages)?;
+            end = end.or_else(|| messages.take_failed().map(Err));
             let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
-            if !goes_on && !messages.is_woken() {
+            if !goes_on && !messages.is_woken() && !self.coroutines.is_any_woken() {
                 return Ok(end);
             }
         }
@@ -215,7 +229,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             },
             Err(error) => error,
         };
-        let was_cancelled = self.mailbox.borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox.borrow().is_cancel_requested();
         match error.0 {
             Kind::ContinueAsNew(next) => Ok(Command::ContinueAsNew(next)),
             Kind::Cancelled(_) if was_cancelled => Ok(Command::CancelWorkflow { details: Vec::new() }),
@@ -242,8 +256,7 @@ impl<W: Workflow> WorkflowInstance<W> {
                 "the workflow ended with signals that it had no handlers for; how many of each name"
             );
         }
-        let missed: Vec<String> =
-            messages.look_at_running(|handler| handler.is_missed().then(|| handler.message.to_string()));
+        let missed = messages.missed_handlers();
         if !missed.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,
@@ -264,8 +277,8 @@ impl<W: Workflow> WorkflowInstance<W> {
 }
 
 impl<W: Workflow> Drop for WorkflowInstance<W> {
-    /// Handlers first, then `run`, then the state; what their destructors ask for leads to nothing, and what panics is kept
-    /// in.
+    /// Handlers first, then `run`, then coroutines, then the state; what their destructors ask for leads to nothing, and what
+    /// panics is kept in.
     fn drop(&mut self) {
         if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
             mailbox.close();
@@ -277,6 +290,12 @@ impl<W: Workflow> Drop for WorkflowInstance<W> {
             panicked |= guard("a destructor", || drop(handler)).is_err();
         }
         panicked |= guard("a destructor", || drop(run)).is_err();
+        // What was spawned holds the context, which holds the mailbox.
+        let spawned = self.mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
+        for coroutine in self.coroutines.take() {
+            panicked |= guard("a destructor", || drop(coroutine)).is_err();
+        }
+        panicked |= guard("a destructor", || drop(spawned)).is_err();
         // Handlers that were registered later may hold the context, and so themselves.
         panicked |= guard("a destructor", || drop(messages.take_handlers())).is_err();
         if panicked {

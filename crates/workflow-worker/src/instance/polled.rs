@@ -26,6 +26,13 @@ impl<T> Polled<T> {
         Self { future, waker: Waker::from(Arc::clone(&woken)), woken }
     }
 
+    /// One that is to be polled at its next turn.
+    pub(super) fn woken(future: Pin<Box<dyn Future<Output = T>>>) -> Self {
+        let polled = Self::new(future);
+        polled.waker.wake_by_ref();
+        polled
+    }
+
     pub(crate) fn is_woken(&self) -> bool {
         self.woken.0.load(Ordering::Acquire)
     }

@@ -13,7 +13,7 @@ use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ActivityFailureInfo, CanceledFailureInfo, Failure};
 use timewright_protocol::workflow::{Command, LocalActivityResolution, Resolution, ScheduleLocalActivity, StartTimer};
 
-use super::{LocalActivity, Mailbox};
+use super::{LocalActivity, Mailbox, Scope};
 
 #[derive(Debug, Default)]
 pub(super) struct LocalActivities {
@@ -42,13 +42,10 @@ impl LocalActivities {
 
 impl Mailbox {
     /// Schedules a Local Activity; `None` where it would be cancelled at once.
-    pub(crate) fn schedule_local_activity(
-        &mut self,
-        ends_with_workflow: bool,
-        schedule: ScheduleLocalActivity,
-    ) -> Option<u32> {
+    #[track_caller]
+    pub(crate) fn schedule_local_activity(&mut self, scope: &Scope, schedule: ScheduleLocalActivity) -> Option<u32> {
         let mut scheduled = schedule;
-        let first = self.start::<LocalActivity>(ends_with_workflow, |sequence| {
+        let first = self.start::<LocalActivity>(scope, |sequence| {
             scheduled.sequence = sequence;
             Command::ScheduleLocalActivity(Box::new(scheduled.clone()))
         })?;

@@ -5,10 +5,13 @@
 mod local_activities;
 mod notes;
 mod operation;
+mod scopes;
 mod slots;
+mod waits;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -21,13 +24,18 @@ use timewright_protocol::workflow::{Activation, ChildWorkflowStart, Command, Job
 use local_activities::LocalActivities;
 use notes::Notes;
 use slots::AllPlaces;
+use waits::{Origin, Waits};
+
+use crate::coroutine::Coroutine;
 
 pub(crate) use notes::Change;
 pub(crate) use operation::{Handle, Operation, read_failure};
+pub(crate) use scopes::Scope;
 pub(crate) use slots::{
     Activity, Cancellation, ChildWorkflow, ChildWorkflowStarting, Kind, LocalActivity, NexusOperation,
     NexusOperationStarting, Signal, Timer, TimerEnd,
 };
+pub(crate) use waits::{Routine, Wait, WaitNote};
 
 /// Shared by everything that belongs to one Run.
 pub(crate) type SharedMailbox = Rc<RefCell<Mailbox>>;
@@ -37,19 +45,24 @@ pub(crate) struct Mailbox {
     /// What user code has asked for since it was last looked at.
     commands: Vec<Command>,
     places: AllPlaces,
+    waits: Waits,
     local_activities: LocalActivities,
     notes: Notes,
-    /// Operations that end with the workflow's cancellation, in the order in which they were started.
-    cancelled_with_workflow: BTreeMap<u64, Operation>,
+    workflow_scope: Scope,
+    /// The scopes of operations that have not ended, by the operations' order.
+    scopes: BTreeMap<u64, Scope>,
     /// Futures that wait for the state to change, or for cancellation.
     state_wakers: Vec<Waker>,
-    cancellation: Option<String>,
+    /// Somebody asked the workflow to cancel itself.
+    is_cancel_requested: bool,
     last_numbers: Numbers,
     operations: u64,
     moment: Moment,
     /// The version of the worker, where it has one.
     deployment_version: Option<WorkerDeploymentVersion>,
     converter: DataConverter,
+    /// Coroutines that were spawned and have not been polled.
+    spawned: Vec<Coroutine>,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
     inert: bool,
 }
@@ -87,11 +100,13 @@ impl Mailbox {
             deployment_version,
             commands: Vec::new(),
             places: AllPlaces::default(),
+            waits: Waits::default(),
             local_activities: LocalActivities::default(),
             notes: Notes::default(),
-            cancelled_with_workflow: BTreeMap::new(),
+            workflow_scope: Scope::default(),
+            scopes: BTreeMap::new(),
             state_wakers: Vec::new(),
-            cancellation: None,
+            is_cancel_requested: false,
             last_numbers: Numbers::default(),
             operations: 0,
             moment: Moment {
@@ -105,6 +120,7 @@ impl Mailbox {
                 deployment_version: None,
             },
             converter,
+            spawned: Vec::new(),
             inert: false,
         }
     }
@@ -149,6 +165,20 @@ impl Mailbox {
         self.inert
     }
 
+    /// Takes a coroutine. One that leads to nothing comes back, to be dropped when the mailbox is not borrowed.
+    #[must_use]
+    pub(crate) fn spawn(&mut self, coroutine: Coroutine) -> Option<Coroutine> {
+        if self.inert {
+            return Some(coroutine);
+        }
+        self.spawned.push(coroutine);
+        None
+    }
+
+    pub(crate) fn take_spawned(&mut self) -> Vec<Coroutine> {
+        std::mem::take(&mut self.spawned)
+    }
+
     /// Asks for something, behind all that was asked for before.
     pub(crate) fn push(&mut self, command: Command) {
         if !self.inert {
@@ -161,9 +191,9 @@ impl Mailbox {
         std::mem::take(&mut self.commands)
     }
 
-    /// The reason of the workflow's cancellation, once somebody asked for it.
-    pub(crate) fn cancellation(&self) -> Option<&str> {
-        self.cancellation.as_deref()
+    /// Whether somebody asked the workflow to cancel itself.
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.is_cancel_requested
     }
 
     /// Wakes `waker` when the state changes or the workflow is cancelled.
@@ -193,7 +223,10 @@ impl Mailbox {
                 self.notes.notify_side_effect(sequence, value);
                 None
             }
-            Job::RequestCancellation { reason } => return Ok(self.cancel_workflow(reason)),
+            Job::RequestCancellation { reason } => {
+                self.is_cancel_requested = true;
+                return Ok(self.cancel_scope(&self.workflow_scope.clone(), reason));
+            }
             Job::FireTimer { sequence } => self.fire_timer(sequence),
             Job::ResolveActivity { sequence, resolution } => self.resolve::<Activity>(sequence, resolution),
             Job::ResolveLocalActivity { sequence, resolution } => self.resolve_local_activity(sequence, resolution),
@@ -211,25 +244,24 @@ impl Mailbox {
     }
 
     /// Starts an operation; `None` where it would be cancelled at once.
-    pub(crate) fn start<K: Kind>(
-        &mut self,
-        ends_with_workflow: bool,
-        command: impl FnOnce(u32) -> Command,
-    ) -> Option<u32> {
-        let order = self.next_order(ends_with_workflow)?;
+    #[track_caller]
+    pub(crate) fn start<K: Kind>(&mut self, scope: &Scope, command: impl FnOnce(u32) -> Command) -> Option<u32> {
+        let order = self.next_order(scope)?;
         let number = K::number(&mut self.last_numbers);
         *number += 1;
         let sequence = *number;
-        self.commands.push(command(sequence));
-        K::insert(&mut self.places, sequence, order);
-        if ends_with_workflow && let Some(operation) = K::operation(sequence) {
-            self.cancelled_with_workflow.insert(order, operation);
+        let command = command(sequence);
+        let origin = Origin::of(&command, Location::caller());
+        self.commands.push(command);
+        K::insert(&mut self.places, sequence, order, origin);
+        if let Some(operation) = K::operation(sequence) {
+            self.enter_scope(scope, order, operation);
         }
         Some(sequence)
     }
 
-    fn next_order(&mut self, ends_with_workflow: bool) -> Option<u64> {
-        if self.inert || (ends_with_workflow && self.cancellation.is_some()) {
+    fn next_order(&mut self, scope: &Scope) -> Option<u64> {
+        if self.inert || scope.is_cancelled() {
             return None;
         }
         self.operations += 1;
@@ -260,22 +292,9 @@ impl Mailbox {
         None
     }
 
-    /// Somebody asks the workflow to cancel itself: what ends with it is cancelled, in the order in which it was started.
-    fn cancel_workflow(&mut self, reason: String) -> Vec<Waker> {
-        if self.cancellation.is_some() {
-            return Vec::new();
-        }
-        let mut wakers = self.take_state_wakers();
-        for operation in std::mem::take(&mut self.cancelled_with_workflow).into_values() {
-            wakers.extend(self.cancel(operation, &reason));
-        }
-        self.cancellation = Some(reason);
-        wakers
-    }
-
     fn resolve<K: Kind>(&mut self, sequence: u32, outcome: K::Outcome) -> Option<Waker> {
         let (order, waker) = K::places(&mut self.places).resolve(sequence, outcome)?;
-        self.cancelled_with_workflow.remove(&order);
+        self.leave_scope(order);
         waker
     }
 
@@ -307,7 +326,7 @@ impl Mailbox {
     }
 
     pub(crate) fn poll<K: Kind>(&mut self, sequence: u32, waker: &Waker) -> Option<K::Outcome> {
-        K::places(&mut self.places).poll(sequence, waker)
+        K::places(&mut self.places).poll(sequence, waker, self.waits.current)
     }
 
     /// Nobody waits for it any more; it goes on all the same, and still ends with the workflow.

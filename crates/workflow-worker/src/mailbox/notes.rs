@@ -19,6 +19,7 @@ pub(super) struct Notes {
     noted_side_effects: BTreeMap<u32, Payload>,
     search_attributes: BTreeMap<String, Payload>,
     memo: BTreeMap<String, Payload>,
+    current_details: String,
 }
 
 impl Notes {
@@ -96,6 +97,16 @@ impl Mailbox {
 
     pub(crate) fn memo(&self) -> Memo {
         Memo { fields: self.notes.memo.clone() }
+    }
+
+    pub(crate) fn current_details(&self) -> &str {
+        &self.notes.current_details
+    }
+
+    pub(crate) fn set_current_details(&mut self, details: String) {
+        if !self.inert {
+            self.notes.current_details = details;
+        }
     }
 
     pub(crate) fn upsert_search_attributes(&mut self, changes: BTreeMap<String, Change>) {

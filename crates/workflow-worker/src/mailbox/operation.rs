@@ -68,8 +68,10 @@ impl<K: Kind> Handle<K> {
 
     /// Too late is no error.
     pub(crate) fn cancel(&self, reason: &str) {
-        let waker: Option<Waker> =
-            K::operation(self.sequence).and_then(|operation| self.mailbox.borrow_mut().cancel(operation, reason));
+        let waker: Option<Waker> = K::operation(self.sequence).and_then(|operation| {
+            // Destructors may come here while a panic has left it borrowed.
+            self.mailbox.try_borrow_mut().ok()?.cancel(operation, reason)
+        });
         wake_all(waker);
     }
 }

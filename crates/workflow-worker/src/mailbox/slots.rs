@@ -1,11 +1,13 @@
 //! Where outcomes wait for whoever asked for them, one place for each operation, a map for each kind.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::task::Waker;
 
 use timewright_proto::enums::CancelExternalWorkflowExecutionFailedCause;
 use timewright_protocol::workflow::{ChildWorkflowStart, NexusOperationStart, Resolution, SignalExternalWorkflowError};
 
+use super::waits::{Origin, Routine, Wait};
 use super::{Numbers, Operation};
 
 /// How a timer ended.
@@ -25,8 +27,8 @@ pub(crate) trait Kind: 'static {
     fn number(numbers: &mut Numbers) -> &mut u32;
 
     /// Makes room for the outcome, or for the outcomes where a start is told before the end.
-    fn insert(places: &mut AllPlaces, sequence: u32, order: u64) {
-        Self::places(places).insert(sequence, order);
+    fn insert(places: &mut AllPlaces, sequence: u32, order: u64, origin: Origin) {
+        Self::places(places).insert(sequence, order, Rc::new(origin));
     }
 
     /// What cancels it; `None` where nothing does.
@@ -45,6 +47,23 @@ pub(crate) struct AllPlaces {
     cancellations: Places<Result<(), CancelExternalWorkflowExecutionFailedCause>>,
     nexus_operation_starts: Places<NexusOperationStart>,
     nexus_operations: Places<Resolution>,
+}
+
+impl AllPlaces {
+    /// All that is waited for, in the order in which it was started.
+    pub(super) fn waits(&self) -> Vec<Wait> {
+        let mut waits: Vec<_> = self.timers.waits().collect();
+        waits.extend(self.activities.waits());
+        waits.extend(self.local_activities.waits());
+        waits.extend(self.child_workflow_starts.waits());
+        waits.extend(self.child_workflows.waits());
+        waits.extend(self.signals.waits());
+        waits.extend(self.cancellations.waits());
+        waits.extend(self.nexus_operation_starts.waits());
+        waits.extend(self.nexus_operations.waits());
+        waits.sort_by_key(|(order, _)| *order);
+        waits.into_iter().map(|(_, wait)| wait).collect()
+    }
 }
 
 /// Declares a kind: its name, its outcome, its places, its numbers, and what cancels it.
@@ -69,9 +88,10 @@ macro_rules! kind {
                 operation.map(|operation| operation(sequence))
             }
 
-            $(fn insert(places: &mut AllPlaces, sequence: u32, order: u64) {
-                places.$places.insert(sequence, order);
-                places.$end.insert(sequence, order);
+            $(fn insert(places: &mut AllPlaces, sequence: u32, order: u64, origin: Origin) {
+                let origin = Rc::new(origin);
+                places.$places.insert(sequence, order, Rc::clone(&origin));
+                places.$end.insert(sequence, order, origin);
             })?
         }
     };
@@ -95,6 +115,9 @@ pub(crate) struct Places<T>(BTreeMap<u32, Place<T>>);
 enum Place<T> {
     Pending {
         waker: Option<Waker>,
+        /// Who asked last.
+        routine: Routine,
+        origin: Rc<Origin>,
         order: u64,
         /// Somebody may still ask for the outcome.
         awaited: bool,
@@ -109,8 +132,17 @@ impl<T> Default for Places<T> {
 }
 
 impl<T> Places<T> {
-    pub(super) fn insert(&mut self, sequence: u32, order: u64) {
-        self.0.insert(sequence, Place::Pending { waker: None, order, awaited: true });
+    pub(super) fn insert(&mut self, sequence: u32, order: u64, origin: Rc<Origin>) {
+        let place = Place::Pending { waker: None, routine: Routine::default(), origin, order, awaited: true };
+        self.0.insert(sequence, place);
+    }
+
+    /// What is waited for, with its place in the order in which operations were started.
+    fn waits(&self) -> impl Iterator<Item = (u64, Wait)> {
+        self.0.values().filter_map(|place| match place {
+            Place::Pending { waker: Some(_), routine, origin, order, .. } => Some((*order, origin.wait(*routine))),
+            Place::Pending { .. } | Place::Ready(_) => None,
+        })
     }
 
     pub(super) fn is_pending(&self, sequence: u32) -> bool {
@@ -120,7 +152,7 @@ impl<T> Places<T> {
     /// Takes the outcome: whom to wake, and the place in the order of cancellation. `None` if nothing waits for it.
     pub(super) fn resolve(&mut self, sequence: u32, outcome: T) -> Option<(u64, Option<Waker>)> {
         let place = self.0.get_mut(&sequence)?;
-        let Place::Pending { waker, order, awaited } = place else { return None };
+        let Place::Pending { waker, order, awaited, .. } = place else { return None };
         let (order, waker) = (*order, waker.take());
         if *awaited {
             *place = Place::Ready(outcome);
@@ -130,10 +162,10 @@ impl<T> Places<T> {
         Some((order, waker))
     }
 
-    pub(super) fn poll(&mut self, sequence: u32, waker: &Waker) -> Option<T> {
+    pub(super) fn poll(&mut self, sequence: u32, waker: &Waker, by: Routine) -> Option<T> {
         match self.0.get_mut(&sequence)? {
-            Place::Pending { waker: waiting, .. } => {
-                *waiting = Some(waker.clone());
+            Place::Pending { waker: waiting, routine, .. } => {
+                (*waiting, *routine) = (Some(waker.clone()), by);
                 None
             }
             Place::Ready(_) => match self.0.remove(&sequence) {

@@ -17,6 +17,7 @@ use crate::context::WorkflowContext;
 use crate::error::WorkflowError;
 use crate::handlers::{Handlers, QueryHandler};
 use crate::instance::TaskProblem;
+use crate::mailbox::Routine;
 use crate::workflow::Workflow;
 
 use running::Running;
@@ -76,6 +77,10 @@ impl<W: Workflow> Messages<W> {
         self.handlers.borrow().queries.find(name).map(|registered| registered.handler.clone())
     }
 
+    pub(crate) fn look_at_handlers<R>(&self, look: impl FnOnce(&Handlers<W>) -> R) -> R {
+        look(&self.handlers.borrow())
+    }
+
     /// What the workflow has handlers for, as a text.
     pub(crate) fn known_queries(&self) -> String {
         format!("{:?}", self.handlers.borrow().queries.names())
@@ -102,9 +107,19 @@ impl<W: Workflow> Messages<W> {
         self.handlers.replace(Handlers::new())
     }
 
-    /// Looks at the handlers that have not returned.
-    pub(crate) fn look_at_running<R>(&self, look: impl FnMut(&RunningHandler) -> Option<R>) -> Vec<R> {
-        self.running.borrow().iter().filter_map(look).collect()
+    /// The handlers that have not returned, and that the workflow should have waited for.
+    pub(crate) fn missed_handlers(&self) -> Vec<String> {
+        let running = self.running.borrow();
+        running
+            .iter()
+            .filter(|(_, handler)| handler.is_missed())
+            .map(|(_, handler)| handler.message.to_string())
+            .collect()
+    }
+
+    /// The handlers that have not returned.
+    pub(crate) fn running_handlers(&self) -> Vec<(Routine, String)> {
+        self.running.borrow().iter().map(|(routine, handler)| (routine, handler.message.to_string())).collect()
     }
 }
 

@@ -9,8 +9,9 @@ use timewright_protocol::workflow::Command;
 use super::signals::SignalEnd;
 use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
-use crate::handlers::{Begin, Details, Handled, HandlerResult, HandlerUnfinishedPolicy};
+use crate::handlers::{Begin, Handled, HandlerResult, HandlerUnfinishedPolicy};
 use crate::instance::{Polled, TaskProblem, guard};
+use crate::mailbox::Routine;
 use crate::workflow::Workflow;
 
 /// By the order in which they began.
@@ -69,17 +70,17 @@ impl Running {
         self.handlers.values().any(|handler| handler.future.as_ref().is_some_and(Polled::is_woken))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &RunningHandler> {
-        self.handlers.values()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Routine, &RunningHandler)> {
+        self.handlers.iter().map(|(number, handler)| (Routine::Handler(*number), handler))
     }
 
     pub(super) fn take(&mut self) -> Vec<RunningHandler> {
         std::mem::take(&mut self.handlers).into_values().collect()
     }
 
-    fn begin(&mut self, message: Message, details: &Details) -> u64 {
+    fn begin(&mut self, message: Message, policy: HandlerUnfinishedPolicy) -> u64 {
         self.begun += 1;
-        let handler = RunningHandler { message, unfinished_policy: details.unfinished_policy, future: None };
+        let handler = RunningHandler { message, unfinished_policy: policy, future: None };
         self.handlers.insert(self.begun, handler);
         self.begun
     }
@@ -96,12 +97,12 @@ impl<W: Workflow> WorkflowContext<W> {
     pub(super) fn begin_handler(
         &self,
         message: Message,
-        details: &Details,
+        policy: HandlerUnfinishedPolicy,
         context: Self,
         begin: Begin<W>,
     ) -> Result<(), TaskProblem> {
         let what = message.handler();
-        let number = self.messages().running.borrow_mut().begin(message, details);
+        let number = self.messages().running.borrow_mut().begin(message, policy);
         match guard(&what, || begin(context))? {
             Handled::Done(result) => self.end_handler(number, result),
             Handled::Running(future) => self.poll_handler(number, Polled::new(future)),
@@ -128,7 +129,9 @@ impl<W: Workflow> WorkflowContext<W> {
     }
 
     fn poll_handler(&self, number: u64, mut future: Polled<HandlerResult>) -> Result<(), TaskProblem> {
+        let before = self.mailbox().borrow_mut().enter_routine(Routine::Handler(number));
         let poll = guard("a handler", || future.poll()).map_err(|problem| self.name_handler(number, problem))?;
+        self.mailbox().borrow_mut().enter_routine(before);
         self.messages().check()?;
         if let Poll::Ready(result) = poll {
             return self.end_handler(number, result);

@@ -27,8 +27,8 @@ impl SignalEnd {
 impl<W: Workflow> WorkflowContext<W> {
     /// Handles a Signal, or keeps it until there is a handler.
     pub(crate) fn take_signal(&self, name: String, input: Vec<Payload>) -> Result<(), TaskProblem> {
-        let found = self.messages().handlers.borrow().signals.find(&name).map(Registered::cloned);
-        let Some((handler, details)) = found else {
+        let found = self.messages().handlers.borrow().signals.find(&name).map(Registered::to_begin);
+        let Some((handler, policy)) = found else {
             let waiting = Waiting::Signal { name, input, is_reported: false };
             self.messages().waiting.borrow_mut().push_back(waiting);
             return Ok(());
@@ -39,12 +39,12 @@ impl<W: Workflow> WorkflowContext<W> {
                 format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
             TaskProblem::new(task_failure("ConversionError", message))
         })?;
-        self.begin_handler(Message::Signal { name }, &details, self.for_signal(), begin)
+        self.begin_handler(Message::Signal { name }, policy, self.for_signal(), begin)
     }
 
     /// What the end of a Signal's handler means for the workflow.
     pub(super) fn end_signal(&self, outcome: Result<(), SignalEnd>) {
-        let was_cancelled = self.mailbox().borrow().cancellation().is_some();
+        let was_cancelled = self.mailbox().borrow().is_cancel_requested();
         let kind = match outcome {
             Ok(()) => return,
             // It ended with the workflow's cancellation. How the workflow ends is for `run` to say, which may clean up first.

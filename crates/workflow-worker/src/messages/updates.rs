@@ -16,8 +16,8 @@ impl<W: Workflow> WorkflowContext<W> {
     /// Takes an Update, or rejects it, or keeps it until there is a handler. Its handler begins at once, so that Signals and
     /// Updates are handled in their order.
     pub(crate) fn take_update(&self, update: Box<Update>) -> Result<(), TaskProblem> {
-        let found = self.messages().handlers.borrow().updates.find(&update.name).map(Registered::cloned);
-        let Some((handler, details)) = found else {
+        let found = self.messages().handlers.borrow().updates.find(&update.name).map(Registered::to_begin);
+        let Some((handler, policy)) = found else {
             self.messages().waiting.borrow_mut().push_back(Waiting::Update(update));
             return Ok(());
         };
@@ -29,7 +29,7 @@ impl<W: Workflow> WorkflowContext<W> {
         let accept = Command::AcceptUpdate { protocol_instance_id: protocol_instance_id.clone() };
         self.mailbox().borrow_mut().push(accept);
         let context = self.for_update(UpdateInfo { id: id.clone(), name: name.clone() });
-        self.begin_handler(Message::Update { protocol_instance_id, id, name }, &details, context, begin)
+        self.begin_handler(Message::Update { protocol_instance_id, id, name }, policy, context, begin)
     }
 
     pub(super) fn refuse_unknown_update(&self, update: &Update) -> Result<(), TaskProblem> {

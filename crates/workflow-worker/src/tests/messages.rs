@@ -591,6 +591,89 @@ fn what_a_workflow_leaves_behind_is_said_however_it_ends() {
     assert_eq!(log.lines().count(), 1, "what was said before is not said again on replay: {log}");
 }
 
+/// Handles "register N" by registering a handler for "N", which notes what comes.
+struct RegistersAsTold {
+    noted: Vec<String>,
+}
+
+impl Workflow for RegistersAsTold {
+    type Definition = Definition;
+    fn init(_info: &WorkflowInfo, _input: &String) -> Self {
+        Self { noted: Vec::new() }
+    }
+    async fn run(context: WorkflowContext<Self>, _input: String) -> Result<String, WorkflowError> {
+        context.wait_condition(|state| state.noted.last().is_some_and(|last| last == "end")).await?;
+        Ok(context.state(|state| state.noted.join(" ")))
+    }
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(NamedSignal::new("end"), |state, ()| state.noted.push("end".into()));
+        handlers.signal_async(NamedSignal::new("register"), |context, name: String| async move {
+            context.register_handlers(|handlers| {
+                handlers.signal(NamedSignal::new(name), |state, word: String| state.noted.push(word));
+            });
+        });
+    }
+}
+
+/// What comes to it: a Signal of one of a few names, or the word to register a handler for that name.
+#[derive(Debug, Clone)]
+struct Told {
+    name: u8,
+    registers: bool,
+    /// Whether an Activation ends behind it.
+    ends_activation: bool,
+}
+
+fn told() -> impl proptest::strategy::Strategy<Value = Vec<Told>> {
+    use proptest::prelude::*;
+    let one = (0..3_u8, any::<bool>(), any::<bool>());
+    let one = one.prop_map(|(name, registers, ends_activation)| Told { name, registers, ends_activation });
+    proptest::collection::vec(one, 0..30)
+}
+
+/// What a model says that it notes: what waits is handled at the moment of registration, all else at once.
+fn noted(told: &[Told]) -> String {
+    let mut registered = [false; 3];
+    let mut waiting: Vec<(u8, String)> = Vec::new();
+    let mut noted = Vec::new();
+    for (index, Told { name, registers, .. }) in told.iter().enumerate() {
+        if *registers {
+            registered[usize::from(*name)] = true;
+            let (now, later) = waiting.into_iter().partition(|(waits, _)| waits == name);
+            waiting = later;
+            let now: Vec<(u8, String)> = now;
+            noted.extend(now.into_iter().map(|(_, word)| word));
+        } else if registered[usize::from(*name)] {
+            noted.push(index.to_string());
+        } else {
+            waiting.push((*name, index.to_string()));
+        }
+    }
+    noted.push("end".into());
+    noted.join(" ")
+}
+
+proptest::proptest! {
+    #[test]
+    fn w20_each_signal_is_handled_once_in_order_whenever_its_handler_comes(told in told()) {
+        let mut activations = vec![Vec::new()];
+        for (index, Told { name, registers, ends_activation }) in told.iter().enumerate() {
+            let job = match registers {
+                true => named("register", &name.to_string()),
+                false => named(&name.to_string(), &index.to_string()),
+            };
+            activations.last_mut().expect("there is one").push(job);
+            if *ends_activation {
+                activations.push(Vec::new());
+            }
+        }
+        activations.last_mut().expect("there is one").push(named("end", ""));
+        let lines = run::<RegistersAsTold>(activations);
+        let expected = format!("complete {:?}", noted(&told));
+        proptest::prop_assert_eq!(lines.last(), Some(&expected));
+    }
+}
+
 struct Interpreter;
 impl Workflow for Interpreter {
     type Definition = AnyWorkflow;

@@ -107,6 +107,9 @@ macro_rules! workflow {
     };
 }
 
+mod built_in;
+mod cancellation;
+mod concurrency;
 mod messages;
 mod operations;
 mod updates;

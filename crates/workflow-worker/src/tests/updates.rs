@@ -4,7 +4,7 @@ use timewright_protocol::workflow::Update;
 
 use super::*;
 
-fn update(id: &str, name: &str, word: &str) -> Job {
+pub(super) fn update(id: &str, name: &str, word: &str) -> Job {
     Job::Update(Box::new(Update {
         protocol_instance_id: id.into(),
         id: format!("id of {id}"),
