@@ -14,7 +14,9 @@ pub(crate) struct Ledger(Mutex<File>);
 
 impl Ledger {
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        Ok(Self(Mutex::new(File::create_new(folder.join(format!("{}.ledger", std::process::id())))?)))
+        // Long runs see process ids again.
+        let file = folder.join(format!("{}.ledger", std::process::id()));
+        Ok(Self(Mutex::new(File::options().create(true).append(true).open(file)?)))
     }
 
     /// An activity begins.

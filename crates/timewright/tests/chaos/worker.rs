@@ -187,7 +187,8 @@ impl Worker {
         let minutes = (self.started.elapsed().as_secs_f64() / 60.0).max(1.0);
         let per_minute = (lines.len() as f64 / minutes) as u64;
         self.account.most_lines_per_minute = self.account.most_lines_per_minute.max(per_minute);
-        let file = self.site.folder.join(format!("{}.{}.log", self.name, self.process.id()));
+        let ends = self.account.rolled + self.account.killed;
+        let file = self.site.folder.join(format!("{}.{ends}.{}.log", self.name, self.process.id()));
         if let Err(error) = std::fs::write(&file, self.process.lines().join("\n")) {
             self.run.fault(format_args!("{}: {error}", file.display()));
         }

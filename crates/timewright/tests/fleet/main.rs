@@ -7,6 +7,7 @@ mod presence;
 #[allow(dead_code, reason = "only chaos knows all kinds of weather")]
 mod proxy;
 mod replacement;
+mod shutdown;
 #[path = "../support/mod.rs"]
 mod support;
 mod versioning;
