@@ -33,6 +33,7 @@ pub fn runs(input: &[u8]) {
     let limits = CacheLimits {
         runs: [2, 1, 0][script.below(3)],
         bytes: if script.rarely(8) { script.below(16) as u64 * 1_024 } else { u64::MAX },
+        idle: None,
     };
     World {
         runs: Runs::new(limits),

@@ -18,9 +18,10 @@ use timewright_proto::workflow_service::{
 use timewright_proto::{Bytes, to_duration};
 use timewright_protocol::task_queue::ErrorClass;
 use timewright_protocol::workflow::{
-    AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, RunKey, TaskFailure, TaskKind, WorkflowTask,
+    AbandonReason, Completion, CompletionReceipt, HistoryPage, QueryAnswer, TaskFailure, TaskKind, WorkflowTask,
 };
 
+use crate::codecs::Codecs;
 use crate::error::task_failure;
 use crate::local_activities::WorkflowNames;
 use crate::options::Options;
@@ -32,7 +33,6 @@ use crate::worker::OpenTask;
 
 /// What came of a request.
 pub(crate) struct Outcome {
-    pub(crate) key: RunKey,
     /// What the shard is to be told.
     pub(crate) input: Option<Input>,
     /// A task that came with the server's answer; it keeps the slot of the one that was answered.
@@ -41,6 +41,7 @@ pub(crate) struct Outcome {
 
 pub(crate) struct Answerer {
     client: Client,
+    codecs: Codecs,
     task_queue: String,
     sticky_queue: Option<String>,
     sticky_schedule_to_start_timeout: Duration,
@@ -60,6 +61,7 @@ impl Answerer {
         sticky_queue: Option<String>,
     ) -> Self {
         Self {
+            codecs: Codecs::new(client.data_converter().clone(), options.codec_timeout),
             client,
             task_queue: options.task_queue.clone(),
             sticky_queue,
@@ -71,13 +73,17 @@ impl Answerer {
         }
     }
 
+    pub(crate) fn codecs(&self) -> &Codecs {
+        &self.codecs
+    }
+
     pub(crate) fn stop_sticky(&self) {
         self.sticky_stopped.store(true, Ordering::Relaxed);
     }
 
     /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
     pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
-        let Request { workflow, key, action } = request;
+        let Request { workflow, key, action, .. } = request;
         let workflow_id = &workflow.workflow_id;
         let run_id = key.run_id();
         let mut next_task = None;
@@ -87,7 +93,7 @@ impl Answerer {
                 Some(Input::History { key: key.clone(), page })
             }
             Action::Complete(completion) => {
-                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
@@ -99,7 +105,7 @@ impl Answerer {
                 }
             }
             Action::Fail(failure) => {
-                let attempt = task.as_ref().map_or(1, |task| task.attempt);
+                let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 self.fail_first(workflow_id, run_id, attempt, *failure).await;
                 None
             }
@@ -112,21 +118,26 @@ impl Answerer {
                 None
             }
             // Nothing to send.
-            Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } => None,
+            Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } | Action::Left => None,
         };
-        Outcome { key, input, next_task }
+        Outcome { input, next_task }
     }
 
     /// A codec could not read a task: that task fails, and is tried again.
     pub(crate) async fn fail_undecodable(&self, task: WorkflowTask, error: &CodecError) {
-        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         let message = format!("the Payloads of this Workflow Task could not be decoded: {error}");
+        self.fail_task(task, &task_failure("CodecError", message)).await;
+    }
+
+    /// A task cannot be executed: it fails, and is tried again.
+    pub(crate) async fn fail_task(&self, task: WorkflowTask, failure: &Failure) {
+        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         if matches!(task.kind, TaskKind::Query(_)) {
-            let answer = QueryAnswer::Failed(Box::new(self.write(&task_failure("CodecError", message))));
+            let answer = QueryAnswer::Failed(Box::new(self.write(failure)));
             self.respond_query(&workflow_id, &run_id, task_token, answer).await;
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
-            let failure = self.task_failure(task_token, cause, &task_failure("CodecError", message));
+            let failure = self.task_failure(task_token, cause, failure);
             self.fail_first(&workflow_id, &run_id, attempt, failure).await;
         }
     }
@@ -152,7 +163,7 @@ impl Answerer {
             .await
             .map_err(|status| RpcError::from(status).to_string())?
             .into_inner();
-        self.client.data_converter().decode(&mut response).await.map_err(|error| error.to_string())?;
+        self.codecs.decode(&mut response).await.map_err(|error| error.to_string())?;
         Ok(HistoryPage {
             events: response.history.map(|history| history.events).unwrap_or_default(),
             next_page_token: response.next_page_token,
@@ -174,7 +185,7 @@ impl Answerer {
             Err(NotTaken)
         };
         let mut answer = self.completion_request(&workflow.workflow_type, completion);
-        if let Err(error) = self.client.data_converter().encode(&mut answer).await {
+        if let Err(error) = self.codecs.encode(&mut answer).await {
             let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
             let failure = task_failure("CodecError", message);
             return fail(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure).await;
@@ -306,7 +317,7 @@ impl Answerer {
             deployment_options: self.versioning.options(),
             ..RespondWorkflowTaskFailedRequest::default()
         };
-        if self.client.data_converter().encode(&mut request).await.is_err() {
+        if self.codecs.encode(&mut request).await.is_err() {
             // The codec is what fails: say so without it. Only texts of ours are left.
             let message = "the failure of this Workflow Task could not be encoded".to_owned();
             request.failure = Some(self.write(&task_failure("CodecError", message)));
@@ -318,7 +329,7 @@ impl Answerer {
 
     async fn respond_query(&self, workflow_id: &str, run_id: &str, task_token: Bytes, answer: QueryAnswer) {
         let mut request = self.query_request(task_token.clone(), answer);
-        let encoded = self.client.data_converter().encode(&mut request).await;
+        let encoded = self.codecs.encode(&mut request).await;
         let bytes = payload_bytes(&mut request);
         let refused = match (encoded, self.payload_size_limit) {
             (Err(error), _) => Some(task_failure("CodecError", format!("the answer could not be encoded: {error}"))),

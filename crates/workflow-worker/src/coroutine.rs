@@ -10,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::future::FusedFuture;
 
+use crate::wait;
+
 /// A coroutine that was started: [`WorkflowContext::spawn`](crate::WorkflowContext::spawn).
 ///
 /// Gives what the coroutine returned. Dropping it stops nothing.
@@ -60,7 +62,7 @@ impl<T> Future for JoinHandle<T> {
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
         let mut join = self.0.borrow_mut();
         if let Join::Running(waker) = &mut *join {
-            *waker = Some(task.waker().clone());
+            *waker = Some(wait::keep(task.waker()));
             return Poll::Pending;
         }
         match std::mem::replace(&mut *join, Join::Taken) {

@@ -11,6 +11,7 @@ mod activity;
 mod answer;
 mod cancellation;
 mod child_workflow;
+mod codecs;
 mod combinators;
 mod context;
 mod continue_as_new;
@@ -24,19 +25,25 @@ mod local_activities;
 mod local_activity;
 mod mailbox;
 mod messages;
+mod monitor;
 mod nexus_operation;
 mod options;
 mod pages;
 mod payloads;
+mod policy;
 mod properties;
 mod registry;
+mod rehearsal;
 mod replayer;
 mod shard;
+mod shards;
 pub mod sync;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod versioning;
+mod wait;
+mod watch;
 mod worker;
 mod workflow;
 
@@ -58,13 +65,15 @@ pub use handlers::{
 pub use info::{ParentWorkflow, UpdateInfo, WorkflowInfo};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
+pub use monitor::WorkflowWorkerMonitor;
 pub use nexus_operation::{NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, StartingNexusOperation};
 pub use options::{BuildError, WorkflowWorkerBuilder};
+pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
 pub use timer::TimerHandle;
 pub use timewright_client::{VersioningBehavior, WorkerDeployment};
-pub use timewright_converter::{ApplicationFailure, Failure, FailureKind};
+pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,

@@ -10,6 +10,7 @@ use timewright_definition::WorkflowDefinition;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::local_activities::LocalActivityExecutor;
+use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
 use crate::versioning::Versioning;
 use crate::worker::{WorkerError, WorkflowWorker};
@@ -31,13 +32,20 @@ pub(crate) struct Options {
     pub(crate) maximum_concurrent_polls: usize,
     pub(crate) maximum_cached_workflows: usize,
     pub(crate) maximum_cached_bytes: u64,
+    pub(crate) cached_workflow_idle_timeout: Option<Duration>,
     pub(crate) threads: usize,
+    pub(crate) deadlock_detection_timeout: Option<Duration>,
+    pub(crate) maximum_held_threads: usize,
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
     pub(crate) paged_completions: bool,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) maximum_concurrent_local_activities: usize,
+    pub(crate) detects_foreign_waits: bool,
+    pub(crate) checks_determinism: bool,
+    pub(crate) policies: Policies,
+    pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
@@ -141,13 +149,23 @@ impl WorkflowWorkerBuilder {
                 maximum_concurrent_polls: 5,
                 maximum_cached_workflows: 1000,
                 maximum_cached_bytes: 512 * 1024 * 1024,
+                cached_workflow_idle_timeout: Some(Duration::from_secs(60 * 60)),
                 threads,
+                // As in other SDKs: who debugs stops threads for as long as it takes.
+                deadlock_detection_timeout: std::env::var_os("TEMPORAL_DEBUG")
+                    .is_none()
+                    .then_some(DEADLOCK_DETECTION_TIMEOUT),
+                maximum_held_threads: 32,
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
                 payload_size_limit: PayloadSizeLimit::OfServer,
                 paged_completions: false,
                 local_activities: None,
                 maximum_concurrent_local_activities: 100,
+                detects_foreign_waits: true,
+                checks_determinism: false,
+                policies: Policies::default(),
+                codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
                 on_fatal_error: None,
             },
@@ -224,6 +242,32 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// How long a workflow stays in memory after its last task: one that was terminated, or that sleeps for long, needs no room.
+    /// `None` lets it stay as long as there is room. Default: 1 h.
+    pub fn cached_workflow_idle_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.cached_workflow_idle_timeout = timeout;
+        self
+    }
+
+    /// For how long workflow code may keep its thread without waiting for anything, when one Workflow Task of the history is
+    /// executed. Longer is taken for a deadlock, a loop without end, or a call that blocks: the Workflow Task fails, with
+    /// TMPRL1101, and is tried again once the code has come back; its thread is abandoned, and all other workflows go on
+    /// without it. Time in which a task waits for a thread does not count. `None` turns this off. Default: 2 s, and off where
+    /// the environment variable `TEMPORAL_DEBUG` is set.
+    /// <https://github.com/temporalio/rules/blob/main/rules/TMPRL1101.md>
+    pub fn deadlock_detection_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.deadlock_detection_timeout = timeout;
+        self
+    }
+
+    /// How many threads may be held by workflow code that does not come back, and be replaced all the same. Beyond that they
+    /// are not replaced until some have come back, which the log says loudly; without any thread left, Workflow Tasks fail.
+    /// Default: 32.
+    pub fn maximum_held_threads(mut self, count: usize) -> Self {
+        self.options.maximum_held_threads = count;
+        self
+    }
+
     /// On how many threads workflow code runs. Default: as many as there are cores.
     pub fn threads(mut self, count: usize) -> Self {
         self.options.threads = count.max(1);
@@ -270,6 +314,51 @@ impl WorkflowWorkerBuilder {
     /// How many Local Activities are executed at the same time; further ones wait. Default: 100.
     pub fn maximum_concurrent_local_activities(mut self, count: usize) -> Self {
         self.options.maximum_concurrent_local_activities = count;
+        self
+    }
+
+    /// Whether each Workflow Task is executed a second time, from the start of its workflow, and compared, before its answer is
+    /// sent. Code that does something else then, since it depends on a clock, on randomness, on the order of a hash map or on
+    /// a static, fails that task, with TMPRL1100 and the first difference. Local Activities and side effects are not executed
+    /// again. It costs memory and time that grow with the square of the history, so it is for development and tests.
+    /// Default: false.
+    pub fn check_determinism(mut self, check: bool) -> Self {
+        self.options.checks_determinism = check;
+        self
+    }
+
+    /// How long the Payload Codecs may take for one Workflow Task, or for its answer, before that task fails and is tried again:
+    /// a codec that never answers must not hold a task for ever. Default: 30 s.
+    pub fn codec_timeout(mut self, timeout: Duration) -> Self {
+        self.options.codec_timeout = timeout;
+        self
+    }
+
+    /// What becomes of workflows whose code panics, returns errors, or does not do what the history says.
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.options.policies.of_all = policy;
+        self
+    }
+
+    /// The same for workflow `W` alone, in place of what holds for all.
+    pub fn failure_policy_of<W: Workflow>(self, policy: FailurePolicy) -> Self {
+        self.failure_policy_named(<W::Definition as WorkflowDefinition>::NAME, policy)
+    }
+
+    /// The same for a Workflow Type whose name is known only at run time.
+    pub fn failure_policy_named(mut self, workflow_type: impl Into<String>, policy: FailurePolicy) -> Self {
+        self.options.policies.by_type.insert(workflow_type.into(), policy);
+        self
+    }
+
+    /// Whether a Workflow Task fails, with TMPRL1100, when its workflow waits for something that is not its own: a channel,
+    /// timer, task or connection of tokio or of another library, or a thread. A replay could not repeat that. Default: true.
+    ///
+    /// Local channels and locks of other libraries are found, too, although those may be deterministic; turn this off where
+    /// workflows must use such.
+    /// <https://github.com/temporalio/rules/blob/main/rules/TMPRL1100.md>
+    pub fn detect_foreign_waits(mut self, detect: bool) -> Self {
+        self.options.detects_foreign_waits = detect;
         self
     }
 
@@ -337,3 +426,6 @@ impl WorkflowWorkerBuilder {
         WorkflowWorker::new(self.client, Arc::new(self.registry), self.options)
     }
 }
+
+/// As in other SDKs.
+const DEADLOCK_DETECTION_TIMEOUT: Duration = Duration::from_secs(2);

@@ -12,6 +12,7 @@ use timewright_protocol::workflow::{CacheLimits, HistoryPage, Nondeterminism, Ou
 
 use crate::child_workflow::AnyWorkflow;
 use crate::instance::Environment;
+use crate::local_activities::WorkflowNames;
 use crate::registry::Registry;
 use crate::shard::UserCode;
 use crate::workflow::Workflow;
@@ -155,9 +156,12 @@ impl Replayer {
             task_queue: task_queue(&history),
             converter: self.converter.clone(),
             executes_local_activities: false,
+            detects_foreign_waits: true,
+            checks_determinism: false,
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
-        let mut code = UserCode::new(Arc::new(self.registry.clone()), environment);
+        let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);
+        let names = WorkflowNames { workflow_id: workflow_id.to_owned(), ..WorkflowNames::default() };
         let mut runs = Runs::new(CacheLimits::runs(0));
         runs.handle_task(WorkflowTask {
             task_token: "replay".into(),
@@ -173,7 +177,7 @@ impl Replayer {
         let failed = |message| ReplayError::TaskFailed { workflow_id: workflow_id.to_owned(), message };
         while let Some((key, output)) = runs.poll_output() {
             match output {
-                Output::Activate(activation) => match code.activate(&key, activation) {
+                Output::Activate(activation) => match code.activate(&key, &names, activation) {
                     Ok(commands) => runs.handle_commands(&key, commands),
                     Err(problem) => return Err(failed(problem.failure.to_string())),
                 },

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
@@ -26,18 +25,21 @@ use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
 use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
-use timewright_protocol::workflow::{CacheLimits, RunKey, WorkflowTask};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
+use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities};
+use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
 use crate::registry::Registry;
-use crate::shard::{Action, Input, Request, Shard};
+use crate::shard::{Action, Input, Request, ShardId, ShardSettings};
+use crate::shards::{Abandoned, Refused, Shards, deadlock_message, log_abandoned_thread};
 
 /// Executes the Workflow Tasks of one Task Queue.
 ///
@@ -68,6 +70,8 @@ pub struct WorkflowWorker {
     options: Options,
     poller: Poller,
     readiness: ReadinessSource,
+    monitor: WorkflowWorkerMonitor,
+    pressure: UnboundedReceiver<usize>,
 }
 
 /// Why a Workflow Worker stopped, or did not start.
@@ -119,7 +123,9 @@ impl WorkflowWorker {
             problem: error.to_string(),
         })?;
         let readiness = ReadinessSource::new(format!("the Workflow Worker on task queue {:?}", options.task_queue));
-        Ok(Self { client, registry, options, poller, readiness })
+        let (sender, pressure) = unbounded_channel();
+        let monitor = WorkflowWorkerMonitor { counters: Arc::new(Counters::default()), pressure: sender };
+        Ok(Self { client, registry, options, poller, readiness, monitor, pressure })
     }
 
     /// The Task Queue.
@@ -132,6 +138,12 @@ impl WorkflowWorker {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.readiness.readiness()
+    }
+
+    /// What can be seen of the worker while it runs, and asked of it.
+    #[must_use]
+    pub fn monitor(&self) -> WorkflowWorkerMonitor {
+        self.monitor.clone()
     }
 
     /// Works until `shutdown` is ready; then takes no new tasks, answers those that it has, and returns.
@@ -196,6 +208,7 @@ impl WorkflowWorker {
             answering: BTreeMap::new(),
             requests,
             shards,
+            pressure: self.pressure,
             client: self.client,
             options: self.options,
             sticky_queue,
@@ -208,26 +221,34 @@ impl WorkflowWorker {
         worker.run(shutdown).await
     }
 
-    fn start_shards(&self, outbox: &tokio::sync::mpsc::UnboundedSender<Request>) -> std::io::Result<Vec<Shard>> {
-        let threads = self.options.threads;
+    fn start_shards(&self, outbox: &UnboundedSender<Request>) -> std::io::Result<Shards> {
+        let Options { task_queue, threads, deadlock_detection_timeout, maximum_held_threads, .. } = &self.options;
         let environment = Environment {
             namespace: self.client.namespace().to_owned(),
-            task_queue: self.options.task_queue.clone(),
+            task_queue: task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            detects_foreign_waits: self.options.detects_foreign_waits,
+            checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
         };
-        (0..threads)
-            .map(|index| {
-                // Room for all, shared out; at least one each where there is a cache at all.
-                let cache = CacheLimits {
-                    runs: self.options.maximum_cached_workflows.div_ceil(threads),
-                    bytes: self.options.maximum_cached_bytes.div_ceil(threads as u64),
-                };
-                let name = format!("workflow-{index}");
-                Shard::spawn(name, Arc::clone(&self.registry), environment.clone(), cache, outbox.clone())
-            })
-            .collect()
+        let cache = CacheLimits {
+            runs: self.options.maximum_cached_workflows,
+            bytes: self.options.maximum_cached_bytes,
+            idle: self.options.cached_workflow_idle_timeout,
+        };
+        let registry = Arc::clone(&self.registry);
+        let policies = Arc::new(self.options.policies.clone());
+        let settings = ShardSettings { registry, environment, policies, cache, outbox: outbox.clone() };
+        let counters = Arc::clone(&self.monitor.counters);
+        Shards::start(
+            task_queue.clone(),
+            *threads,
+            settings,
+            *deadlock_detection_timeout,
+            *maximum_held_threads,
+            counters,
+        )
     }
 }
 
@@ -280,7 +301,8 @@ impl TaskSource for Source {
 pub(crate) struct OpenTask {
     /// Free again when it is dropped.
     pub(crate) slot: Slot,
-    pub(crate) attempt: u32,
+    /// Without its history, to be handed to another thread.
+    pub(crate) task: WorkflowTask,
 }
 
 /// What a tokio task that carried something out found.
@@ -288,7 +310,7 @@ enum Done {
     /// A task, decoded.
     Task { task: Box<WorkflowTask>, slot: Slot },
     /// A request of a shard.
-    Answered(Box<Outcome>),
+    Answered { shard: ShardId, outcome: Box<Outcome> },
     /// Nothing to do about it.
     Nothing,
 }
@@ -303,11 +325,12 @@ struct Running {
     /// Tells the server about the shutdown. Nobody waits for that; what is left of it is dropped at the end.
     telling: JoinSet<()>,
     /// The Runs that requests in flight are about.
-    answering: BTreeMap<Id, RunKey>,
+    answering: BTreeMap<Id, (ShardId, RunKey)>,
     /// Where there is an executor.
     local_activities: Option<LocalActivities>,
     requests: UnboundedReceiver<Request>,
-    shards: Vec<Shard>,
+    shards: Shards,
+    pressure: UnboundedReceiver<usize>,
     sticky_queue: Option<String>,
     key: String,
     /// Tasks may still come.
@@ -324,6 +347,7 @@ impl Running {
     async fn run(mut self, mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<(), WorkerError> {
         while self.polling || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
+            let look = self.shards.next_look(!self.open.is_empty());
             tokio::select! {
                 () = &mut shutdown, if self.deadline.is_none() => self.start_shutdown(),
                 next = self.tasks.next(), if self.polling => match next {
@@ -339,25 +363,27 @@ impl Running {
                     None => self.polling = false,
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
+                Some(runs) = self.pressure.recv() => self.shards.relieve(runs),
                 Some(done) = self.in_flight.join_next_with_id(), if !self.in_flight.is_empty() => match done {
                     Ok((_, Done::Task { task, slot })) => self.hand_to_shard(task, slot),
-                    Ok((id, Done::Answered(outcome))) => {
+                    Ok((id, Done::Answered { shard, outcome })) => {
                         self.answering.remove(&id);
-                        self.take_outcome(*outcome);
+                        self.take_outcome(shard, *outcome);
                     }
                     Ok((_, Done::Nothing)) => (),
                     Err(error) => self.take_panic(&error),
                 },
                 ended = next_local_activity(&mut self.local_activities) => {
-                    self.tell_shard(ended.key.clone().run_id(), Input::LocalActivity(Box::new(ended)));
+                    self.shards.tell(ended.key.clone().run_id(), Input::LocalActivity(Box::new(ended)));
                 }
+                () = sleep_until(look.unwrap_or(deadline)), if look.is_some() => self.watch_shards(),
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.give_up();
                     break;
                 }
             }
         }
-        self.stop()
+        self.stop().await
     }
 
     /// Tells the server first, so that it sends nothing to polls that nobody waits for any more; open polls come back.
@@ -393,15 +419,13 @@ impl Running {
                 return;
             }
         };
-        let converter = self.client.data_converter();
-        if !converter.has_codecs() {
+        if !self.answerer.codecs().are_there() {
             self.hand_to_shard(task, slot);
             return;
         }
-        let converter = converter.clone();
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            match converter.decode(&mut Incoming(&mut task)).await {
+            match answerer.codecs().decode(&mut Incoming(&mut task)).await {
                 Ok(()) => Done::Task { task, slot },
                 Err(error) => {
                     answerer.fail_undecodable(*task, &error).await;
@@ -412,25 +436,71 @@ impl Running {
     }
 
     fn hand_to_shard(&mut self, task: Box<WorkflowTask>, slot: Slot) {
-        self.open.insert(task.task_token.clone(), OpenTask { slot, attempt: task.attempt });
-        let run_id = task.run_id.clone();
-        self.tell_shard(&run_id, Input::Task(task));
+        match self.shards.open(&task.run_id) {
+            Ok(index) => {
+                // What the history says can be fetched again.
+                let open = OpenTask { slot, task: without_events(&task) };
+                self.open.insert(task.task_token.clone(), open);
+                self.shards.tell_at(index, Input::Task(task));
+            }
+            Err(refused) => self.refuse(*task, slot, refused),
+        }
     }
 
-    /// The same Run always lives on the same shard.
-    fn tell_shard(&mut self, run_id: &str, input: Input) {
-        let mut hasher = DefaultHasher::new();
-        run_id.hash(&mut hasher);
-        let shards = self.shards.len() as u64;
-        let index = usize::try_from(hasher.finish() % shards).unwrap_or(0);
-        if !self.shards[index].send(input) {
-            tracing::error!(run_id, "a thread of the Workflow Worker has died; this is a defect of it");
+    /// Answers a task that cannot be executed.
+    fn refuse(&mut self, task: WorkflowTask, slot: Slot, refused: Refused) {
+        let message = refused.message(&self.options.task_queue, self.options.maximum_held_threads);
+        self.fail(task, slot, message);
+    }
+
+    fn fail(&mut self, task: WorkflowTask, slot: Slot, message: String) {
+        let answerer = Arc::clone(&self.answerer);
+        self.in_flight.spawn(async move {
+            answerer.fail_task(task, &task_failure("Deadlock", message)).await;
+            drop(slot);
+            Done::Nothing
+        });
+    }
+
+    /// Takes the work away from threads that do not come back: the task that holds one fails, all others go elsewhere.
+    fn watch_shards(&mut self) {
+        for abandoned in self.shards.look() {
+            let is_there = |shards: &Shards, run_id: &str| shards.is_at(run_id, abandoned.index);
+            if let Some(local_activities) = &mut self.local_activities {
+                local_activities.cancel_of(|key| is_there(&self.shards, key.run_id()));
+            }
+            let tasks: Vec<OpenTask> = self
+                .open
+                .extract_if(.., |_, open| is_there(&self.shards, &open.task.run_id))
+                .map(|(_, open)| open)
+                .collect();
+            self.shards.vacate(abandoned.index);
+            log_abandoned_thread(&self.options.task_queue, &abandoned, tasks.len());
+            for open in tasks {
+                self.move_task(open, &abandoned);
+            }
+        }
+    }
+
+    fn move_task(&mut self, open: OpenTask, abandoned: &Abandoned) {
+        let OpenTask { slot, task, .. } = open;
+        match &abandoned.execution {
+            Some(execution) if execution.key.run_id() == task.run_id => {
+                let message = deadlock_message(execution, abandoned.timeout);
+                self.fail(task, slot, message);
+            }
+            Some(_) => self.hand_to_shard(Box::new(task), slot),
+            // What killed the thread would kill the next one. The server hands the task out again.
+            None => drop(slot),
         }
     }
 
     /// Does what a shard asks for, beside everything else. Its task is closed when that is done.
     fn carry_out(&mut self, request: Request) {
-        let Request { workflow, key, action } = request;
+        let Request { shard, workflow, key, action } = request;
+        if !self.shards.is_current(shard) {
+            return;
+        }
         let action = match (action, &mut self.local_activities) {
             (Action::StartLocalActivity { start, clock }, Some(local_activities)) => {
                 return local_activities.start(key, workflow, *start, clock);
@@ -440,11 +510,16 @@ impl Running {
             }
             (action, _) => action,
         };
-        let request = Request { workflow, key, action };
+        if matches!(action, Action::Left) {
+            self.shards.left(key.run_id());
+            return;
+        }
+        let request = Request { shard, workflow, key, action };
         let token = match &request.action {
-            Action::FetchHistory { .. } | Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } => {
-                None
-            }
+            Action::FetchHistory { .. }
+            | Action::StartLocalActivity { .. }
+            | Action::CancelLocalActivity { .. }
+            | Action::Left => None,
             Action::Complete(completion) => Some(&completion.task_token),
             Action::Fail(failure) => Some(&failure.task_token),
             Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
@@ -452,27 +527,36 @@ impl Running {
         let task = token.and_then(|token| self.open.remove(token));
         if task.is_some() {
             self.presence.count_task(matches!(request.action, Action::Fail(_)));
+            self.shards.close(request.key.run_id());
         }
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
-        let spawned =
-            self.in_flight.spawn(async move { Done::Answered(Box::new(answerer.carry_out(request, task).await)) });
-        self.answering.insert(spawned.id(), key);
+        let spawned = self
+            .in_flight
+            .spawn(async move { Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task).await) } });
+        self.answering.insert(spawned.id(), (shard, key));
     }
 
     /// Something under us panicked, on an answer that no server should give. The Run is built again with its next task.
     fn take_panic(&mut self, error: &JoinError) {
         let key = self.answering.remove(&error.id());
-        let run_id = key.as_ref().map(RunKey::run_id);
+        let run_id = key.as_ref().map(|(_, key)| key.run_id());
         tracing::error!(run_id, %error, "a request of the Workflow Worker panicked, which is a defect of it");
-        if let Some(key) = key {
-            self.tell_shard(key.clone().run_id(), Input::NotTaken { key });
+        if let Some((shard, key)) = key {
+            self.answer_shard(shard, Input::NotTaken { key });
         }
     }
 
-    fn take_outcome(&mut self, outcome: Outcome) {
+    /// Tells a shard what came of its request.
+    fn answer_shard(&self, shard: ShardId, input: Input) {
+        if self.shards.is_current(shard) {
+            self.shards.tell_at(shard.index, input);
+        }
+    }
+
+    fn take_outcome(&mut self, shard: ShardId, outcome: Outcome) {
         if let Some(input) = outcome.input {
-            self.tell_shard(outcome.key.run_id(), input);
+            self.answer_shard(shard, input);
         }
         if let Some((response, slot)) = outcome.next_task {
             self.take_task(response, slot);
@@ -491,11 +575,10 @@ impl Running {
         }
     }
 
-    fn stop(self) -> Result<(), WorkerError> {
-        // A thread whose user code does not come back cannot be joined; it ends with the process.
-        if self.open.is_empty() {
-            self.shards.into_iter().for_each(Shard::join);
-        }
+    async fn stop(self) -> Result<(), WorkerError> {
+        let is_given_up = !self.open.is_empty();
+        let deadline = self.deadline.unwrap_or_else(Instant::now).max(Instant::now() + FAREWELL);
+        self.shards.end(deadline, is_given_up).await;
         tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
         match self.failure {
             Some(error) => Err(error),
@@ -511,6 +594,22 @@ fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
     }
     error
 }
+
+/// A task without the Events that came with it.
+fn without_events(task: &WorkflowTask) -> WorkflowTask {
+    WorkflowTask {
+        task_token: task.task_token.clone(),
+        workflow_id: task.workflow_id.clone(),
+        run_id: task.run_id.clone(),
+        workflow_type: task.workflow_type.clone(),
+        history: HistoryPage::default(),
+        kind: task.kind.clone(),
+        ..*task
+    }
+}
+
+/// How long destructors of cached workflows may take at least.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The next attempt of a Local Activity that is over; pending where there is none.
 async fn next_local_activity(local_activities: &mut Option<LocalActivities>) -> Ended {

@@ -255,6 +255,8 @@ pub enum EvictionReason {
     CompletionNotTaken,
     /// The server's history does not continue what the Run has.
     HistoryMismatch,
+    /// No task came for it for a long time.
+    Unused,
     /// The shell asked for it.
     Requested,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::Failure;
@@ -23,6 +23,8 @@ use super::task::{TaskKind, WorkflowTask};
 /// - A task which does not continue the cached Run starts it anew.
 /// - No more Runs stay than [`CacheLimits`] allow; the one that was used longest ago leaves first. A Run that has a task open or
 ///   Local Activities under way never leaves, so there may be more for a while.
+/// - A Run that was not used for as long as [`CacheLimits::idle`] leaves, also one with Local Activities: its forced task has gone
+///   elsewhere, and nobody here will hear of it again.
 /// - What comes for a Run that has left, also if another has taken its place, is ignored.
 ///
 /// <https://docs.temporal.io/sticky-execution>
@@ -37,6 +39,8 @@ pub struct Runs {
     bytes: u64,
     /// Counts uses, so that they have an order.
     uses: u64,
+    /// The latest time that was heard of.
+    now: Option<Instant>,
     generations: u64,
     outputs: VecDeque<(RunKey, Output)>,
 }
@@ -48,12 +52,14 @@ pub struct CacheLimits {
     pub runs: usize,
     /// How many bytes, as [`Run::bytes`] estimates them.
     pub bytes: u64,
+    /// How long a Run may go unused; for ever where this is `None`.
+    pub idle: Option<Duration>,
 }
 
 impl CacheLimits {
     /// So many Runs, whatever their size.
     pub const fn runs(runs: usize) -> Self {
-        Self { runs, bytes: u64::MAX }
+        Self { runs, bytes: u64::MAX, idle: None }
     }
 }
 
@@ -76,6 +82,8 @@ struct Entry {
     run: Run,
     generation: u64,
     last_use: u64,
+    /// When that was; `None` before any time was heard of.
+    used_at: Option<Instant>,
     bytes: u64,
     timeout: Option<Instant>,
     /// Tasks that came while the Run was busy.
@@ -92,9 +100,17 @@ impl Runs {
             by_timeout: BTreeSet::new(),
             bytes: 0,
             uses: 0,
+            now: None,
             generations: 0,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Generations count from here: so that keys of several `Runs` which follow each other differ.
+    #[must_use]
+    pub fn generations_above(mut self, last: u64) -> Self {
+        self.generations = last;
+        self
     }
 
     /// How many Runs there are.
@@ -120,6 +136,7 @@ impl Runs {
 
     /// Takes a task to execute.
     pub fn handle_task(&mut self, task: WorkflowTask) {
+        self.now = self.now.max(Some(task.received_at));
         let Some(key) = self.key(&task.run_id) else {
             self.start(task);
             return;
@@ -175,19 +192,35 @@ impl Runs {
         self.with_run(key, |run| run.handle_completed(receipt));
     }
 
-    /// See [`Run::handle_timeout`]: for each Run whose time has come.
+    /// See [`Run::handle_timeout`]: for each Run whose time has come. And Runs leave that were not used for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(Some(now));
         while let Some((due, run_id)) = self.by_timeout.first().cloned()
             && due <= now
             && let Some(key) = self.key(&run_id)
         {
             self.with_run(&key, |run| run.handle_timeout(now));
         }
+        while let Some((due, run_id)) = self.next_to_expire()
+            && due <= now
+        {
+            self.evict_idle(&run_id, EvictionReason::Unused);
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.by_timeout.first().map(|(due, _)| *due)
+        let wake = self.by_timeout.first().map(|(due, _)| *due);
+        let expiry = self.next_to_expire().map(|(due, _)| due);
+        wake.into_iter().chain(expiry).min()
+    }
+
+    /// Memory is scarce: so many Runs leave, those first that were used longest ago. Fewer where fewer can.
+    pub fn handle_pressure(&mut self, runs: usize) {
+        for _ in 0..runs {
+            let Some(run_id) = self.next_to_leave() else { return };
+            self.evict_idle(&run_id, EvictionReason::Requested);
+        }
     }
 
     /// Drops a Run. One that is not there is no error: it may have left in the meantime.
@@ -220,6 +253,7 @@ impl Runs {
             run: Run::new(),
             generation: key.generation,
             last_use: 0,
+            used_at: None,
             bytes: 0,
             timeout: None,
             waiting: VecDeque::new(),
@@ -262,6 +296,7 @@ impl Runs {
         self.by_use.remove(&entry.last_use);
         self.by_use.insert(self.uses, run_id.clone());
         entry.last_use = self.uses;
+        entry.used_at = self.now;
 
         let bytes = entry.run.bytes();
         self.bytes = self.bytes - entry.bytes + bytes;
@@ -288,16 +323,33 @@ impl Runs {
 
     fn evict_surplus(&mut self) {
         while self.entries.len() > self.limits.runs || self.bytes > self.limits.bytes {
-            let idle = self.by_use.values().find(|run_id| {
-                self.entries.get(*run_id).is_some_and(|entry| entry.run.is_idle() && !entry.run.has_local_activities())
-            });
-            let Some(run_id) = idle.cloned() else { return };
-            let Some(mut entry) = self.remove(&run_id) else { return };
-            let key = RunKey { run_id, generation: entry.generation };
-            entry.run.handle_eviction(EvictionReason::CacheFull);
-            while let Some(output) = entry.run.poll_output() {
-                self.outputs.push_back((key.clone(), output));
-            }
+            let Some(run_id) = self.next_to_leave() else { return };
+            self.evict_idle(&run_id, EvictionReason::CacheFull);
+        }
+    }
+
+    /// The Run that was used longest ago, of those that may leave for want of room.
+    fn next_to_leave(&self) -> Option<Arc<str>> {
+        let may_leave = |entry: &Entry| entry.run.is_idle() && !entry.run.has_local_activities();
+        self.by_use.values().find(|run_id| self.entries.get(*run_id).is_some_and(may_leave)).cloned()
+    }
+
+    /// The Run that was used longest ago, of those that have no task open, and when it has been unused for too long.
+    fn next_to_expire(&self) -> Option<(Instant, Arc<str>)> {
+        let idle = self.limits.idle?;
+        self.by_use.values().find_map(|run_id| {
+            let entry = self.entries.get(run_id).filter(|entry| entry.run.is_idle())?;
+            Some((entry.used_at?.checked_add(idle)?, run_id.clone()))
+        })
+    }
+
+    /// Drops a Run that has no task open.
+    fn evict_idle(&mut self, run_id: &Arc<str>, reason: EvictionReason) {
+        let Some(mut entry) = self.remove(run_id) else { return };
+        let key = RunKey { run_id: run_id.clone(), generation: entry.generation };
+        entry.run.handle_eviction(reason);
+        while let Some(output) = entry.run.poll_output() {
+            self.outputs.push_back((key.clone(), output));
         }
     }
 }

@@ -256,3 +256,63 @@ fn events_that_came_with_a_query_come_again_with_the_task() {
          evict: closed",
     );
 }
+
+#[test]
+fn w13_a_run_that_no_task_comes_for_leaves_in_the_end() {
+    check(
+        "",
+        "> idle 60s
+         > task A WES WFT*
+         A: 3 live: Initialize
+         A: complete task 1: nothing
+         > time 40s
+         > task B WES WFT*
+         B: 3 live: Initialize
+         B: complete task 2: nothing
+         > time 19s
+         > time 1s
+         A: evict: unused
+         > time 39s
+         > time 1s
+         B: evict: unused",
+    );
+}
+
+/// Its forced task has gone to another worker, which does all of it anew.
+#[test]
+fn a_run_with_local_activities_that_hears_no_more_of_them_leaves_in_the_end() {
+    check(
+        "start: local 1",
+        "> idle 60s
+         > task WES WFT*
+         3 live: Initialize
+         start local 1 charge
+         > time 8s
+         complete task 1: nothing; asks for the next task
+         > time 60s
+         cancel local 1
+         evict: unused",
+    );
+}
+
+#[test]
+fn where_memory_is_scarce_those_leave_that_were_used_longest_ago() {
+    check(
+        "",
+        "> task A WES WFT*
+         A: 3 live: Initialize
+         A: complete task 1: nothing
+         > task B WES WFT*
+         B: 3 live: Initialize
+         B: complete task 2: nothing
+         > code waits
+         > task C WES WFT*
+         C: 3 live: Initialize
+         > pressure 1
+         A: evict: requested
+         > pressure 10
+         B: evict: requested
+         > code answers
+         C: complete task 3: nothing",
+    );
+}

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::wait;
+
 /// Waits for all of them; gives what they gave, in the order of the list.
 ///
 /// ```
@@ -148,14 +150,14 @@ impl<F: Future> Children<F> {
 
     /// Polls those that were woken, until `take` has seen enough.
     fn poll<R>(&mut self, task: &Context<'_>, mut take: impl FnMut(usize, F::Output) -> Option<R>) -> Option<R> {
-        self.parent.lock().unwrap_or_else(PoisonError::into_inner).clone_from(task.waker());
+        *self.parent.lock().unwrap_or_else(PoisonError::into_inner) = wait::keep(task.waker());
         for (index, place) in self.futures.iter_mut().enumerate() {
             let Some(Child { future, waker }) = place else { continue };
             if !waker.is_woken.swap(false, Ordering::AcqRel) {
                 continue;
             }
             let own = Waker::from(Arc::clone(waker));
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&own)) {
+            if let Poll::Ready(output) = wait::poll_child(future.as_mut(), &own) {
                 *place = None;
                 if let Some(enough) = take(index, output) {
                     return Some(enough);

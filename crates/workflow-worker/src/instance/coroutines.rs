@@ -2,10 +2,10 @@
 
 use std::panic::Location;
 
-use super::polled::Polled;
-use super::{TaskProblem, guard};
+use super::{Polled, TaskProblem, guard};
 use crate::mailbox::{Routine, SharedMailbox};
 use crate::messages::Messages;
+use crate::wait::Foreign;
 use crate::workflow::Workflow;
 
 /// Coroutines that have not returned, in the order of their start.
@@ -20,6 +20,12 @@ pub(super) struct RunningCoroutine {
     /// Where it was started.
     pub(super) location: &'static Location<'static>,
     polled: Polled<()>,
+}
+
+impl RunningCoroutine {
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        self.polled.foreign()
+    }
 }
 
 impl Coroutines {

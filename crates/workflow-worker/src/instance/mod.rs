@@ -7,8 +7,8 @@
 
 mod built_in;
 mod coroutines;
-mod polled;
 mod stack;
+mod waits;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -27,16 +27,22 @@ use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
+use crate::policy::Origin;
+use crate::watch;
 use crate::workflow::{Output, Workflow};
 
 use coroutines::Coroutines;
 
-pub(crate) use polled::Polled;
+pub(crate) use crate::wait::Polled;
 
 /// User code of one Run, whatever its type.
 pub(crate) trait Instance {
     /// Takes an Activation; `Err` fails the Workflow Task.
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem>;
+
+    /// Drops user code: handlers first, then `run`, then coroutines, then the state. What destructors ask for leads to nothing, and what panics
+    /// is kept in.
+    fn close(self: Box<Self>);
 }
 
 /// Why a Workflow Task cannot be completed.
@@ -44,11 +50,25 @@ pub(crate) trait Instance {
 pub(crate) struct TaskProblem {
     pub(crate) cause: WorkflowTaskFailedCause,
     pub(crate) failure: Box<Failure>,
+    /// For the policy that says whether the workflow ends with it.
+    pub(crate) origin: Origin,
 }
 
 impl TaskProblem {
+    /// Nothing that the workflow's author has said.
     pub(crate) fn new(failure: impl Into<Box<Failure>>) -> Self {
-        Self { cause: WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure, failure: failure.into() }
+        let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+        Self { cause, failure: failure.into(), origin: Origin::Worker }
+    }
+
+    /// An error of the workflow's code, or of what it was given.
+    pub(crate) fn of_error(failure: impl Into<Box<Failure>>) -> Self {
+        Self { origin: Origin::Error, ..Self::new(failure) }
+    }
+
+    pub(crate) fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
+        let failure = task_failure("Panic", format!("{what} panicked: {}", panic_message(panic)));
+        Self { origin: Origin::Panic, ..Self::new(failure) }
     }
 }
 
@@ -59,6 +79,10 @@ pub(crate) struct Environment {
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
     pub(crate) executes_local_activities: bool,
+    /// Whether workflow code may wait for nothing but what is the SDK's.
+    pub(crate) detects_foreign_waits: bool,
+    /// Whether each Workflow Task is executed a second time, from the start.
+    pub(crate) checks_determinism: bool,
     /// The version of the worker, where it has one.
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
 }
@@ -73,6 +97,7 @@ struct WorkflowInstance<W: Workflow> {
     /// `None` once it has returned.
     run: Option<Polled<RunResult<W>>>,
     coroutines: Coroutines,
+    detects_foreign_waits: bool,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -84,7 +109,7 @@ pub(crate) fn start<W: Workflow>(
     let info = WorkflowInfo::new(&environment.namespace, &environment.task_queue, &mut initialize);
     let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
         let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-        TaskProblem::new(task_failure("ConversionError", message))
+        TaskProblem::of_error(task_failure("ConversionError", message))
     })?;
     let mailbox =
         Rc::new(RefCell::new(Mailbox::new(environment.converter.clone(), environment.deployment_version.clone())));
@@ -100,7 +125,13 @@ pub(crate) fn start<W: Workflow>(
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;
-    Ok(Box::new(WorkflowInstance { context, mailbox, run: Some(run), coroutines: Coroutines::default() }))
+    Ok(Box::new(WorkflowInstance {
+        context,
+        mailbox,
+        run: Some(run),
+        coroutines: Coroutines::default(),
+        detects_foreign_waits: environment.detects_foreign_waits,
+    }))
 }
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
@@ -123,6 +154,50 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
             commands.push(self.end(result)?);
         }
         Ok(commands)
+    }
+
+    fn close(self: Box<Self>) {
+        let Self { context, mailbox, run, mut coroutines, .. } = *self;
+        // A panic may have left it borrowed.
+        if let Ok(mut mailbox) = mailbox.try_borrow_mut() {
+            mailbox.close();
+        }
+        let info = context.info().clone();
+        let mut panicked: Vec<String> = Vec::new();
+        let mut drop_guarded = |part: &mut dyn FnMut()| {
+            if let Err(problem) = guard("a destructor", part) {
+                panicked.push(problem.failure.message.clone());
+            }
+        };
+        for handler in context.messages().take_running() {
+            let mut handler = Some(handler);
+            drop_guarded(&mut || drop(handler.take()));
+        }
+        let mut run = run;
+        drop_guarded(&mut || drop(run.take()));
+        // What was spawned holds the context, which holds the mailbox.
+        let mut spawned = mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
+        for coroutine in coroutines.take() {
+            let mut coroutine = Some(coroutine);
+            drop_guarded(&mut || drop(coroutine.take()));
+        }
+        drop_guarded(&mut || spawned.clear());
+        // Handlers that were registered later may hold the context, and so themselves.
+        let mut handlers = Some(context.messages().take_handlers());
+        drop_guarded(&mut || drop(handlers.take()));
+        // The state goes with it, unless user code has put a context somewhere else.
+        let mut context = Some(context);
+        drop_guarded(&mut || drop(context.take()));
+        if !panicked.is_empty() {
+            tracing::warn!(
+                workflow_type = info.workflow_type,
+                workflow_id = info.workflow_id,
+                run_id = info.run_id,
+                ?panicked,
+                "a destructor of workflow code panicked while the workflow left the cache; nothing is lost, but what it was to \
+                 do was not done: destructors in workflows should not panic"
+            );
+        }
     }
 }
 
@@ -189,6 +264,7 @@ impl<W: Workflow> WorkflowInstance<W> {
         let mut end = None;
         let mut is_first_round = true;
         loop {
+            self.check_wake_ups()?;
             self.context.poll_handlers()?;
             end = end.or_else(|| messages.take_failed().map(Err));
             if end.is_none()
@@ -209,6 +285,9 @@ impl<W: Workflow> WorkflowInstance<W> {
             end = end.or_else(|| messages.take_failed().map(Err));
             let goes_on = end.is_none() && self.run.as_ref().is_some_and(Polled::is_woken);
             if !goes_on && !messages.is_woken() && !self.coroutines.is_any_woken() {
+                if end.is_none() {
+                    self.check_waits()?;
+                }
                 return Ok(end);
             }
         }
@@ -236,7 +315,7 @@ impl<W: Workflow> WorkflowInstance<W> {
             Kind::Failed(failure) | Kind::Cancelled(failure) => {
                 Ok(Command::FailWorkflow { failure: Box::new(self.write(Some(&failure))) })
             }
-            Kind::Task(failure) => Err(TaskProblem::new(failure)),
+            Kind::Task(failure) => Err(TaskProblem::of_error(failure)),
         }
     }
 
@@ -276,44 +355,10 @@ impl<W: Workflow> WorkflowInstance<W> {
     }
 }
 
-impl<W: Workflow> Drop for WorkflowInstance<W> {
-    /// Handlers first, then `run`, then coroutines, then the state; what their destructors ask for leads to nothing, and what
-    /// panics is kept in.
-    fn drop(&mut self) {
-        if let Ok(mut mailbox) = self.mailbox.try_borrow_mut() {
-            mailbox.close();
-        }
-        let run = self.run.take();
-        let (info, messages) = (self.context.info(), self.context.messages());
-        let mut panicked = false;
-        for handler in messages.take_running() {
-            panicked |= guard("a destructor", || drop(handler)).is_err();
-        }
-        panicked |= guard("a destructor", || drop(run)).is_err();
-        // What was spawned holds the context, which holds the mailbox.
-        let spawned = self.mailbox.try_borrow_mut().map(|mut mailbox| mailbox.take_spawned()).unwrap_or_default();
-        for coroutine in self.coroutines.take() {
-            panicked |= guard("a destructor", || drop(coroutine)).is_err();
-        }
-        panicked |= guard("a destructor", || drop(spawned)).is_err();
-        // Handlers that were registered later may hold the context, and so themselves.
-        panicked |= guard("a destructor", || drop(messages.take_handlers())).is_err();
-        if panicked {
-            tracing::warn!(
-                workflow_type = info.workflow_type,
-                workflow_id = info.workflow_id,
-                run_id = info.run_id,
-                "a destructor of workflow code panicked while the workflow left the cache"
-            );
-        }
-    }
-}
-
 /// Calls user code; a panic becomes a problem of the Workflow Task.
 pub(crate) fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        TaskProblem::new(task_failure("Panic", format!("{what} panicked: {}", panic_message(&*panic))))
-    })
+    watch::note(what);
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| TaskProblem::of_panic(what, &*panic))
 }
 
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {

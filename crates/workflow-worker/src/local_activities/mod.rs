@@ -122,6 +122,13 @@ impl LocalActivities {
         }
     }
 
+    /// Tells all those that they are cancelled whose Run is meant.
+    pub(crate) fn cancel_of(&mut self, is_meant: impl Fn(&RunKey) -> bool) {
+        for (_, cancel) in self.open.extract_if(.., |(key, _), _| is_meant(key)) {
+            cancel.send_replace(true);
+        }
+    }
+
     /// The next attempt that is over; pending where there is none.
     pub(crate) async fn next(&mut self) -> Ended {
         match self.ended.recv().await {

@@ -27,6 +27,7 @@ use slots::AllPlaces;
 use waits::{Origin, Waits};
 
 use crate::coroutine::Coroutine;
+use crate::wait;
 
 pub(crate) use notes::Change;
 pub(crate) use operation::{Handle, Operation, read_failure};
@@ -198,8 +199,9 @@ impl Mailbox {
 
     /// Wakes `waker` when the state changes or the workflow is cancelled.
     pub(crate) fn wake_on_change(&mut self, waker: &Waker) {
-        if !self.state_wakers.iter().any(|known| known.will_wake(waker)) {
-            self.state_wakers.push(waker.clone());
+        let waker = wait::keep(waker);
+        if !self.state_wakers.iter().any(|known| known.will_wake(&waker)) {
+            self.state_wakers.push(waker);
         }
     }
 

@@ -9,6 +9,7 @@ use timewright_protocol::workflow::{ChildWorkflowStart, NexusOperationStart, Res
 
 use super::waits::{Origin, Routine, Wait};
 use super::{Numbers, Operation};
+use crate::wait;
 
 /// How a timer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +166,7 @@ impl<T> Places<T> {
     pub(super) fn poll(&mut self, sequence: u32, waker: &Waker, by: Routine) -> Option<T> {
         match self.0.get_mut(&sequence)? {
             Place::Pending { waker: waiting, routine, .. } => {
-                (*waiting, *routine) = (Some(waker.clone()), by);
+                (*waiting, *routine) = (Some(wait::keep(waker)), by);
                 None
             }
             Place::Ready(_) => match self.0.remove(&sequence) {

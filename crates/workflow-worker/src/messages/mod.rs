@@ -18,6 +18,7 @@ use crate::error::WorkflowError;
 use crate::handlers::{Handlers, QueryHandler};
 use crate::instance::TaskProblem;
 use crate::mailbox::Routine;
+use crate::wait::Foreign;
 use crate::workflow::Workflow;
 
 use running::Running;
@@ -61,6 +62,11 @@ impl<W: Workflow> Messages<W> {
     /// Whether a handler waits to be polled.
     pub(crate) fn is_woken(&self) -> bool {
         self.running.borrow().is_woken()
+    }
+
+    /// The handlers that wait for something that is not the workflow's own, and for what.
+    pub(crate) fn foreign_waits(&self) -> Vec<(String, Foreign)> {
+        self.running.borrow().foreign_waits()
     }
 
     /// With what the handler of a Signal has failed the workflow.

@@ -12,6 +12,7 @@ use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::{Begin, Handled, HandlerResult, HandlerUnfinishedPolicy};
 use crate::instance::{Polled, TaskProblem, guard};
 use crate::mailbox::Routine;
+use crate::wait::Foreign;
 use crate::workflow::Workflow;
 
 /// By the order in which they began.
@@ -68,6 +69,15 @@ impl Running {
 
     pub(super) fn is_woken(&self) -> bool {
         self.handlers.values().any(|handler| handler.future.as_ref().is_some_and(Polled::is_woken))
+    }
+
+    /// The handlers that wait for something that is not the workflow's own.
+    pub(super) fn foreign_waits(&self) -> Vec<(String, Foreign)> {
+        let waits = self
+            .handlers
+            .values()
+            .filter_map(|handler| Some((handler.message.handler(), handler.future.as_ref()?.foreign()?)));
+        waits.collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Routine, &RunningHandler)> {
@@ -154,7 +164,7 @@ impl<W: Workflow> WorkflowContext<W> {
         let ended = self.messages().running.borrow_mut().handlers.remove(&number);
         let Some(RunningHandler { message, .. }) = ended else { return Ok(()) };
         let outcome = match result {
-            Err(WorkflowError(Kind::Task(failure))) => return Err(TaskProblem::new(failure)),
+            Err(WorkflowError(Kind::Task(failure))) => return Err(TaskProblem::of_error(failure)),
             Err(WorkflowError(Kind::ContinueAsNew(_))) => {
                 let message = format!("{} cannot continue the workflow as new; let `run` do it", message.handler());
                 return Err(TaskProblem::new(task_failure("ContinueAsNew", message)));

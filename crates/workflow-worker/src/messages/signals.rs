@@ -37,7 +37,7 @@ impl<W: Workflow> WorkflowContext<W> {
             let info = self.info();
             let message =
                 format!("signal {name:?} of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-            TaskProblem::new(task_failure("ConversionError", message))
+            TaskProblem::of_error(task_failure("ConversionError", message))
         })?;
         self.begin_handler(Message::Signal { name }, policy, self.for_signal(), begin)
     }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
+use crate::wait;
+
 /// Waiters who need an `N` each, and are given a `G`.
 #[derive(Debug)]
 pub(super) struct WaitQueue<N, G> {
@@ -23,7 +25,7 @@ impl<N, G> WaitQueue<N, G> {
     /// Waits behind all others; gives the ticket.
     pub(super) fn enter(&mut self, need: N, task: &Context<'_>) -> u64 {
         self.last_ticket += 1;
-        self.waiting.insert(self.last_ticket, (need, task.waker().clone()));
+        self.waiting.insert(self.last_ticket, (need, wait::keep(task.waker())));
         self.last_ticket
     }
 
@@ -45,7 +47,7 @@ impl<N, G> WaitQueue<N, G> {
             return Poll::Ready(granted);
         }
         if let Some((_, waker)) = self.waiting.get_mut(&ticket) {
-            waker.clone_from(task.waker());
+            *waker = wait::keep(task.waker());
         }
         Poll::Pending
     }

@@ -329,7 +329,7 @@ fn a_handler_that_was_registered_later_may_hold_the_context_and_leaves_nothing_b
     let mut instance = start_instance::<HoldsItself>();
     assert_eq!(show(instance.activate(activation(Vec::new()))), "-");
     assert_eq!(ALIVE.with(Rc::strong_count), 2);
-    drop(instance);
+    instance.close();
     assert_eq!(ALIVE.with(Rc::strong_count), 1);
 }
 

@@ -110,9 +110,11 @@ macro_rules! workflow {
 mod built_in;
 mod cancellation;
 mod concurrency;
+mod destructors;
 mod messages;
 mod operations;
 mod updates;
+mod waits;
 
 /// Runs `W` through Activations; each line is what it answered to one.
 fn run<W: Workflow<Definition = Definition>>(activations: Vec<Vec<Job>>) -> Vec<String> {
@@ -132,6 +134,8 @@ fn environment() -> Environment {
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
+        detects_foreign_waits: true,
+        checks_determinism: false,
     }
 }
 
@@ -498,10 +502,10 @@ workflow!(DropsBadly, |context, _input| {
 });
 
 #[test]
-fn destructors_that_run_at_eviction_lead_to_nothing() {
+fn d12_destructors_that_run_at_eviction_lead_to_nothing() {
     let mut instance = start_instance::<DropsBadly>();
     assert_eq!(show(instance.activate(activation(Vec::new()))), "-");
-    drop(instance);
+    instance.close();
     assert_eq!(DROPPED.with(RefCell::take), ["destructor"]);
 }
 
@@ -532,6 +536,6 @@ fn a_workflow_leaves_nothing_behind() {
     let mut instance = start_instance::<Holds>();
     assert_eq!(show(instance.activate(activation(Vec::new()))), "start timer 1");
     assert_eq!(ALIVE.with(Rc::strong_count), 2);
-    drop(instance);
+    instance.close();
     assert_eq!(ALIVE.with(Rc::strong_count), 1);
 }

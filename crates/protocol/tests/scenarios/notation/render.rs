@@ -159,6 +159,7 @@ impl Show {
             EvictionReason::TaskFailed => "task failed",
             EvictionReason::CompletionNotTaken => "completion not taken",
             EvictionReason::HistoryMismatch => "history mismatch",
+            EvictionReason::Unused => "unused",
             EvictionReason::Requested => "requested",
         }
     }
