@@ -3,15 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, InvalidWorkerDeployment, ReadinessSource, WorkerDeployment, jitter_seed};
+use timewright_client::{
+    Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SlotSupplier, WorkerDeployment, WorkerSlots,
+    jitter_seed,
+};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
+use timewright_definition::session::opening_task_queue;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
-use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
+use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, RateLimit};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
+use crate::blocking::BlockingPool;
+use crate::eager::EagerActivities;
 use crate::router::Router;
+use crate::session::Sessions;
 use crate::worker::{ActivityWorker, WorkerError};
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
@@ -23,9 +30,14 @@ pub struct ActivityWorkerBuilder {
     router: Router,
     /// The first name that was registered twice.
     duplicate: Option<String>,
+    blocking_pool: BlockingPool,
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
-    maximum_concurrent_activities: usize,
-    maximum_concurrent_polls: usize,
+    slots: WorkerSlots,
+    /// How many polls are open; where it is not said, the server may ask for autoscaling.
+    polls: Option<PollerBehavior>,
+    activities_per_second: Option<f64>,
+    task_queue_activities_per_second: Option<f64>,
+    maximum_concurrent_sessions: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
@@ -149,18 +161,19 @@ impl ActivityWorkerBuilder {
         self.activity(definition, move |context, input| method(Arc::clone(&state), context, input))
     }
 
-    /// Registers a function that blocks or computes. It runs on a thread of tokio's blocking pool, and holds a slot like any
-    /// other activity.
+    /// Registers a function that blocks or computes. It runs on a thread of the worker's own, and holds a slot like any other
+    /// activity: so there are never more such threads than the worker has slots, and nothing else that the process does in
+    /// the background waits for them, as it would on tokio's blocking pool.
     ///
-    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled). The pool has 512
-    /// threads unless the runtime was built otherwise; allow no more activities at the same time.
+    /// It cannot be stopped from outside, so let it look at [`is_cancelled`](ActivityContext::is_cancelled).
     pub fn blocking_activity<D, F>(self, definition: D, function: F) -> Self
     where
         D: ActivityDefinition<Input: Send, Output: Send>,
         F: Fn(ActivityContext, D::Input) -> Result<D::Output, ActivityError> + Send + Sync + 'static,
     {
         let _ = definition;
-        self.activity_service(D::NAME, handler::blocking::<D, _>(function))
+        let pool = self.blocking_pool.clone();
+        self.activity_service(D::NAME, handler::blocking::<D, _>(pool, function))
     }
 
     /// Registers an async function by a name that is known only at run time, from Payloads to a Payload.
@@ -225,14 +238,61 @@ impl ActivityWorkerBuilder {
 /// How it is executed.
 impl ActivityWorkerBuilder {
     /// How many activities are executed at the same time: 100 if not set. No task is fetched that could not begin at once.
-    pub const fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_activities = maximum;
+    pub fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
+        self.slots = WorkerSlots::fixed(maximum);
         self
     }
 
-    /// How many polls are open at the same time: 5 if not set. More of them fetch faster, if tasks are short.
-    pub const fn maximum_concurrent_polls(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_polls = maximum;
+    /// Lets this supplier decide how many activities are executed at the same time, in place of a fixed number. Workers may
+    /// share one.
+    pub fn slot_supplier(mut self, supplier: impl SlotSupplier) -> Self {
+        self.slots = WorkerSlots::supplied(supplier);
+        self
+    }
+
+    /// How many polls are open at the same time, at most: the same as
+    /// [`poller_behavior`](Self::poller_behavior) with [`PollerBehavior::Fixed`].
+    pub fn maximum_concurrent_polls(self, maximum: usize) -> Self {
+        self.poller_behavior(PollerBehavior::Fixed { maximum })
+    }
+
+    /// How many polls are open at the same time: a fixed number, or as many as the server suggests. More of them fetch faster, if
+    /// tasks are short. If not set, there are 5, or if the namespace asks for it, as many as
+    /// [`PollerBehavior::AUTOSCALING`] gives.
+    ///
+    /// ```no_run
+    /// # use timewright_activity_worker::{ActivityWorkerBuilder, PollerBehavior};
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.poller_behavior(PollerBehavior::Autoscaling { minimum: 2, initial: 5, maximum: 50 })
+    /// # }
+    /// ```
+    pub fn poller_behavior(mut self, behavior: PollerBehavior) -> Self {
+        self.polls = Some(behavior);
+        self
+    }
+
+    /// The most activities that this worker begins in a second, however many polls are open; less than 1 is a pause between them.
+    /// After a pause it may begin those of one more second at once. No limit if not set.
+    pub fn maximum_activities_per_second(mut self, activities: f64) -> Self {
+        self.activities_per_second = Some(activities);
+        self
+    }
+
+    /// The most activities that the server gives out in a second on this Task Queue, to all workers together. They all
+    /// should say the same: the server keeps to what it heard last. No limit if not set.
+    /// <https://docs.temporal.io/develop/worker-performance>
+    pub fn maximum_task_queue_activities_per_second(mut self, activities: f64) -> Self {
+        self.task_queue_activities_per_second = Some(activities);
+        self
+    }
+
+    /// How many sessions are open on this worker at the same time: 0, which is none, if not set. In a session a workflow executes
+    /// several activities on one worker: `WorkflowContext::open_session`. They have slots of their own, as many as there are for
+    /// all other activities.
+    ///
+    /// A worker that shuts down keeps its sessions until the grace period is over; then they are lost.
+    pub const fn maximum_concurrent_sessions(mut self, maximum: usize) -> Self {
+        self.maximum_concurrent_sessions = maximum;
         self
     }
 
@@ -296,24 +356,62 @@ impl ActivityWorkerBuilder {
         if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
             return Err(BuildError::Deployment { task_queue, problem });
         }
-        let options = PollerOptions::new(self.maximum_concurrent_activities)
-            .behavior(PollerBehavior::Fixed { maximum: self.maximum_concurrent_polls })
-            .jitter_seed(jitter_seed());
-        let poller = match Poller::new(options) {
-            Ok(poller) => poller,
-            Err(problem) => return Err(BuildError::Options { task_queue, problem }),
-        };
+        if let Some(Err(problem)) = self.task_queue_activities_per_second.map(RateLimit::new) {
+            return Err(BuildError::Options { task_queue, problem: problem.into() });
+        }
+        // With a limit, activities come through polls only: the limit stands there, or in the server's Task Queue.
+        let takes_eager = self.activities_per_second.is_none() && self.task_queue_activities_per_second.is_none();
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
+        let worker = |task_queue: String, service, slots: WorkerSlots, polls: Option<PollerBehavior>| {
+            let mut options = slots.poller_options().jitter_seed(jitter_seed());
+            if let Some(behavior) = polls {
+                options = options.behavior(behavior);
+            }
+            if let Some(activities) = self.activities_per_second {
+                options = options.tasks_per_second(activities);
+            }
+            let poller = match Poller::new(options) {
+                Ok(poller) => poller,
+                Err(problem) => return Err(BuildError::Options { task_queue, problem }),
+            };
+            Ok(ActivityWorker {
+                client: self.client.clone(),
+                readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
+                on_fatal_error: None,
+                task_queue,
+                service,
+                poller,
+                slots,
+                task_queue_activities_per_second: None,
+                graceful_shutdown_timeout: self.graceful_shutdown_timeout,
+                attempt_options: self.attempt_options,
+                // What belongs to one worker alone is found by no version.
+                deployment: None,
+                eager: EagerActivities::default(),
+                takes_eager,
+                companions: Vec::new(),
+            })
+        };
+        let mut companions = Vec::new();
+        if let sessions @ 1.. = self.maximum_concurrent_sessions {
+            let of_sessions = Sessions::new(&task_queue);
+            let one_poll = Some(PollerBehavior::Fixed { maximum: 1 });
+            let opening = (opening_task_queue(&task_queue), WorkerSlots::fixed(sessions));
+            companions.push(worker(opening.0, of_sessions.opening(), opening.1, one_poll)?);
+            // Each session is held by an activity of its own.
+            let slots = self.slots.count().map(|activities| WorkerSlots::fixed(activities + sessions));
+            let executing = of_sessions.executing(service.clone());
+            let slots = slots.unwrap_or_else(|| self.slots.clone());
+            companions.push(worker(of_sessions.task_queue.clone(), executing, slots, self.polls)?);
+        }
+        let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
+        let task_queue_activities_per_second = self.task_queue_activities_per_second;
         Ok(ActivityWorker {
-            client: self.client,
-            readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
-            task_queue,
-            service,
-            poller,
-            graceful_shutdown_timeout: self.graceful_shutdown_timeout,
-            attempt_options: self.attempt_options,
             deployment: self.deployment,
             on_fatal_error: self.on_fatal_error,
+            task_queue_activities_per_second,
+            companions,
+            ..worker
         })
     }
 
@@ -323,9 +421,13 @@ impl ActivityWorkerBuilder {
             task_queue,
             router: Router::default(),
             duplicate: None,
+            blocking_pool: BlockingPool::default(),
             layers: Vec::new(),
-            maximum_concurrent_activities: 100,
-            maximum_concurrent_polls: 5,
+            slots: WorkerSlots::fixed(100),
+            polls: None,
+            activities_per_second: None,
+            task_queue_activities_per_second: None,
+            maximum_concurrent_sessions: 0,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,

@@ -73,6 +73,17 @@ impl Completer {
         self.complete(told, Ended { completion, newest_heartbeat: None }).await
     }
 
+    /// Fails an attempt around which something panicked. Whatever of the user's code could panic again is left out.
+    pub(crate) async fn fail_plainly(&self, told: &Told<'_>, failure: ApplicationFailure) {
+        let failure = failure.into();
+        log(&failure);
+        let request = self.failed(told, &failure, &DataConverter::default(), None);
+        // It has no Payload, so that there is nothing to refuse.
+        if let Err(refusal) = self.deliver(told, Request::Failed(Box::new(request)), true).await {
+            tracing::error!("the end of the attempt cannot be told; the server will let it time out: {refusal:?}");
+        }
+    }
+
     fn request(&self, told: &Told<'_>, completion: Completion) -> Option<Request> {
         let (task_token, identity) = (told.task_token.clone(), self.client.identity().to_owned());
         let namespace = self.client.namespace().to_owned();

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timewright_client::Client;
+use timewright_client::{Client, Slot};
 use timewright_converter::{Arguments, ConversionError, Payload};
 use timewright_proto::{Bytes, Message};
 use timewright_protocol::activity::{ActivityInfo, ActivityTask, CancelReason};
 use tokio::sync::{Notify, watch};
+
+use crate::slot::AttemptSlot;
 
 /// One attempt of an activity, as user code sees it: what it is, heartbeats, cancellation, the client.
 ///
@@ -47,6 +49,7 @@ struct Shared {
     heartbeat_given: Notify,
     cancel_reason: watch::Receiver<Option<CancelReason>>,
     worker_shutdown: watch::Receiver<bool>,
+    slot: AttemptSlot,
 }
 
 /// A heartbeat that cannot be sent. User code's fault; the activity may go on without it.
@@ -210,6 +213,7 @@ impl ActivityContext {
         size_limit: usize,
         cancel_reason: watch::Receiver<Option<CancelReason>>,
         worker_shutdown: watch::Receiver<bool>,
+        slot: AttemptSlot,
     ) -> Self {
         Self(Arc::new(Shared {
             info: task.info.clone(),
@@ -223,6 +227,7 @@ impl ActivityContext {
             heartbeat_given: Notify::new(),
             cancel_reason,
             worker_shutdown,
+            slot,
         }))
     }
 
@@ -246,7 +251,13 @@ impl ActivityContext {
             cancel_reason,
             // What is executed within Workflow Tasks is shut down with their worker.
             worker_shutdown: watch::channel(false).1,
+            slot: AttemptSlot::default(),
         }))
+    }
+
+    /// Takes the attempt's slot, which then is free when it is dropped, and not when the attempt ends.
+    pub(crate) fn take_slot(&self) -> Option<Slot> {
+        self.0.slot.take()
     }
 
     /// Waits until user code has heartbeated since the last [`take_heartbeat`](Self::take_heartbeat), or a little longer.

@@ -17,6 +17,7 @@ use tower::{BoxError, ServiceExt};
 use tracing::Instrument;
 
 use crate::handler::panic_of;
+use crate::slot::AttemptSlot;
 use crate::{ActivityContext, ActivityRequest, ActivityService, failures};
 
 /// What an attempt needs of its worker.
@@ -41,10 +42,15 @@ pub(crate) struct Ended {
 }
 
 /// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done.
-pub(crate) async fn execute(task: ActivityTask, received_at: Instant, surroundings: Surroundings) -> Ended {
+pub(crate) async fn execute(
+    task: ActivityTask,
+    received_at: Instant,
+    surroundings: Surroundings,
+    slot: AttemptSlot,
+) -> Ended {
     let Surroundings { client, service, options, size_limit, worker_shutdown, mut grace_over } = surroundings;
     let (cancel, cancel_reason) = watch::channel(None);
-    let context = ActivityContext::new(&task, client.clone(), size_limit, cancel_reason, worker_shutdown);
+    let context = ActivityContext::new(&task, client.clone(), size_limit, cancel_reason, worker_shutdown, slot);
     let mut attempt = Attempt::new(&task.info, options, received_at);
     let mut user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input: task.input });
     let mut sending: Option<Sending> = None;

@@ -43,6 +43,23 @@ pub(crate) fn panicked(activity_type: &str, panic: &(dyn Any + Send)) -> Applica
     ApplicationFailure::new(format!("activity `{activity_type}` panicked: {text}")).with_type("Panic")
 }
 
+/// Something panicked around user code: a Payload Codec or a Failure Converter, say. Retryable, as any other panic.
+pub(crate) fn panicked_around(activity_type: &str, panic: &(dyn Any + Send)) -> ApplicationFailure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("(the panic's value is no text)");
+    ApplicationFailure::new(format!(
+        "a Payload Codec, a Failure Converter, or the worker itself panicked around activity `{activity_type}`: {text}"
+    ))
+    .with_type("Panic")
+}
+
+/// There is no thread for an activity that blocks. Retryable: another worker may have one.
+pub(crate) fn no_thread(error: &std::io::Error) -> ApplicationFailure {
+    ApplicationFailure::new(format!("no thread could be started for an activity that blocks: {error}"))
+        .with_type("NoThread")
+}
+
 /// The arguments are not what the activity takes. Caller and implementer disagree; a newer worker may agree.
 pub(crate) fn unreadable_input(activity_type: &str, error: &ConversionError) -> ApplicationFailure {
     ApplicationFailure::new(format!("the input of activity `{activity_type}` cannot be read: {error}"))

@@ -1,8 +1,11 @@
 //! Functions of users become services.
 
 use std::any::Any;
-use std::panic::resume_unwind;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use timewright_converter::{Arguments, RawArguments, RawValue, Value};
 use timewright_definition::ActivityDefinition;
@@ -11,6 +14,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, service_fn};
 use tracing::Span;
 
+use crate::blocking::{BlockingPool, Ran};
 use crate::failures::{self, unreadable_input, unwritable_output};
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService};
 
@@ -33,8 +37,8 @@ where
     service::<RawArguments, RawValue, _, _>(function)
 }
 
-/// The service of a function that blocks. It runs on a thread of tokio's blocking pool.
-pub(crate) fn blocking<D, F>(function: F) -> ActivityService
+/// The service of a function that blocks. It runs on a thread of the pool.
+pub(crate) fn blocking<D, F>(pool: BlockingPool, function: F) -> ActivityService
 where
     D: ActivityDefinition<Input: Send, Output: Send>,
     F: Fn(ActivityContext, D::Input) -> Result<D::Output, ActivityError> + Send + Sync + 'static,
@@ -42,12 +46,13 @@ where
     let function = Arc::new(function);
     service::<D::Input, D::Output, _, _>(move |context, input| {
         let (function, span) = (Arc::clone(&function), Span::current());
-        let work = tokio::task::spawn_blocking(move || span.in_scope(|| function(context, input)));
+        let pool = pool.clone();
         async move {
-            match work.await {
-                Ok(result) => result,
+            match pool.run(move || span.in_scope(|| function(context, input))).await {
+                Ran::Returned(result) => result,
                 // Whoever runs this service catches it, as it does with the panics of async functions.
-                Err(error) => resume_unwind(panic_of(error)),
+                Ran::Panicked(panic) => resume_unwind(panic),
+                Ran::NoThread(error) => Err(failures::no_thread(&error).into()),
             }
         }
     })
@@ -87,6 +92,19 @@ where
         },
         Err(error) => error.into_outcome(),
     }
+}
+
+/// Polls a future to its end; its panic is an error.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // What was being done is given up as a whole, so nobody sees it half done.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
 }
 
 /// What a task panicked with. One that the runtime dropped while it shut down has nothing to say.

@@ -48,9 +48,11 @@
 #![forbid(unsafe_code)]
 
 mod activities;
+mod blocking;
 mod builder;
 mod completion;
 mod context;
+mod eager;
 mod error;
 mod execution;
 mod failures;
@@ -59,14 +61,18 @@ mod local;
 mod poll;
 mod router;
 mod service;
+mod session;
+mod slot;
 mod worker;
 
 pub use activities::Activities;
 pub use builder::{ActivityWorkerBuilder, BuildError};
 pub use context::{ActivityContext, HeartbeatError};
+pub use eager::{EagerActivities, EagerSlot};
 pub use error::ActivityError;
 pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};
+pub use timewright_client::{PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
 pub use timewright_protocol::activity::{
     ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,
 };

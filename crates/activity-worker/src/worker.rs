@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, TaskPoller, WorkerDeployment,
-    WorkerProfile, random_id,
+    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, SlotKind, SlotRequest, TaskPoller,
+    WorkerDeployment, WorkerProfile, WorkerSlots, random_id,
 };
 use timewright_proto::enums::TaskQueueType;
+use timewright_proto::from_duration;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
 use timewright_protocol::activity::{ActivityTask, AttemptOptions};
 use timewright_protocol::task_queue::Poller;
@@ -21,8 +23,11 @@ use tracing::Instrument;
 
 use crate::builder::FatalErrorHook;
 use crate::completion::{Completer, Told};
-use crate::execution::{self, Surroundings, now};
+use crate::eager::EagerActivities;
+use crate::execution::{self, Surroundings, is_true, now};
+use crate::handler::caught;
 use crate::poll::ActivityTaskSource;
+use crate::slot::AttemptSlot;
 use crate::{ActivityService, ActivityWorkerBuilder, failures};
 
 /// Executes the activities of one Task Queue.
@@ -33,11 +38,18 @@ pub struct ActivityWorker {
     pub(crate) task_queue: String,
     pub(crate) service: ActivityService,
     pub(crate) poller: Poller,
+    pub(crate) slots: WorkerSlots,
+    pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) readiness: ReadinessSource,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) eager: EagerActivities,
+    /// Whether activities may come without a poll.
+    pub(crate) takes_eager: bool,
+    /// What runs beside it: sessions.
+    pub(crate) companions: Vec<ActivityWorker>,
 }
 
 /// Why a worker stopped without having been asked to.
@@ -81,6 +93,19 @@ impl ActivityWorker {
         self.readiness.readiness()
     }
 
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A way into the worker past its Task Queue, for whoever completes Workflow Tasks in the same process. Nothing can be reserved
+    /// before the worker [runs](Self::run), nor once it shuts down.
+    #[must_use]
+    pub fn eager_activities(&self) -> EagerActivities {
+        self.eager.clone()
+    }
+
     /// Executes activities until `shutdown` is ready, and then stops without losing any:
     ///
     /// 1. The server is told, so that it ends the open polls; no new ones are opened. Activities can see that the worker shuts
@@ -93,7 +118,39 @@ impl ActivityWorker {
     /// # Errors
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        let companions = std::mem::take(&mut self.companions);
+        if companions.is_empty() {
+            return self.run_alone(shutdown).await;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut workers = JoinSet::new();
+        for worker in [self].into_iter().chain(companions) {
+            let mut stopped = stopped.clone();
+            workers.spawn(worker.run_alone(async move { is_true(&mut stopped).await }));
+        }
+        let mut shutdown = pin!(shutdown);
+        let mut outcome = Ok(());
+        while !workers.is_empty() {
+            tokio::select! {
+                () = &mut shutdown, if !*stop.borrow() => drop(stop.send_replace(true)),
+                Some(ended) = workers.join_next() => {
+                    let ended = ended.unwrap_or_else(|error| match error.try_into_panic() {
+                        // As if it had not been on a task of its own.
+                        Ok(panic) => resume_unwind(panic),
+                        Err(_) => Ok(()),
+                    });
+                    if ended.is_err() {
+                        stop.send_replace(true);
+                        outcome = outcome.and(ended);
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn run_alone(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
@@ -103,12 +160,17 @@ impl ActivityWorker {
             client,
             task_queue,
             service,
-            poller,
+            mut poller,
+            slots,
+            takes_eager,
+            task_queue_activities_per_second,
             graceful_shutdown_timeout,
             attempt_options,
             deployment,
+            eager,
             readiness,
             mut on_fatal_error,
+            ..
         } = self;
         let mut say_fatal = |error: WorkerError| {
             if let Some(hook) = on_fatal_error.take() {
@@ -124,6 +186,7 @@ impl ActivityWorker {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            task_queue_activities_per_second,
             deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
@@ -147,7 +210,9 @@ impl ActivityWorker {
         });
 
         tracing::info!(task_queue, namespace = client.namespace(), "the Activity Worker is polling");
-        let mut polls = TaskPoller::start(source, poller);
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Activity, &*task_queue).of(&client);
+        let mut polls = TaskPoller::start(source, poller, &slots, request);
         readiness.begin(polls.snapshots());
         let profile = WorkerProfile {
             key: worker_instance_key.clone(),
@@ -156,13 +221,17 @@ impl ActivityWorker {
             deployment,
         };
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
-        let mut polls_ended = false;
+        let mut eager_tasks = eager.open(polls.slot_reserver());
+        if !takes_eager {
+            eager.close();
+        }
+        let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
         // Nobody waits for this; what is left of it is dropped at the end.
         let mut telling = JoinSet::new();
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
-        while !polls_ended || !executions.tasks.is_empty() {
+        while !polls_ended || !eager_ended || !executions.tasks.is_empty() {
             let mut stop = false;
             tokio::select! {
                 () = &mut shutdown, if phase == Phase::Running => stop = true,
@@ -173,6 +242,10 @@ impl ActivityWorker {
                         stop = true;
                     }
                     None => polls_ended = true,
+                },
+                eager = eager_tasks.recv(), if !eager_ended => match eager {
+                    Some((response, slot)) => executions.start(&worker, response, slot),
+                    None => eager_ended = true,
                 },
                 has_failed = executions.next_end(), if !executions.tasks.is_empty() => presence.count_task(has_failed),
                 () = sleep(phase.rest()), if phase != Phase::Running => {
@@ -188,6 +261,7 @@ impl ActivityWorker {
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
                 readiness.begin_shutdown();
+                eager.close();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),
@@ -242,7 +316,12 @@ struct Running {
 impl Running {
     /// The way of one Activity Task, from the poll's answer to its completion.
     /// Whether it failed.
-    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant) -> bool {
+    async fn execute(
+        &self,
+        mut response: PollActivityTaskQueueResponse,
+        received_at: Instant,
+        slot: AttemptSlot,
+    ) -> bool {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
@@ -258,7 +337,7 @@ impl Running {
         told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
 
         // User code, with all that happens around it.
-        let ended = execution::execute(task, received_at, self.surroundings.clone()).await;
+        let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
 
         // Encode, and complete.
         self.completer.complete(&told, ended).await
@@ -291,10 +370,22 @@ impl Executions {
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
         };
         let worker = Arc::clone(worker);
+        let slot = AttemptSlot::new(slot);
+        let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
+        let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            let has_failed = worker.execute(response, received_at).await;
+            let executed = caught(worker.execute(response, received_at, slot.clone())).await;
+            let has_failed = match executed {
+                Ok(has_failed) => has_failed,
+                Err(panic) => {
+                    let until = until.and_then(|timeout| received_at.checked_add(timeout));
+                    let told = Told { task_token, activity_type: &activity_type, until };
+                    worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
+                    true
+                }
+            };
             // Only now is there room for another.
-            drop(slot);
+            drop(slot.take());
             has_failed
         };
         let handle = self.tasks.spawn(task.instrument(span));

@@ -64,7 +64,8 @@ async fn a_function_is_executed_and_its_result_told() {
     assert!(!poll.worker_instance_key.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
+// A paused clock would not wait for a thread.
+#[tokio::test]
 async fn all_kinds_of_activities() {
     struct Blocking;
     impl ActivityDefinition for Blocking {
@@ -229,7 +230,8 @@ async fn v10_an_unknown_type_fails_its_task_and_the_worker_goes_on() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+// A paused clock would not wait for a thread.
+#[tokio::test]
 async fn v11_a_panic_fails_its_attempt_and_the_worker_goes_on() {
     async fn panics(_: ActivityContext, text: String) -> Result<String, ActivityError> {
         panic!("asynchronously: {text}")

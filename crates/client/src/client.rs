@@ -14,7 +14,9 @@ use timewright_converter::DataConverter;
 use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::temporal::api::workflowservice::v1::workflow_service_client::WorkflowServiceClient;
 use timewright_proto::workflow_service::get_system_info_response::Capabilities;
-use timewright_proto::workflow_service::{DescribeNamespaceRequest, GetSystemInfoRequest, GetSystemInfoResponse};
+use timewright_proto::workflow_service::{
+    DescribeNamespaceRequest, DescribeNamespaceResponse, GetSystemInfoRequest, GetSystemInfoResponse,
+};
 use tokio::sync::OnceCell;
 use tonic::{Code, Request};
 use tower::{BoxError, Service};
@@ -236,10 +238,14 @@ impl Client {
     /// # Errors
     /// If there is no such namespace, or if the server cannot be asked.
     pub async fn check_namespace(&self) -> Result<NamespaceInfo, CheckNamespaceError> {
+        Ok(self.describe_namespace().await?.namespace_info.unwrap_or_default())
+    }
+
+    pub(crate) async fn describe_namespace(&self) -> Result<DescribeNamespaceResponse, CheckNamespaceError> {
         let request = DescribeNamespaceRequest { namespace: self.0.namespace.clone(), ..Default::default() };
         match self.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
-            Ok(response) => Ok(response.into_inner().namespace_info.unwrap_or_default()),
-            Err(error) if is_unknown_method(&error) => Ok(NamespaceInfo::default()),
+            Ok(response) => Ok(response.into_inner()),
+            Err(error) if is_unknown_method(&error) => Ok(DescribeNamespaceResponse::default()),
             Err(error) if error.is_namespace_not_found() => {
                 Err(CheckNamespaceError::NotFound { namespace: self.0.namespace.clone(), address: self.address() })
             }

@@ -135,6 +135,8 @@
 
 mod retry_policy;
 mod search_attribute;
+#[doc(hidden)]
+pub mod session;
 
 pub use retry_policy::RetryPolicy;
 pub use search_attribute::SearchAttributeValue;

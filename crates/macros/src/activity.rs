@@ -5,14 +5,14 @@ use quote::{quote, quote_spanned};
 use syn::{Attribute, Error, ImplItem, ImplItemFn, ItemFn, ItemImpl, Result, Type};
 
 use crate::definition::{Contract, Kind};
-use crate::item::{Definition, Errors, conditions, contract_says_so};
+use crate::item::{Definition, Errors, conditions, contract_says_so, no_workflow_code};
 use crate::options::{Allowed, Options, path_text};
 use crate::paths::Paths;
 use crate::signature::{Lent, Signature, at, is_named};
 
 /// `#[activity]` on a function that stands alone.
 pub(crate) fn expand_function(options: TokenStream, item: &mut ItemFn) -> Result<TokenStream> {
-    item.attrs.push(contract_says_so());
+    item.attrs.extend([contract_says_so(), no_workflow_code()]);
     let options = Options::of_tokens(options, &FUNCTION)?;
     if let Some(existing) = &options.definition {
         let (path, function) = (path_text(existing), &item.sig.ident);
@@ -61,7 +61,7 @@ pub(crate) fn expand_block(options: TokenStream, block: &mut ItemImpl) -> Result
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
         let Some(attribute) = take_attribute(method, "activity") else { continue };
-        method.attrs.push(contract_says_so());
+        method.attrs.extend([contract_says_so(), no_workflow_code()]);
         if let Some(activity) = errors.take(of_method(&attribute, method, &paths)) {
             activities.push(activity);
         }

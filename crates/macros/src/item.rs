@@ -111,6 +111,18 @@ pub(crate) fn contract_says_so() -> Attribute {
     }
 }
 
+/// In a crate with the lint for authors of workflows, an activity is no workflow code.
+pub(crate) fn no_workflow_code() -> Attribute {
+    syn::parse_quote! {
+        #[allow(
+            clippy::disallowed_macros,
+            clippy::disallowed_methods,
+            clippy::disallowed_types,
+            reason = "an activity is not replayed"
+        )]
+    }
+}
+
 /// The first paragraph of the documentation as one line, for people who look at a running workflow; `None` if there is none.
 pub(crate) fn description(attributes: &[Attribute]) -> Option<String> {
     let mut paragraph = Vec::new();

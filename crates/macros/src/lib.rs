@@ -237,7 +237,8 @@ pub fn activities(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The first paragraph of the documentation of a Signal, Query or Update is its description, which the Web UI shows.
 ///
-/// Signals, Queries and Updates take `name = "…"` and `define = …`; the block takes `crate = …`, too. An async Signal or Update
+/// Signals, Queries and Updates take `name = "…"` and `define = …`; the block takes `crate = …` and
+/// `versioning = Pinned` or `AutoUpgrade` (`VersioningBehavior`), too. An async Signal or Update
 /// takes `unfinished = Abandon`, if it is meant to be abandoned when the workflow ends (`HandlerUnfinishedPolicy`).
 ///
 /// Dynamic handlers are `#[signal(AnySignal)] fn other(&mut self, signal: UntypedMessage)`, and likewise `#[query(AnyQuery)]` and

@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) validator: Option<Ident>,
     /// `unfinished = …`
     pub(crate) unfinished: Option<Ident>,
+    /// `versioning = …`
+    pub(crate) versioning: Option<Ident>,
     /// `workflow = …`
     pub(crate) workflow: Option<Path>,
     /// `input = …`
@@ -88,6 +90,7 @@ impl Options {
             "define" => once(&mut self.define, input.parse()?, &key),
             "validator" => once(&mut self.validator, input.parse()?, &key),
             "unfinished" => once(&mut self.unfinished, input.parse()?, &key),
+            "versioning" => once(&mut self.versioning, input.parse()?, &key),
             "workflow" => once(&mut self.workflow, input.parse()?, &key),
             "input" => once(&mut self.input, input.parse()?, &key),
             "output" => once(&mut self.output, input.parse()?, &key),

@@ -64,7 +64,7 @@ fn expand_with(options: &Options, block: &mut ItemImpl, mut errors: Errors) -> R
         (Some(_), Some(definition)) => definition,
         _ => return errors.into_result().map(|()| TokenStream::new()),
     };
-    let expansion = Expansion { paths: options.paths(), block, definition };
+    let expansion = Expansion { paths: options.paths(), versioning: options.versioning.clone(), block, definition };
     let expansion = expansion.of(&methods, &mut errors);
     errors.into_result()?;
     for validator in methods.messages.iter().filter_map(|(_, attribute, _)| messages::validator_of(attribute)) {
@@ -142,6 +142,7 @@ impl Methods {
 
 struct Expansion<'a> {
     paths: Paths,
+    versioning: Option<Ident>,
     block: &'a ItemImpl,
     definition: Definition,
 }
@@ -161,6 +162,12 @@ impl Expansion<'_> {
         let messages_defined = messages.iter().map(|message| &message.defined);
         let (workflow, target, conditions) = (&self.paths.workflow, self.target(), conditions(&self.block.attrs));
         let definition = self.definition.path();
+        let versioning = self.versioning.as_ref().map(|behavior| {
+            quote! {
+                const VERSIONING_BEHAVIOR: ::core::option::Option<#workflow::VersioningBehavior> =
+                    ::core::option::Option::Some(#workflow::VersioningBehavior::#behavior);
+            }
+        });
         quote! {
             #defined
             #(#messages_defined)*
@@ -168,6 +175,7 @@ impl Expansion<'_> {
             #[automatically_derived]
             impl #workflow::Workflow for #target {
                 type Definition = #definition;
+                #versioning
                 #init
                 #run
                 #handlers
@@ -399,4 +407,5 @@ const MARKS: [&str; 6] = ["run", "init", "signal", "query", "update", "handlers"
 const RUN_FORM: &str =
     "write `#[run] async fn run(context: WorkflowContext<Self>, input: …) -> Result<…, WorkflowError>`";
 const INIT_FORM: &str = "write `#[init] fn new(info: &WorkflowInfo, input: &…) -> Self`";
-const BLOCK: Allowed = Allowed { attribute: "workflow", definition: true, named: &["name", "define", "crate"] };
+const BLOCK: Allowed =
+    Allowed { attribute: "workflow", definition: true, named: &["name", "define", "versioning", "crate"] };

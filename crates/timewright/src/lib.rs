@@ -3,7 +3,8 @@
 //! This crate is thin. It re-exports the crates below, and its `Worker` runs the roles that its features switch on; a
 //! process that plays one role compiles nothing of the other.
 //!
-//! With both roles, `LocalActivities` lets workflows execute activities without the server.
+//! With both roles, `LocalActivities` lets workflows execute activities without the server, and activities of a worker's own Task
+//! Queue begin without the way over it.
 //!
 //! | feature | role | crate |
 //! |---|---|---|
@@ -20,11 +21,15 @@
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "activity", feature = "workflow"))]
+mod eager_activities;
+#[cfg(all(feature = "activity", feature = "workflow"))]
 mod local_activities;
 mod signal;
 #[cfg(any(feature = "activity", feature = "workflow"))]
 mod worker;
 
+#[cfg(all(feature = "activity", feature = "workflow"))]
+pub use eager_activities::EagerActivities;
 #[cfg(all(feature = "activity", feature = "workflow"))]
 pub use local_activities::LocalActivities;
 pub use signal::shutdown_signal;
@@ -45,6 +50,21 @@ pub use timewright_workflow_worker as workflow;
 pub use worker::{Worker, WorkerError};
 
 /// The code of README.md compiles.
-#[cfg(all(doctest, feature = "activity", feature = "workflow"))]
+#[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The code of the guide compiles.
+#[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]
+mod guide {
+    #[doc = include_str!("../../../docs/writing-workflows.md")]
+    struct WritingWorkflows;
+    #[doc = include_str!("../../../docs/messages.md")]
+    struct Messages;
+    #[doc = include_str!("../../../docs/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../../docs/determinism.md")]
+    struct Determinism;
+    #[doc = include_str!("../../../docs/versioning.md")]
+    struct Versioning;
+}

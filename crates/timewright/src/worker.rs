@@ -5,6 +5,8 @@ use std::future::Future;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+#[cfg(all(feature = "activity", feature = "workflow"))]
+use crate::eager_activities::{EagerActivities, belong_together};
 #[cfg(feature = "activity")]
 use timewright_activity_worker::ActivityWorker;
 #[cfg(feature = "workflow")]
@@ -14,6 +16,10 @@ use timewright_client::Readiness;
 
 /// The Worker Entities of a process, of whatever roles, on whatever Task Queues. They share the connection of their
 /// [`Client`](crate::client::Client).
+///
+/// Where a Workflow Worker and an Activity Worker are on the same Task Queue, activities that workflows ask for there begin at once
+/// while the Activity Worker has room, without the way over the Task Queue:
+/// [`maximum_eager_activities_per_workflow_task`](crate::workflow::WorkflowWorkerBuilder::maximum_eager_activities_per_workflow_task).
 ///
 /// ```no_run
 /// # use timewright::{Worker, activity::ActivityWorker, workflow::WorkflowWorker};
@@ -94,6 +100,11 @@ impl Worker {
         let mut workers: JoinSet<Result<(), WorkerError>> = JoinSet::new();
         #[cfg(feature = "workflow")]
         for worker in self.workflow_workers {
+            #[cfg(feature = "activity")]
+            let worker = match self.activity_workers.iter().find(|activities| belong_together(&worker, activities)) {
+                Some(activities) => worker.or_eager_activities(EagerActivities::of(activities)),
+                None => worker,
+            };
             let stopped = stopped.clone();
             workers.spawn(async move { Ok(worker.run(until(stopped)).await?) });
         }

@@ -39,6 +39,7 @@ pub struct ActivityOptions {
     heartbeat_timeout: Option<Duration>,
     retry_policy: Option<RetryPolicy>,
     cancellation_type: ActivityCancellationType,
+    eager_execution: bool,
     priority: Option<Priority>,
     summary: Option<String>,
 }
@@ -64,6 +65,7 @@ impl ActivityOptions {
             heartbeat_timeout: None,
             retry_policy: None,
             cancellation_type: ActivityCancellationType::default(),
+            eager_execution: true,
             priority: None,
             summary: None,
         }
@@ -119,6 +121,13 @@ impl ActivityOptions {
         self
     }
 
+    /// Whether the worker may execute it at once, where it has room, without the way over the Task Queue. It never is on another
+    /// Task Queue than the workflow's. Default: true.
+    pub fn eager_execution(mut self, eager: bool) -> Self {
+        self.eager_execution = eager;
+        self
+    }
+
     /// Its place in the Task Queue.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = Some(priority);
@@ -138,11 +147,13 @@ impl ActivityOptions {
         arguments: Vec<Payload>,
         workflow_task_queue: &str,
     ) -> ScheduleActivity {
+        let task_queue = self.task_queue.unwrap_or_else(|| workflow_task_queue.to_owned());
         ScheduleActivity {
             sequence,
             activity_id: self.activity_id,
             activity_type: activity_type.to_owned(),
-            task_queue: self.task_queue.unwrap_or_else(|| workflow_task_queue.to_owned()),
+            eager_execution: self.eager_execution && task_queue == workflow_task_queue,
+            task_queue,
             arguments,
             schedule_to_close_timeout: self.schedule_to_close_timeout,
             schedule_to_start_timeout: self.schedule_to_start_timeout,

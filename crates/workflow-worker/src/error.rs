@@ -53,7 +53,7 @@ pub(crate) enum Kind {
 
 impl<E: Error + 'static> From<E> for WorkflowError {
     fn from(error: E) -> Self {
-        let any: &(dyn Error + 'static) = &error;
+        let any = crate::session::unwrapped(&error);
         if any.is::<ConversionError>() || is_conversion_of_operation(any) {
             return Self(Kind::Task(Box::new(Failure::from_error(&error))));
         }

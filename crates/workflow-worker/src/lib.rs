@@ -16,6 +16,7 @@ mod combinators;
 mod context;
 mod continue_as_new;
 mod coroutine;
+mod eager_activities;
 mod error;
 mod external_workflow;
 mod handlers;
@@ -35,6 +36,7 @@ mod properties;
 mod registry;
 mod rehearsal;
 mod replayer;
+mod session;
 mod shard;
 mod shards;
 pub mod sync;
@@ -56,6 +58,7 @@ pub use combinators::{join_all, race, try_join_all};
 pub use context::{DEFAULT_VERSION, WaitCondition, WorkflowContext};
 pub use continue_as_new::ContinueAsNewOptions;
 pub use coroutine::JoinHandle;
+pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
 pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
 pub use handlers::{
@@ -71,8 +74,13 @@ pub use options::{BuildError, WorkflowWorkerBuilder};
 pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use replayer::{ReplayError, Replayer};
+pub use session::{
+    OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
+};
 pub use timer::TimerHandle;
-pub use timewright_client::{VersioningBehavior, WorkerDeployment};
+pub use timewright_client::{
+    PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
+};
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{

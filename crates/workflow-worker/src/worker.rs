@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, RpcError, Slot, TaskPoller, TaskSource,
-    WorkerPresence, WorkerProfile,
+    CheckNamespaceError, Client, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind, SlotPool,
+    SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -24,16 +24,17 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
 use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::answer::{Answerer, Outcome};
+use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities};
+use crate::local_activities::{Ended, LocalActivities, Room};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -114,10 +115,15 @@ impl WorkflowWorker {
     }
 
     pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
-        let polls = PollerOptions::new(options.maximum_concurrent_workflow_tasks)
-            .behavior(PollerBehavior::Fixed { maximum: options.maximum_concurrent_polls })
+        let mut polls = options
+            .slots
+            .poller_options()
             .sticky(options.maximum_cached_workflows > 0)
+            .sticky_share(options.sticky_poll_share)
             .jitter_seed(timewright_client::jitter_seed());
+        if let Some(behavior) = options.polls {
+            polls = polls.behavior(behavior);
+        }
         let poller = Poller::new(polls).map_err(|error| BuildError::Options {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
@@ -138,6 +144,20 @@ impl WorkflowWorker {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.readiness.readiness()
+    }
+
+    /// The client that it works with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Executes activities of its own Task Queue with this, unless
+    /// [`WorkflowWorkerBuilder::eager_activities`](crate::WorkflowWorkerBuilder::eager_activities) has said with what.
+    #[must_use]
+    pub fn or_eager_activities(mut self, executor: impl EagerActivityExecutor) -> Self {
+        self.options.eager_activities.executor.get_or_insert_with(|| Arc::new(executor));
+        self
     }
 
     /// What can be seen of the worker while it runs, and asked of it.
@@ -184,10 +204,20 @@ impl WorkflowWorker {
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
-                self.options.maximum_concurrent_local_activities,
+                Room {
+                    slots: SlotPool::new(
+                        self.options.local_activity_slots.clone(),
+                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
+                    ),
+                    limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
+                },
             )
         });
-        let tasks = TaskPoller::start(source, self.poller);
+        let mut poller = self.poller;
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
+        let poll_drain = namespace.poll_drain();
+        let tasks = TaskPoller::start(source, poller, &self.options.slots, request);
         self.readiness.begin(tasks.snapshots());
         let profile = WorkerProfile {
             key: key.clone(),
@@ -214,7 +244,7 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
-            poll_drain: namespace.poll_drain(),
+            poll_drain,
             deadline: None,
             failure: None,
         };
@@ -264,7 +294,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+    async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let task_queue = match (queue, &self.sticky_queue) {
             (QueueKind::Sticky, Some(sticky_queue)) => TaskQueue {
                 name: sticky_queue.clone(),
@@ -282,11 +312,15 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            poller_group_id: group.unwrap_or_default().to_owned(),
             deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        Ok((!response.task_token.is_empty()).then_some(response))
+        Ok(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner().into())
+    }
+
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -410,7 +444,8 @@ impl Running {
     }
 
     /// Checks a task, and decodes its Payloads beside everything else.
-    fn take_task(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+    fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, mut slot: Slot) {
+        slot.set_poller_group(std::mem::take(&mut response.poller_group_id));
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -428,7 +463,7 @@ impl Running {
             match answerer.codecs().decode(&mut Incoming(&mut task)).await {
                 Ok(()) => Done::Task { task, slot },
                 Err(error) => {
-                    answerer.fail_undecodable(*task, &error).await;
+                    answerer.fail_undecodable(*task, slot.poller_group(), &error).await;
                     Done::Nothing
                 }
             }
@@ -456,7 +491,7 @@ impl Running {
     fn fail(&mut self, task: WorkflowTask, slot: Slot, message: String) {
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            answerer.fail_task(task, &task_failure("Deadlock", message)).await;
+            answerer.fail_task(task, slot.poller_group(), &task_failure("Deadlock", message)).await;
             drop(slot);
             Done::Nothing
         });
@@ -558,7 +593,9 @@ impl Running {
         if let Some(input) = outcome.input {
             self.answer_shard(shard, input);
         }
-        if let Some((response, slot)) = outcome.next_task {
+        if let Some((response, mut slot)) = outcome.next_task {
+            let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
+            slot.mark_used(&SlotTask::new(SlotKind::Workflow, workflow_type));
             self.take_task(response, slot);
         }
     }

@@ -46,6 +46,7 @@ impl GreetingWorkflow {
 }
 
 #[tokio::main]
+#[allow(clippy::disallowed_methods, reason = "the worker is no workflow code")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let client = Client::connect(ClientOptions::from_environment()?).await?;

@@ -101,7 +101,10 @@ pub(crate) const RULES: &[Rule] = &[
             "http",
             "http-body",
             "http-body-util",
+            // with feature `resource-slots`
+            "pid",
             "prost",
+            "sysinfo",
             "thiserror",
             "timewright-converter",
             "timewright-definition",
@@ -209,6 +212,8 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: EXAMPLE,
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]", "greeting-activity-worker"],
     },
+    // A program for each capability of workflows; it plays both roles.
+    Rule { package: "capabilities", features: &[], may_name: EXAMPLE, must_not_reach: &[] },
     Rule {
         package: "greeting-starter",
         features: &[],
@@ -219,6 +224,13 @@ pub(crate) const RULES: &[Rule] = &[
             "greeting-activity-worker",
             "greeting-workflow-worker",
         ],
+    },
+    // Programs of both roles.
+    Rule {
+        package: "activity-programs",
+        features: &[],
+        may_name: &["timewright", "tokio", "tower", "tracing", "tracing-subscriber"],
+        must_not_reach: &["timewright-testing", "timewright-model-server"],
     },
 ];
 

@@ -164,6 +164,37 @@ impl FakeServer {
             .unwrap_or_else(|_| panic!("{} was not called {count} times within an hour", M::RPC))
     }
 
+    /// How often the task with this token was answered.
+    pub fn answers(&self, token: &str) -> usize {
+        let is_it = |task_token: &Bytes| *task_token == token.as_bytes();
+        let completed = self.sent::<RespondActivityTaskCompletedRequest>();
+        let failed = self.sent::<RespondActivityTaskFailedRequest>();
+        let cancelled = self.sent::<RespondActivityTaskCanceledRequest>();
+        completed.iter().filter(|(_, request)| is_it(&request.task_token)).count()
+            + failed.iter().filter(|(_, request)| is_it(&request.task_token)).count()
+            + cancelled.iter().filter(|(_, request)| is_it(&request.task_token)).count()
+    }
+
+    /// Waits until the task with this token was answered.
+    pub async fn wait_for_answer(&self, token: &str) {
+        let answered = async {
+            loop {
+                let changed = self.0.changed.notified();
+                if self.answers(token) > 0 {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let within = tokio::time::timeout(Duration::from_secs(3600), answered).await;
+        within.unwrap_or_else(|_| panic!("task {token} was not answered within an hour"));
+    }
+
+    /// Forgets what was sent so far.
+    pub fn forget(&self) {
+        self.0.state.lock().unwrap().calls.clear();
+    }
+
     pub fn open_polls(&self) -> usize {
         self.0.state.lock().unwrap().open_polls
     }

@@ -231,8 +231,13 @@ fn positive(number: i32) -> Option<u32> {
 
 fn time(field: &'static str, time: Option<prost_types::Timestamp>) -> Result<SystemTime, TaskProblem> {
     let time = time.ok_or(TaskProblem::Missing(field))?;
-    time.try_into().map_err(|_| TaskProblem::OutOfRange(field))
+    // What protobuf calls a time: the years 1 to 9999. Beyond, what user code computes with it might overflow.
+    let is_time = TIMES.contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos);
+    time.try_into().ok().filter(|_| is_time).ok_or(TaskProblem::OutOfRange(field))
 }
+
+/// In seconds since 1970.
+const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// Zero and absent both mean that there is no such limit.
 fn duration(field: &'static str, duration: Option<prost_types::Duration>) -> Result<Option<Duration>, TaskProblem> {

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 mod asynchronous_completion;
+mod eager;
+mod load;
 mod operators;
+mod sessions;
 mod standalone;
 #[path = "../support/mod.rs"]
 mod support;

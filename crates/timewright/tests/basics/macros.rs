@@ -217,7 +217,7 @@ struct Journey {
     delivered: bool,
 }
 
-#[workflow(Parcel)]
+#[workflow(Parcel, versioning = Pinned)]
 impl Journey {
     #[run]
     async fn run(context: WorkflowContext<Self>) -> Result<Vec<String>, WorkflowError> {
@@ -261,6 +261,8 @@ fn names_are_what_the_user_wrote() {
     assert_eq!((Basket::NAME, Put::NAME, CheckOut::NAME, Price::NAME), ("Basket", "put", "check-out", "price"));
     assert_eq!((Discount::NAME, CountLetters::NAME, Charge::NAME), ("discount", "count letters", "charge"));
     assert_eq!((Parcel::NAME, Arrived::NAME, Where::NAME, Refund::NAME), ("parcel", "Arrived", "where", "Refund"));
+    let pinned = Some(timewright::workflow::VersioningBehavior::Pinned);
+    assert_eq!(<Journey as timewright::workflow::Workflow>::VERSIONING_BEHAVIOR, pinned);
     assert_eq!(count_letters(("aha".to_owned(), 'a')), 2, "a function stays a function");
 }
 

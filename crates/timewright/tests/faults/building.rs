@@ -2,13 +2,33 @@
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, ActivityWorkerBuilder};
 use timewright::client::{Client, ClientOptions};
-use timewright::workflow::{WorkflowWorker, WorkflowWorkerBuilder};
+use timewright::converter::RawArguments;
+use timewright::workflow::{
+    Handlers, NamedSignal, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
+    WorkflowWorkerBuilder,
+};
 
 use crate::support::connect;
-use crate::support::definitions::{activity, workflow};
+use crate::support::definitions::{activity, workflow, workflow_definition};
 
 activity!(Charge: () => ());
 workflow!(Order: () => (), |_, ()| { Ok(()) });
+
+workflow_definition!(Invoice: () => ());
+
+struct InvoiceWorkflow;
+impl Workflow for InvoiceWorkflow {
+    type Definition = Invoice;
+    fn init(_info: &WorkflowInfo, (): &()) -> Self {
+        Self
+    }
+    async fn run(_context: WorkflowContext<Self>, (): ()) -> Result<(), WorkflowError> {
+        Ok(())
+    }
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(NamedSignal::new("__temporal_pay"), |_state, _amount: RawArguments| ());
+    }
+}
 
 async fn charge(_: ActivityContext, (): ()) -> Result<(), ActivityError> {
     Ok(())
@@ -27,6 +47,16 @@ async fn a_workflow_worker_that_cannot_work_says_what_to_do() {
     assert_eq!(
         error(builder("orders").workflow::<Order>().workflow::<Order>()),
         "workflow type \"Order\" is registered twice with the worker on task queue \"orders\""
+    );
+    assert_eq!(
+        error(builder("orders").workflow::<InvoiceWorkflow>()),
+        "workflow type \"Invoice\" of the worker on task queue \"orders\": signal \"__temporal_pay\": this name is reserved for \
+         Temporal itself; choose another"
+    );
+    assert_eq!(
+        error(builder("orders").named_workflow::<Order>("")),
+        "workflow type \"\" of the worker on task queue \"orders\": it has no name; register it with named_workflow, or with \
+         dynamic_workflow for all types"
     );
     assert_eq!(
         error(builder("orders").workflow::<Order>().maximum_concurrent_workflow_tasks(1)),

@@ -112,7 +112,8 @@ impl<const CHANGED: bool> Workflow for TimersWorkflow<CHANGED> {
             fired = &mut short => fired.map(|()| "short")?,
             fired = &mut long => fired.map(|()| "long")?,
         };
-        if !CHANGED {
+        // The winner has given all that it had.
+        if !CHANGED && winner == "short" {
             long.cancel();
             // As cancelled: nothing else can come of it. Python's program must wait for that, too.
             let _ = long.await;

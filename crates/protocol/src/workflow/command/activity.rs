@@ -33,6 +33,9 @@ pub struct ScheduleActivity {
     pub retry_policy: Option<RetryPolicy>,
     /// What cancelling it means.
     pub cancellation_type: ActivityCancellationType,
+    /// Whether the worker may execute it at once, if it has room, without the way over the Task Queue. It is for whoever sends the
+    /// Command to see whether there is room, and to take the wish back where there is none.
+    pub eager_execution: bool,
     /// Its place in the Task Queue.
     pub priority: Option<Priority>,
     /// A line for the Web UI, as one Payload.

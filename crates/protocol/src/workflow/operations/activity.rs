@@ -42,7 +42,7 @@ impl Operations {
             start_to_close_timeout: schedule.start_to_close_timeout.map(to_duration),
             heartbeat_timeout: schedule.heartbeat_timeout.map(to_duration),
             retry_policy: schedule.retry_policy,
-            request_eager_execution: false,
+            request_eager_execution: schedule.eager_execution,
             use_workflow_build_id: false,
             priority: schedule.priority,
         });

@@ -1,0 +1,89 @@
+//! Activities that come with the answer to a Workflow Task, not from a poll.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use timewright_client::{Slot, SlotKind, SlotReserver, SlotTask};
+use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// A way into a worker past its Task Queue, for whoever completes Workflow Tasks in the same process:
+/// [`ActivityWorker::eager_activities`](crate::ActivityWorker::eager_activities). Cheap to clone.
+///
+/// The server hands an activity out with the answer to the Workflow Task that asks for it, if that is wished, and takes it for
+/// started then. So a slot is reserved first, and only as many activities are wished so as there are slots.
+#[derive(Clone, Default)]
+pub struct EagerActivities(Arc<Mutex<Option<Open>>>);
+
+/// A slot of a worker, reserved for one activity. Dropping it gives it back.
+#[must_use = "a slot that is dropped is given to the next task"]
+pub struct EagerSlot {
+    slot: Slot,
+    tasks: UnboundedSender<Task>,
+}
+
+/// A task with its slot.
+pub(crate) type Task = (PollActivityTaskQueueResponse, Slot);
+
+struct Open {
+    slots: SlotReserver,
+    tasks: UnboundedSender<Task>,
+}
+
+impl EagerActivities {
+    /// A slot, if the worker runs and has one to spare now.
+    pub async fn reserve(&self) -> Option<EagerSlot> {
+        let (slots, tasks) = {
+            let open = self.open_part();
+            let open = open.as_ref()?;
+            (open.slots.clone(), open.tasks.clone())
+        };
+        let slot = slots.reserve().await?;
+        Some(EagerSlot { slot, tasks })
+    }
+
+    /// From now on slots can be reserved. The tasks that come of it; it ends when this was closed and all slots are back.
+    pub(crate) fn open(&self, slots: SlotReserver) -> UnboundedReceiver<Task> {
+        // It cannot grow without bound: there is at most one task for each slot.
+        let (tasks, receiver) = unbounded_channel();
+        *self.open_part() = Some(Open { slots, tasks });
+        receiver
+    }
+
+    pub(crate) fn close(&self) {
+        *self.open_part() = None;
+    }
+
+    fn open_part(&self) -> MutexGuard<'_, Option<Open>> {
+        // Nothing panics while it is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EagerSlot {
+    /// Executes this task, as if a poll had brought it.
+    pub fn execute(self, task: PollActivityTaskQueueResponse) {
+        let Self { mut slot, tasks } = self;
+        let activity_type = task.activity_type.as_ref().map_or("", |known| known.name.as_str());
+        slot.mark_used(&SlotTask::new(SlotKind::Activity, activity_type));
+        if let Err(lost) = tasks.send((task, slot)) {
+            let (task, _) = lost.0;
+            tracing::error!(
+                activity_id = task.activity_id,
+                "the worker was dropped while an activity was on its way to it; the activity times out"
+            );
+        }
+    }
+}
+
+impl fmt::Debug for EagerActivities {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EagerActivities").field("is_open", &self.open_part().is_some()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EagerSlot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("EagerSlot").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+//! Many activities on one worker: slow ones that hold most slots, and a long queue of short ones beside them.
+//!
+//! Scaled down unless `TIMEWRIGHT_LOAD` is `full`: 500 slow ones and 10 000 in the queue then.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, CancelReason};
+use timewright::client::{ActivityIdConflictPolicy, Client, StartActivityOptions};
+use timewright::workflow::{ActivityCancellationType, ActivityOptions, WorkflowWorker};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::support::background::run_both;
+use crate::support::definitions::{activity, workflow};
+use crate::support::{client, start_options, unique};
+
+activity!(Slow: u32 => ());
+activity!(Short: u32 => ());
+
+workflow!(Crowd: u32 => (), |context, count| {
+    let options = ActivityOptions::start_to_close(HOURS)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted);
+    let all: Vec<_> = (0..count).map(|number| context.execute_activity(Slow, number, options.clone())).collect();
+    for slow in all {
+        // Each ends as cancelled.
+        let _ = slow.await;
+    }
+    Ok(())
+});
+
+const HOURS: Duration = Duration::from_secs(4 * 3600);
+/// Long, so that a machine with other things to do is not taken for dead.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(120);
+/// In which a heartbeat is sent, and so a cancellation heard.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+struct Scale {
+    slow: u32,
+    short: u32,
+    limit: Duration,
+}
+
+impl Scale {
+    fn told() -> Self {
+        match std::env::var("TIMEWRIGHT_LOAD").as_deref() {
+            Ok("full") => Self { slow: 500, short: 10_000, limit: Duration::from_secs(1800) },
+            _ => Self { slow: 60, short: 400, limit: Duration::from_secs(150) },
+        }
+    }
+}
+
+/// Until it is cancelled, and tells when that was.
+async fn slow(
+    context: ActivityContext,
+    number: u32,
+    tell: mpsc::UnboundedSender<(u32, Option<Instant>)>,
+) -> Result<(), ActivityError> {
+    tell.send((number, None))?;
+    loop {
+        context.heartbeat(number)?;
+        tokio::select! {
+            reason = context.cancelled() => {
+                assert_eq!(reason, CancelReason::CancelRequested);
+                tell.send((number, Some(Instant::now())))?;
+                return Err(ActivityError::cancelled());
+            }
+            () = tokio::time::sleep(Duration::from_millis(500)) => (),
+        }
+    }
+}
+
+/// In kilobytes; 0 where the system does not say.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or_default()
+}
+
+/// Starts so many, a few at a time.
+async fn queue(client: &Client, task_queue: &str, count: u32) {
+    let room = Arc::new(Semaphore::new(32));
+    let mut starting = JoinSet::new();
+    for number in 0..count {
+        let (client, permit) = (client.clone(), Arc::clone(&room).acquire_owned().await.unwrap());
+        let options = StartActivityOptions::start_to_close(task_queue, format!("{task_queue}-{number}"), HOURS)
+            .id_conflict_policy(ActivityIdConflictPolicy::UseExisting);
+        starting.spawn(async move {
+            client.start_activity(Short, number, options).await.unwrap();
+            drop(permit);
+        });
+    }
+    while let Some(started) = starting.join_next().await {
+        started.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_slow_activities_leaves_room_and_each_hears_of_its_cancellation() {
+    let scale = Scale::told();
+    tokio::time::timeout(scale.limit, crowd(&scale)).await.expect("it takes too long");
+}
+
+async fn crowd(scale: &Scale) {
+    let (client, task_queue) = (client().await, unique("crowd"));
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (count, mut counted) = mpsc::unbounded_channel();
+    let activities = ActivityWorker::builder(client.clone(), &task_queue)
+        .activity(Slow, move |context, number| slow(context, number, tell.clone()))
+        .activity(Short, move |context: ActivityContext, number| {
+            let told = count.send((number, context.info().attempt));
+            async move { Ok(told?) }
+        })
+        .maximum_concurrent_activities(usize::try_from(scale.slow).unwrap() + 20)
+        .maximum_concurrent_polls(20)
+        .maximum_heartbeat_throttle_interval(INTERVAL)
+        .build()
+        .unwrap();
+    let workflows = WorkflowWorker::builder(client.clone(), &task_queue).workflow::<Crowd>().build().unwrap();
+    let worker = run_both(workflows, activities);
+
+    // All slow ones run at the same time.
+    let began = Instant::now();
+    let options = start_options(&task_queue).execution_timeout(HOURS);
+    let crowd = client.start_workflow(Crowd, scale.slow, options).await.unwrap();
+    for _ in 0..scale.slow {
+        let (_, cancelled) = told.recv().await.unwrap();
+        assert_eq!(cancelled, None);
+    }
+    let (all_run, before) = (began.elapsed(), resident());
+
+    // Beside them the queue is worked off: each once, and memory does not grow with it.
+    let began = Instant::now();
+    let queueing = queue(&client, &task_queue, scale.short);
+    let working = async {
+        let mut executed = BTreeSet::new();
+        while executed.len() < usize::try_from(scale.short).unwrap() {
+            let (number, attempt) = counted.recv().await.unwrap();
+            assert!(executed.insert(number) && attempt == 1, "{number} was executed again, in attempt {attempt}");
+        }
+    };
+    tokio::join!(queueing, working);
+    let (worked_off, grown) = (began.elapsed(), resident().saturating_sub(before));
+    assert!(grown < 150_000, "{grown} kB more for a queue of {}", scale.short);
+    assert!(told.try_recv().is_err(), "a slow one ended, or began again");
+
+    // A cancellation reaches each within one interval, and a moment for a busy machine.
+    let began = Instant::now();
+    crowd.cancel("closing time").await.unwrap();
+    let mut latest = Duration::ZERO;
+    for _ in 0..scale.slow {
+        let (number, cancelled) = told.recv().await.unwrap();
+        let after = cancelled.expect("none begins again") - began;
+        assert!(after < INTERVAL + Duration::from_secs(20), "{number} heard of it after {after:?}");
+        latest = latest.max(after);
+    }
+    crowd.result().await.unwrap();
+    worker.stop().await;
+    eprintln!(
+        "{} slow activities ran after {all_run:?}; {} short ones beside them took {worked_off:?} and {grown} kB; the last \
+         cancellation was heard after {latest:?} of {INTERVAL:?}",
+        scale.slow, scale.short
+    );
+}
