@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, InvalidWorkerDeployment, WorkerDeployment, jitter_seed};
+use timewright_client::{
+    Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SlotSupplier, WorkerDeployment, WorkerSlots,
+    jitter_seed,
+};
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
 use timewright_definition::session::opening_task_queue;
 use timewright_protocol::activity::{ActivityOutcome, AttemptOptions};
-use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, PollerBehavior, PollerOptions};
+use timewright_protocol::task_queue::{InvalidPollerOptions, Poller, RateLimit};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
@@ -16,7 +19,7 @@ use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
 use crate::router::Router;
 use crate::session::Sessions;
-use crate::worker::ActivityWorker;
+use crate::worker::{ActivityWorker, WorkerError};
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
 /// Registers activities and sets options; [`build`](Self::build) makes an [`ActivityWorker`] of it.
@@ -29,13 +32,20 @@ pub struct ActivityWorkerBuilder {
     duplicate: Option<String>,
     blocking_pool: BlockingPool,
     layers: Vec<Box<dyn FnOnce(ActivityService) -> ActivityService + Send>>,
-    maximum_concurrent_activities: usize,
-    maximum_concurrent_polls: usize,
+    slots: WorkerSlots,
+    /// How many polls are open; where it is not said, the server may ask for autoscaling.
+    polls: Option<PollerBehavior>,
+    activities_per_second: Option<f64>,
+    task_queue_activities_per_second: Option<f64>,
     maximum_concurrent_sessions: usize,
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
+    on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Box<dyn FnOnce(&WorkerError) + Send + Sync>;
 
 /// A worker that cannot be built. The application's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -228,14 +238,51 @@ impl ActivityWorkerBuilder {
 /// How it is executed.
 impl ActivityWorkerBuilder {
     /// How many activities are executed at the same time: 100 if not set. No task is fetched that could not begin at once.
-    pub const fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_activities = maximum;
+    pub fn maximum_concurrent_activities(mut self, maximum: usize) -> Self {
+        self.slots = WorkerSlots::fixed(maximum);
         self
     }
 
-    /// How many polls are open at the same time: 5 if not set. More of them fetch faster, if tasks are short.
-    pub const fn maximum_concurrent_polls(mut self, maximum: usize) -> Self {
-        self.maximum_concurrent_polls = maximum;
+    /// Lets this supplier decide how many activities are executed at the same time, in place of a fixed number. Workers may
+    /// share one.
+    pub fn slot_supplier(mut self, supplier: impl SlotSupplier) -> Self {
+        self.slots = WorkerSlots::supplied(supplier);
+        self
+    }
+
+    /// How many polls are open at the same time, at most: the same as
+    /// [`poller_behavior`](Self::poller_behavior) with [`PollerBehavior::Fixed`].
+    pub fn maximum_concurrent_polls(self, maximum: usize) -> Self {
+        self.poller_behavior(PollerBehavior::Fixed { maximum })
+    }
+
+    /// How many polls are open at the same time: a fixed number, or as many as the server suggests. More of them fetch faster, if
+    /// tasks are short. If not set, there are 5, or if the namespace asks for it, as many as
+    /// [`PollerBehavior::AUTOSCALING`] gives.
+    ///
+    /// ```no_run
+    /// # use timewright_activity_worker::{ActivityWorkerBuilder, PollerBehavior};
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.poller_behavior(PollerBehavior::Autoscaling { minimum: 2, initial: 5, maximum: 50 })
+    /// # }
+    /// ```
+    pub fn poller_behavior(mut self, behavior: PollerBehavior) -> Self {
+        self.polls = Some(behavior);
+        self
+    }
+
+    /// The most activities that this worker begins in a second, however many polls are open; less than 1 is a pause between them.
+    /// After a pause it may begin those of one more second at once. No limit if not set.
+    pub fn maximum_activities_per_second(mut self, activities: f64) -> Self {
+        self.activities_per_second = Some(activities);
+        self
+    }
+
+    /// The most activities that the server gives out in a second on this Task Queue, to all workers together. They all
+    /// should say the same: the server keeps to what it heard last. No limit if not set.
+    /// <https://docs.temporal.io/develop/worker-performance>
+    pub fn maximum_task_queue_activities_per_second(mut self, activities: f64) -> Self {
+        self.task_queue_activities_per_second = Some(activities);
         self
     }
 
@@ -284,6 +331,13 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
+    /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.on_fatal_error = Some(Box::new(hook));
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -302,38 +356,63 @@ impl ActivityWorkerBuilder {
         if let Some(Err(problem)) = self.deployment.as_ref().map(WorkerDeployment::check) {
             return Err(BuildError::Deployment { task_queue, problem });
         }
-        let (activities, polls) = (self.maximum_concurrent_activities, self.maximum_concurrent_polls);
+        if let Some(Err(problem)) = self.task_queue_activities_per_second.map(RateLimit::new) {
+            return Err(BuildError::Options { task_queue, problem: problem.into() });
+        }
+        // With a limit, activities come through polls only: the limit stands there, or in the server's Task Queue.
+        let takes_eager = self.activities_per_second.is_none() && self.task_queue_activities_per_second.is_none();
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
-        let worker = |task_queue: String, service, slots: usize, polls: usize| {
-            let options =
-                PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum: polls }).jitter_seed(jitter_seed());
+        let worker = |task_queue: String, service, slots: WorkerSlots, polls: Option<PollerBehavior>| {
+            let mut options = slots.poller_options().jitter_seed(jitter_seed());
+            if let Some(behavior) = polls {
+                options = options.behavior(behavior);
+            }
+            if let Some(activities) = self.activities_per_second {
+                options = options.tasks_per_second(activities);
+            }
             let poller = match Poller::new(options) {
                 Ok(poller) => poller,
                 Err(problem) => return Err(BuildError::Options { task_queue, problem }),
             };
             Ok(ActivityWorker {
                 client: self.client.clone(),
+                readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
+                on_fatal_error: None,
                 task_queue,
                 service,
                 poller,
+                slots,
+                task_queue_activities_per_second: None,
                 graceful_shutdown_timeout: self.graceful_shutdown_timeout,
                 attempt_options: self.attempt_options,
                 // What belongs to one worker alone is found by no version.
                 deployment: None,
                 eager: EagerActivities::default(),
+                takes_eager,
                 companions: Vec::new(),
             })
         };
         let mut companions = Vec::new();
         if let sessions @ 1.. = self.maximum_concurrent_sessions {
             let of_sessions = Sessions::new(&task_queue);
-            companions.push(worker(opening_task_queue(&task_queue), of_sessions.opening(), sessions, 1)?);
+            let one_poll = Some(PollerBehavior::Fixed { maximum: 1 });
+            let opening = (opening_task_queue(&task_queue), WorkerSlots::fixed(sessions));
+            companions.push(worker(opening.0, of_sessions.opening(), opening.1, one_poll)?);
             // Each session is held by an activity of its own.
+            let slots = self.slots.count().map(|activities| WorkerSlots::fixed(activities + sessions));
             let executing = of_sessions.executing(service.clone());
-            companions.push(worker(of_sessions.task_queue.clone(), executing, activities + sessions, polls)?);
+            let slots = slots.unwrap_or_else(|| self.slots.clone());
+            companions.push(worker(of_sessions.task_queue.clone(), executing, slots, self.polls)?);
         }
-        let worker = worker(task_queue, service, activities, polls)?;
-        Ok(ActivityWorker { deployment: self.deployment, companions, ..worker })
+        let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
+        let task_queue_activities_per_second = self.task_queue_activities_per_second;
+        Ok(ActivityWorker {
+            deployment: self.deployment,
+            on_fatal_error: self.on_fatal_error,
+            task_queue_activities_per_second,
+            companions,
+            ..worker
+        })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -344,12 +423,15 @@ impl ActivityWorkerBuilder {
             duplicate: None,
             blocking_pool: BlockingPool::default(),
             layers: Vec::new(),
-            maximum_concurrent_activities: 100,
-            maximum_concurrent_polls: 5,
+            slots: WorkerSlots::fixed(100),
+            polls: None,
+            activities_per_second: None,
+            task_queue_activities_per_second: None,
             maximum_concurrent_sessions: 0,
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,
+            on_fatal_error: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timewright_client::{Slot, SlotReserver};
+use timewright_client::{Slot, SlotKind, SlotReserver, SlotTask};
 use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -63,7 +63,9 @@ impl EagerActivities {
 impl EagerSlot {
     /// Executes this task, as if a poll had brought it.
     pub fn execute(self, task: PollActivityTaskQueueResponse) {
-        let Self { slot, tasks } = self;
+        let Self { mut slot, tasks } = self;
+        let activity_type = task.activity_type.as_ref().map_or("", |known| known.name.as_str());
+        slot.mark_used(&SlotTask::new(SlotKind::Activity, activity_type));
         if let Err(lost) = tasks.send((task, slot)) {
             let (task, _) = lost.0;
             tracing::error!(

@@ -72,6 +72,7 @@ pub use eager::{EagerActivities, EagerSlot};
 pub use error::ActivityError;
 pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};
+pub use timewright_client::{PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
 pub use timewright_protocol::activity::{
     ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,
 };

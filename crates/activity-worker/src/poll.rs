@@ -1,8 +1,8 @@
 //! Polls of the Activity Task Queue.
 
-use timewright_client::{CallKind, Client, RpcError, TaskSource};
+use timewright_client::{CallKind, Client, Polled, RpcError, TaskSource};
 use timewright_proto::enums::TaskQueueKind;
-use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::task_queue::{TaskQueue, TaskQueueMetadata};
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse};
 use timewright_protocol::task_queue::QueueKind;
@@ -13,6 +13,8 @@ pub(crate) struct ActivityTaskSource {
     pub(crate) task_queue: String,
     /// By what the server knows the polls of this worker when it shuts down.
     pub(crate) worker_instance_key: String,
+    /// The limit that the server is to keep for the whole Task Queue.
+    pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) deployment: Option<WorkerDeploymentOptions>,
 }
 
@@ -20,7 +22,7 @@ impl TaskSource for ActivityTaskSource {
     type Task = PollActivityTaskQueueResponse;
 
     /// There is no sticky queue for activities.
-    async fn poll(&self, _queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+    async fn poll(&self, _queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let request = PollActivityTaskQueueRequest {
             namespace: self.client.namespace().to_owned(),
             task_queue: Some(TaskQueue {
@@ -30,12 +32,18 @@ impl TaskSource for ActivityTaskSource {
             }),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.worker_instance_key.clone(),
+            poller_group_id: group.unwrap_or_default().to_owned(),
+            task_queue_metadata: self
+                .task_queue_activities_per_second
+                .map(|limit| TaskQueueMetadata { max_tasks_per_second: Some(limit) }),
             deployment_options: self.deployment.clone(),
             ..PollActivityTaskQueueRequest::default()
         };
         let request = CallKind::TaskPoll.request(request);
-        let response = self.client.workflow_service().poll_activity_task_queue(request).await?.into_inner();
-        // The server's way to say that there was no task in all that time.
-        Ok((!response.task_token.is_empty()).then_some(response))
+        Ok(self.client.workflow_service().poll_activity_task_queue(request).await?.into_inner().into())
+    }
+
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
+        task.activity_type.as_ref().map_or("", |known| known.name.as_str())
     }
 }

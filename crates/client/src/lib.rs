@@ -17,14 +17,18 @@ mod error_details;
 #[cfg(test)]
 mod fake_server;
 mod handle;
+mod heartbeat;
 mod history;
+mod host;
 mod options;
 mod patience;
 mod poll;
 mod query;
 mod random;
+mod readiness;
 mod result;
 mod rpc_error;
+mod slots;
 mod stack;
 mod start;
 #[cfg(feature = "tls")]
@@ -48,13 +52,21 @@ pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };
+pub use heartbeat::{WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use options::{ClientOptions, EnvironmentError};
-pub use poll::{PollError, Slot, SlotReserver, TaskPoller, TaskSource};
+pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
 pub use random::{request_id as random_id, seed as jitter_seed};
+pub use readiness::{NotReady, NotReadyReason, Readiness, ReadinessSource};
 pub use result::{ResultOptions, WorkflowResultError};
 pub use rpc_error::RpcError;
+#[cfg(feature = "resource-slots")]
+pub use slots::{
+    InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,
+    ResourceUsage,
+};
+pub use slots::{PoolSlot, SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
 pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
 #[cfg(feature = "tls")]
@@ -62,6 +74,8 @@ pub use tls::TlsOptions;
 pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};
 pub use worker::WorkerNamespace;
 
+/// How many polls a worker has open.
+pub use timewright_protocol::task_queue::PollerBehavior;
 /// How the polls and the slots of a worker are doing.
 pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};
 

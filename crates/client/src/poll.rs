@@ -1,16 +1,20 @@
 //! Keeps the polls open that a [`Poller`] asks for. Both workers use it.
 
+mod reservations;
+
 use crate::RpcError;
+use crate::slots::{Permit, SlotRequest, SlotTask, WorkerSlots};
+use reservations::Reservations;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
 use timewright_protocol::task_queue::{
-    PollFailure, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
+    PollFailure, PollHints, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -19,10 +23,17 @@ pub trait TaskSource: Send + Sync + 'static {
     /// What a poll returns.
     type Task: Send + 'static;
 
-    /// One long poll; `None` if there was no task in all that time.
+    /// One long poll, of this poller group where the server has groups.
     ///
     /// It is dropped only when a worker stops and the poll does not return in time.
-    fn poll(&self, queue: QueueKind) -> impl Future<Output = Result<Option<Self::Task>, RpcError>> + Send;
+    fn poll(
+        &self,
+        queue: QueueKind,
+        group: Option<&str>,
+    ) -> impl Future<Output = Result<Polled<Self::Task>, RpcError>> + Send;
+
+    /// The type of the workflow or activity that a task is of, for who [supplies slots](crate::SlotSupplier).
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str;
 
     /// What is polled, in words that people know, such as ``Activity Tasks on `greetings` ``. For logs and errors.
     fn describe(&self, queue: QueueKind) -> String {
@@ -30,6 +41,38 @@ pub trait TaskSource: Send + Sync + 'static {
             QueueKind::Normal => "the Task Queue".to_owned(),
             QueueKind::Sticky => "the sticky queue".to_owned(),
         }
+    }
+}
+
+/// What a poll returned with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Polled<T> {
+    /// The task; `None` if there was none in all that time.
+    pub task: Option<T>,
+    /// What the server says of polls.
+    pub hints: PollHints,
+}
+
+impl From<PollActivityTaskQueueResponse> for Polled<PollActivityTaskQueueResponse> {
+    fn from(mut response: PollActivityTaskQueueResponse) -> Self {
+        let hints = PollHints::read(
+            response.poller_scaling_decision.take(),
+            response.poller_groups_info.take(),
+            std::mem::take(&mut response.poller_group_infos),
+        );
+        // The server's way to say that there was no task in all that time.
+        Self { task: (!response.task_token.is_empty()).then_some(response), hints }
+    }
+}
+
+impl From<PollWorkflowTaskQueueResponse> for Polled<PollWorkflowTaskQueueResponse> {
+    fn from(mut response: PollWorkflowTaskQueueResponse) -> Self {
+        let hints = PollHints::read(
+            response.poller_scaling_decision.take(),
+            response.poller_groups_info.take(),
+            std::mem::take(&mut response.poller_group_infos),
+        );
+        Self { task: (!response.task_token.is_empty()).then_some(response), hints }
     }
 }
 
@@ -68,7 +111,8 @@ pub struct SlotReserver {
 }
 
 impl SlotReserver {
-    /// A slot, if one is free now; none once the poller shuts down.
+    /// A slot, if there is one to spare now, within the limit of tasks a second; none once the poller shuts down. Say with
+    /// [`Slot::mark_used`] what it is used for.
     pub async fn reserve(&self) -> Option<Slot> {
         let (give, given) = oneshot::channel();
         self.control.send(Control::Reserve(give)).ok()?;
@@ -80,15 +124,24 @@ impl SlotReserver {
 #[must_use = "a slot that is dropped is given to the next task"]
 pub struct Slot {
     id: SlotId,
+    /// What the supplier of slots takes for one, where there is a supplier.
+    permit: Option<Permit>,
+    poller_group: String,
     control: UnboundedSender<Control>,
 }
 
 impl<T: Send + 'static> TaskPoller<T> {
-    /// Starts to poll.
+    /// Starts to poll. `slots` are those that the poller was made for; where somebody supplies them, they are asked for with
+    /// `request`.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn start<S: TaskSource<Task = T>>(source: S, poller: Poller) -> Self {
+    pub fn start<S: TaskSource<Task = T>>(
+        source: S,
+        poller: Poller,
+        slots: &WorkerSlots,
+        request: SlotRequest,
+    ) -> Self {
         let (control, controls) = unbounded_channel();
         // Neither channel can grow without bound: there is at most one task, and one message, for each slot.
         let (sender, tasks) = unbounded_channel();
@@ -98,6 +151,7 @@ impl<T: Send + 'static> TaskPoller<T> {
             poller,
             polls: JoinSet::new(),
             slots: BTreeMap::new(),
+            reservations: Reservations::new(slots, request),
             last_errors: [None, None],
             tasks: sender,
             control: control.clone(),
@@ -138,6 +192,26 @@ impl<T: Send + 'static> TaskPoller<T> {
     }
 }
 
+impl Slot {
+    /// Where in the server its task comes from: the answer to a Query must find its way back.
+    #[must_use]
+    pub fn poller_group(&self) -> &str {
+        &self.poller_group
+    }
+
+    /// Notes where in the server its task comes from.
+    pub fn set_poller_group(&mut self, group: String) {
+        self.poller_group = group;
+    }
+
+    /// It is used for this task from now on, which no poll brought: it came with the answer to another call.
+    pub fn mark_used(&mut self, task: &SlotTask) {
+        if let Some(permit) = &mut self.permit {
+            permit.mark_used(task);
+        }
+    }
+}
+
 impl fmt::Debug for Slot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Slot").field(&self.id.number()).finish()
@@ -146,6 +220,8 @@ impl fmt::Debug for Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        // First, so that the supplier has it back before it is asked for another.
+        drop(self.permit.take());
         // If nobody listens, nobody needs it.
         let _ = self.control.send(Control::Release(self.id));
     }
@@ -159,7 +235,7 @@ enum Control {
     Shutdown(Duration),
 }
 
-type PollEnd<T> = Result<Option<T>, RpcError>;
+type PollEnd<T> = Result<Polled<T>, RpcError>;
 
 /// Drives the [`Poller`]: does what it says, and tells it what comes of it.
 struct Driver<S: TaskSource> {
@@ -168,6 +244,7 @@ struct Driver<S: TaskSource> {
     polls: JoinSet<PollEnd<S::Task>>,
     /// Which slot a poll holds.
     slots: BTreeMap<Id, (SlotId, QueueKind)>,
+    reservations: Reservations,
     last_errors: [Option<RpcError>; 2],
     tasks: UnboundedSender<Result<(S::Task, Slot), PollError>>,
     control: UnboundedSender<Control>,
@@ -185,6 +262,7 @@ impl<S: TaskSource> Driver<S> {
             tokio::select! {
                 biased;
                 Some(end) = self.polls.join_next_with_id() => self.handle_end(end),
+                Some((slot, is_there)) = self.reservations.next() => self.handle_reservation(slot, is_there),
                 Some(control) = controls.recv() => self.handle_control(control),
                 () = tasks.closed(), if !is_abandoned => {
                     is_abandoned = true;
@@ -198,7 +276,8 @@ impl<S: TaskSource> Driver<S> {
     /// Does what the poller says; false when all is over.
     fn act(&mut self) -> bool {
         let goes_on = self.carry_out();
-        let snapshot = self.poller.snapshot();
+        let mut snapshot = self.poller.snapshot();
+        snapshot.slots.free = snapshot.slots.free.or_else(|| self.reservations.free());
         self.snapshot.send_if_modified(|last| std::mem::replace(last, snapshot) != snapshot);
         goes_on
     }
@@ -206,7 +285,9 @@ impl<S: TaskSource> Driver<S> {
     fn carry_out(&mut self) -> bool {
         while let Some(output) = self.poller.poll_output() {
             match output {
-                PollerOutput::Open { slot, queue } => self.open(slot, queue),
+                PollerOutput::Open { slot, queue, group } => self.open(slot, queue, group),
+                PollerOutput::Reserve { slot, queue, held } => self.reservations.reserve(slot, queue, held),
+                PollerOutput::Release { slot } => self.reservations.release(slot),
                 PollerOutput::Warn(warning) => self.warn(&warning),
                 PollerOutput::Recovered { queue } => {
                     tracing::info!("polling {} works again", self.source.describe(queue));
@@ -219,27 +300,55 @@ impl<S: TaskSource> Driver<S> {
         true
     }
 
-    fn open(&mut self, slot: SlotId, queue: QueueKind) {
+    fn open(&mut self, slot: SlotId, queue: QueueKind, group: Option<Arc<str>>) {
         let source = Arc::clone(&self.source);
-        let poll: AbortHandle = self.polls.spawn(async move { source.poll(queue).await });
+        let poll: AbortHandle = self.polls.spawn(async move { source.poll(queue, group.as_deref()).await });
         self.slots.insert(poll.id(), (slot, queue));
     }
 
     fn handle_end(&mut self, end: Result<(Id, PollEnd<S::Task>), JoinError>) {
         let id = end.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some((slot, queue)) = self.slots.remove(&id) else { return };
-        let result = match end {
-            Ok((_, Ok(Some(task)))) => {
-                // If nobody takes it, it is dropped with its slot, which then comes back as if it were done.
-                let _ = self.tasks.send(Ok((task, Slot { id: slot, control: self.control.clone() })));
-                PollResult::Task
+        let (result, hints) = match end {
+            Ok((_, Ok(Polled { task, hints }))) => {
+                let result = if task.is_some() { PollResult::Task } else { PollResult::Empty };
+                if let Some(task) = task {
+                    let permit = self.reservations.use_for(slot, self.source.type_name(&task));
+                    // If nobody takes it, it is dropped with its slot, which then comes back as if it were done.
+                    let _ = self.tasks.send(Ok((task, self.slot(slot, permit))));
+                }
+                (result, hints)
             }
-            Ok((_, Ok(None))) => PollResult::Empty,
-            Ok((_, Err(error))) => self.failed(queue, error),
-            Err(error) if error.is_cancelled() => PollResult::Dropped,
-            Err(panic) => self.failed(queue, tonic::Status::internal(format!("the poll panicked: {panic}")).into()),
+            Ok((_, Err(error))) => (self.failed(queue, error), PollHints::default()),
+            Err(error) if error.is_cancelled() => (PollResult::Dropped, PollHints::default()),
+            Err(panic) => {
+                let error = tonic::Status::internal(format!("the poll panicked: {panic}")).into();
+                (self.failed(queue, error), PollHints::default())
+            }
         };
-        self.poller.handle_poll_result(slot, result, now());
+        self.poller.handle_poll_result(slot, result, hints, now());
+    }
+
+    fn slot(&self, id: SlotId, permit: Option<Permit>) -> Slot {
+        Slot { id, permit, poller_group: String::new(), control: self.control.clone() }
+    }
+
+    fn handle_reservation(&mut self, slot: SlotId, is_there: bool) {
+        if !is_there {
+            self.poller.handle_not_reserved(slot, now());
+        } else if !self.poller.handle_reserved(slot, now()) {
+            self.reservations.release(slot);
+        }
+    }
+
+    /// A slot for a task that comes without a poll.
+    fn try_reserve(&mut self) -> Option<Slot> {
+        let permit = match self.reservations.try_reserve() {
+            Some(permit) => permit?,
+            None => return self.poller.handle_task_without_poll(now()).map(|id| self.slot(id, None)),
+        };
+        let id = self.poller.handle_task_without_poll(now())?;
+        Some(self.slot(id, Some(permit)))
     }
 
     fn failed(&mut self, queue: QueueKind, error: RpcError) -> PollResult {
@@ -253,8 +362,7 @@ impl<S: TaskSource> Driver<S> {
         match control {
             Control::Release(slot) => self.poller.handle_slot_released(slot, now()),
             Control::Reserve(give) => {
-                let slot = self.poller.handle_task_without_poll(now());
-                let _ = give.send(slot.map(|id| Slot { id, control: self.control.clone() }));
+                let _ = give.send(self.try_reserve());
             }
             Control::Shutdown(drain) => self.poller.handle_shutdown(drain, now()),
         }

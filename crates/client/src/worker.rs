@@ -3,20 +3,25 @@
 use std::time::Duration;
 
 use timewright_proto::workflow_service::ShutdownWorkerRequest;
+use timewright_protocol::task_queue::{PollSupport, PollerGroups};
 
 use crate::client::{CheckNamespaceError, Client};
 use crate::rpc_error::RpcError;
 use crate::stack::CallKind;
 
 /// What a worker has to know of its namespace before it begins: [`Client::worker_namespace`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WorkerNamespace {
     /// The most bytes of Payloads that the server takes in one place.
     pub payload_size_limit: usize,
     /// Whether the server ends a worker's polls when that worker says that it shuts down (RPC `ShutdownWorker`).
     pub ends_polls: bool,
+    /// Whether the server takes heartbeats of workers (RPC `RecordWorkerHeartbeat`).
+    pub takes_heartbeats: bool,
     /// The most bytes that a Workflow Task's completion may have in pages; `None` where the server takes no pages.
     pub paged_completion_limit: Option<usize>,
+    /// What the server says of polls.
+    pub polls: PollSupport,
 }
 
 impl Client {
@@ -28,17 +33,24 @@ impl Client {
     /// # Errors
     /// If there is no such namespace.
     pub async fn worker_namespace(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
-        match self.check_namespace().await {
-            Ok(info) => {
+        match self.describe_namespace().await {
+            Ok(description) => {
+                let info = description.namespace_info.unwrap_or_default();
                 let limits = info.limits.unwrap_or_default();
                 let capabilities = info.capabilities.unwrap_or_default();
                 let completion_limit = known_limit(limits.workflow_task_completion_size_limit_error);
                 Ok(WorkerNamespace {
                     payload_size_limit: known_limit(limits.blob_size_limit_error).unwrap_or(PAYLOAD_SIZE_LIMIT),
                     ends_polls: capabilities.worker_poll_complete_on_shutdown,
+                    takes_heartbeats: capabilities.worker_heartbeats,
                     paged_completion_limit: capabilities
                         .workflow_task_completion_pagination
                         .then(|| completion_limit.unwrap_or(PAGED_COMPLETION_LIMIT)),
+                    polls: PollSupport {
+                        autoscaling: capabilities.poller_autoscaling,
+                        autoscaling_by_default: capabilities.poller_autoscaling_auto_enroll,
+                        groups: PollerGroups::read(description.poller_groups_info, description.poller_group_infos),
+                    },
                 })
             }
             Err(error @ CheckNamespaceError::NotFound { .. }) => Err(error),
@@ -81,7 +93,13 @@ impl WorkerNamespace {
 
 impl Default for WorkerNamespace {
     fn default() -> Self {
-        Self { payload_size_limit: PAYLOAD_SIZE_LIMIT, ends_polls: false, paged_completion_limit: None }
+        Self {
+            payload_size_limit: PAYLOAD_SIZE_LIMIT,
+            ends_polls: false,
+            takes_heartbeats: false,
+            paged_completion_limit: None,
+            polls: PollSupport::default(),
+        }
     }
 }
 

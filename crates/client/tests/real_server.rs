@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::{DRAIN, MiniWorker, complete, continue_as_new, fail, payload};
 use timewright_client::{
-    Client, ClientOptions, ConnectError, QueryRejectCondition, QueryWorkflowError, ResultOptions, RetryPolicy,
-    StartWorkflowError, StartWorkflowOptions, WorkflowExecutionStatus, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowResultError,
+    Client, ClientOptions, ConnectError, PollerBehavior, PollerSnapshot, QueryRejectCondition, QueryWorkflowError,
+    ResultOptions, RetryPolicy, StartWorkflowError, StartWorkflowOptions, WorkerSlots, WorkflowExecutionStatus,
+    WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowResultError,
 };
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_proto::command::Command;
@@ -71,7 +71,7 @@ async fn connect() -> Client {
 
 /// An error's text, without the server's address.
 fn text(error: impl Display, client: &Client) -> String {
-    error.to_string().replace(client.address(), "ADDRESS")
+    error.to_string().replace(&client.address(), "ADDRESS")
 }
 
 /// A text in which every number is an N.
@@ -347,6 +347,91 @@ async fn s7_no_task_that_a_poll_returns_with_is_lost_when_workers_stop() {
     for workflow in starting.await.unwrap() {
         assert_eq!(workflow.result().await.unwrap(), "hello");
     }
+}
+
+/// How long a test waits for what a healthy server does at once.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A server with these settings, and a client of it.
+async fn server_with(settings: &[&str]) -> (DevServer, Client) {
+    let builder = settings
+        .iter()
+        .fold(DevServer::builder(), |builder, setting| builder.argument(format!("--dynamic-config-value={setting}")));
+    let server = tokio::task::spawn_blocking(|| builder.start().unwrap()).await.unwrap();
+    let client = Client::connect(ClientOptions::new(server.address().to_string())).await.unwrap();
+    (server, client)
+}
+
+async fn start_greetings(client: &Client, task_queue: &str, count: usize) -> Vec<WorkflowHandle<Greeting>> {
+    let mut workflows = Vec::new();
+    for _ in 0..count {
+        let options = StartWorkflowOptions::new(task_queue, unique("greeting"));
+        workflows.push(client.start_workflow(Greeting, "Ada".to_owned(), options).await.unwrap());
+    }
+    workflows
+}
+
+/// The server suggests more polls when the backlog is old, and fewer when polls wait.
+#[tokio::test]
+async fn x12_the_number_of_polls_follows_the_hints_of_the_server() {
+    let (_server, client) = server_with(&[
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+        "matching.pollerScalingMinimumBacklog=\"1ms\"",
+        "matching.pollerScalingWaitTime=\"100ms\"",
+        "matching.pollerScalingDecisionsPerSecond=1000",
+    ])
+    .await;
+    let task_queue = unique("queue");
+    let backlog = start_greetings(&client, &task_queue, 200).await;
+    let polls = PollerBehavior::Autoscaling { minimum: 1, initial: 1, maximum: 8 };
+    let worker = MiniWorker::start_with(&client, &task_queue, program, WorkerSlots::fixed(20), polls);
+    let mut snapshots = worker.snapshots();
+    let target = |snapshot: &PollerSnapshot| snapshot.normal.target_polls.unwrap();
+    let most = snapshots.wait_for(|snapshot| target(snapshot) >= 4);
+    tokio::time::timeout(LIMIT, most).await.expect("more polls").unwrap();
+    for workflow in backlog {
+        assert_eq!(workflow.result().await.unwrap(), "hello");
+    }
+
+    let began = Instant::now();
+    while target(&snapshots.borrow()) > 1 {
+        assert!(began.elapsed() < LIMIT, "{:?}", *snapshots.borrow());
+        for workflow in start_greetings(&client, &task_queue, 1).await {
+            workflow.result().await.unwrap();
+        }
+    }
+    worker.stop().await;
+}
+
+/// A namespace may have only so many polls open, and the server refuses the others at once.
+#[tokio::test]
+async fn x3_polls_that_the_limit_of_the_namespace_refuses_are_not_repeated_in_a_hot_loop() {
+    let (_server, client) = server_with(&["frontend.namespaceCount=2"]).await;
+    let task_queue = unique("queue");
+    let polls = PollerBehavior::Fixed { maximum: 10 };
+    let worker = MiniWorker::start_with(&client, &task_queue, program, WorkerSlots::fixed(10), polls);
+    let mut snapshots = worker.snapshots();
+    tokio::time::timeout(LIMIT, snapshots.wait_for(|snapshot| !snapshot.is_well())).await.expect("refused").unwrap();
+    let tasks = worker.tasks();
+    let before = tasks.polls.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let polls = tasks.polls.load(Ordering::Relaxed) - before;
+    assert!((1..=15).contains(&polls), "{polls} polls in 5 s");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn x18_one_slot_and_one_poll_are_enough() {
+    let client = connect().await;
+    let task_queue = unique("queue");
+    let workflows = start_greetings(&client, &task_queue, 30).await;
+    let polls = PollerBehavior::Fixed { maximum: 1 };
+    let worker = MiniWorker::start_with(&client, &task_queue, program, WorkerSlots::fixed(1), polls);
+    for workflow in workflows {
+        assert_eq!(workflow.result().await.unwrap(), "hello");
+    }
+    worker.stop().await;
 }
 
 #[tokio::test]

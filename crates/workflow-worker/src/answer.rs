@@ -113,7 +113,8 @@ impl Answerer {
                 None
             }
             Action::RespondQuery { task_token, answer } => {
-                self.respond_query(workflow_id, run_id, task_token, answer).await;
+                let poller_group = task.as_ref().map_or("", |task| task.slot.poller_group());
+                self.respond_query(workflow_id, run_id, task_token, poller_group, answer).await;
                 Some(Input::Completed { key: key.clone(), receipt: CompletionReceipt::default() })
             }
             Action::Abandon { reason, .. } => {
@@ -127,17 +128,17 @@ impl Answerer {
     }
 
     /// A codec could not read a task: that task fails, and is tried again.
-    pub(crate) async fn fail_undecodable(&self, task: WorkflowTask, error: &CodecError) {
+    pub(crate) async fn fail_undecodable(&self, task: WorkflowTask, poller_group: &str, error: &CodecError) {
         let message = format!("the Payloads of this Workflow Task could not be decoded: {error}");
-        self.fail_task(task, &task_failure("CodecError", message)).await;
+        self.fail_task(task, poller_group, &task_failure("CodecError", message)).await;
     }
 
     /// A task cannot be executed: it fails, and is tried again.
-    pub(crate) async fn fail_task(&self, task: WorkflowTask, failure: &Failure) {
+    pub(crate) async fn fail_task(&self, task: WorkflowTask, poller_group: &str, failure: &Failure) {
         let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
         if matches!(task.kind, TaskKind::Query(_)) {
             let answer = QueryAnswer::Failed(Box::new(self.write(failure)));
-            self.respond_query(&workflow_id, &run_id, task_token, answer).await;
+            self.respond_query(&workflow_id, &run_id, task_token, poller_group, answer).await;
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
             let failure = self.task_failure(task_token, cause, failure);
@@ -335,8 +336,15 @@ impl Answerer {
         }
     }
 
-    async fn respond_query(&self, workflow_id: &str, run_id: &str, task_token: Bytes, answer: QueryAnswer) {
-        let mut request = self.query_request(task_token.clone(), answer);
+    async fn respond_query(
+        &self,
+        workflow_id: &str,
+        run_id: &str,
+        task_token: Bytes,
+        poller_group: &str,
+        answer: QueryAnswer,
+    ) {
+        let mut request = self.query_request(task_token.clone(), poller_group, answer);
         let encoded = self.codecs.encode(&mut request).await;
         let bytes = payload_bytes(&mut request);
         let refused = match (encoded, self.payload_size_limit) {
@@ -347,7 +355,8 @@ impl Answerer {
             _ => None,
         };
         if let Some(failure) = refused {
-            request = self.query_request(task_token.clone(), QueryAnswer::Failed(Box::new(self.write(&failure))));
+            let answer = QueryAnswer::Failed(Box::new(self.write(&failure)));
+            request = self.query_request(task_token.clone(), poller_group, answer);
         }
         let mut service = self.client.workflow_service();
         let Err(status) = service.respond_query_task_completed(request).await else { return };
@@ -355,13 +364,19 @@ impl Answerer {
         tracing::debug!(workflow_id, run_id, %error, "the server did not take the answer to a Query");
         if error.class() == ErrorClass::MessageTooLarge {
             let failure = task_failure("MessageTooLarge", error.to_string());
-            let request = self.query_request(task_token, QueryAnswer::Failed(Box::new(self.write(&failure))));
+            let answer = QueryAnswer::Failed(Box::new(self.write(&failure)));
+            let request = self.query_request(task_token, poller_group, answer);
             // Whoever asked may have gone; nothing is left to do.
             let _ = service.respond_query_task_completed(request).await;
         }
     }
 
-    fn query_request(&self, task_token: Bytes, answer: QueryAnswer) -> RespondQueryTaskCompletedRequest {
+    fn query_request(
+        &self,
+        task_token: Bytes,
+        poller_group: &str,
+        answer: QueryAnswer,
+    ) -> RespondQueryTaskCompletedRequest {
         let result = query_result(answer);
         RespondQueryTaskCompletedRequest {
             task_token,
@@ -370,6 +385,7 @@ impl Answerer {
             error_message: result.error_message,
             failure: result.failure,
             namespace: self.client.namespace().to_owned(),
+            poller_group_id: poller_group.to_owned(),
             ..RespondQueryTaskCompletedRequest::default()
         }
     }

@@ -78,7 +78,9 @@ pub use session::{
     OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
 };
 pub use timer::TimerHandle;
-pub use timewright_client::{VersioningBehavior, WorkerDeployment};
+pub use timewright_client::{
+    PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
+};
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::SearchAttributeValue;
 pub use timewright_protocol::workflow::{

@@ -5,8 +5,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timewright_client::{Client, InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment};
+use timewright_client::{
+    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, VersioningBehavior, WorkerDeployment, WorkerSlots,
+};
 use timewright_definition::WorkflowDefinition;
+use timewright_protocol::task_queue::RateLimit;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
@@ -14,7 +17,7 @@ use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
 use crate::versioning::Versioning;
-use crate::worker::WorkflowWorker;
+use crate::worker::{WorkerError, WorkflowWorker};
 use crate::workflow::Workflow;
 
 /// Sets a [`WorkflowWorker`] up: [`WorkflowWorker::builder`].
@@ -29,8 +32,10 @@ pub struct WorkflowWorkerBuilder {
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) task_queue: String,
-    pub(crate) maximum_concurrent_workflow_tasks: usize,
-    pub(crate) maximum_concurrent_polls: usize,
+    pub(crate) slots: WorkerSlots,
+    /// How many polls are open; where it is not said, the server may ask for autoscaling.
+    pub(crate) polls: Option<PollerBehavior>,
+    pub(crate) sticky_poll_share: f64,
     pub(crate) maximum_cached_workflows: usize,
     pub(crate) maximum_cached_bytes: u64,
     pub(crate) cached_workflow_idle_timeout: Option<Duration>,
@@ -43,13 +48,18 @@ pub(crate) struct Options {
     pub(crate) paged_completions: bool,
     pub(crate) eager_activities: EagerActivities,
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
-    pub(crate) maximum_concurrent_local_activities: usize,
+    pub(crate) local_activity_slots: WorkerSlots,
+    pub(crate) local_activities_per_second: Option<f64>,
     pub(crate) detects_foreign_waits: bool,
     pub(crate) checks_determinism: bool,
     pub(crate) policies: Policies,
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
+    pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Arc<dyn Fn(&WorkerError) + Send + Sync>;
 
 impl fmt::Debug for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,8 +153,9 @@ impl WorkflowWorkerBuilder {
             registry: Registry::default(),
             options: Options {
                 task_queue,
-                maximum_concurrent_workflow_tasks: 100,
-                maximum_concurrent_polls: 5,
+                slots: WorkerSlots::fixed(100),
+                polls: None,
+                sticky_poll_share: 0.5,
                 maximum_cached_workflows: 1000,
                 maximum_cached_bytes: 512 * 1024 * 1024,
                 cached_workflow_idle_timeout: Some(Duration::from_secs(60 * 60)),
@@ -160,12 +171,14 @@ impl WorkflowWorkerBuilder {
                 paged_completions: false,
                 eager_activities: EagerActivities { executor: None, maximum: 3 },
                 local_activities: None,
-                maximum_concurrent_local_activities: 100,
+                local_activity_slots: WorkerSlots::fixed(100),
+                local_activities_per_second: None,
                 detects_foreign_waits: true,
                 checks_determinism: false,
                 policies: Policies::default(),
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
+                on_fatal_error: None,
             },
         }
     }
@@ -215,13 +228,42 @@ impl WorkflowWorkerBuilder {
 
     /// How many Workflow Tasks are executed at the same time. Default: 100.
     pub fn maximum_concurrent_workflow_tasks(mut self, count: usize) -> Self {
-        self.options.maximum_concurrent_workflow_tasks = count;
+        self.options.slots = WorkerSlots::fixed(count);
         self
     }
 
-    /// How many polls are open at the same time, on the Task Queue and on the worker's sticky queue together. Default: 5.
-    pub fn maximum_concurrent_polls(mut self, count: usize) -> Self {
-        self.options.maximum_concurrent_polls = count;
+    /// Lets this supplier decide how many Workflow Tasks are executed at the same time, in place of a fixed number. Workers may
+    /// share one. It must have two slots at least, one for the Task Queue and one for the sticky queue.
+    pub fn workflow_task_slot_supplier(mut self, supplier: impl SlotSupplier) -> Self {
+        self.options.slots = WorkerSlots::supplied(supplier);
+        self
+    }
+
+    /// How many polls are open at the same time, on the Task Queue and on the worker's sticky queue together: the same as
+    /// [`poller_behavior`](Self::poller_behavior) with [`PollerBehavior::Fixed`].
+    pub fn maximum_concurrent_polls(self, count: usize) -> Self {
+        self.poller_behavior(PollerBehavior::Fixed { maximum: count })
+    }
+
+    /// How many polls are open at the same time: a fixed number for both queues together, or for each queue as many as the server
+    /// suggests. Default: 5, or if the namespace asks for it, as many as [`PollerBehavior::AUTOSCALING`] gives.
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::{PollerBehavior, WorkflowWorkerBuilder};
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.poller_behavior(PollerBehavior::Autoscaling { minimum: 2, initial: 5, maximum: 50 })
+    /// # }
+    /// ```
+    pub fn poller_behavior(mut self, behavior: PollerBehavior) -> Self {
+        self.options.polls = Some(behavior);
+        self
+    }
+
+    /// Which part of the polls is on the worker's sticky queue, between 0 and 1, where polls or slots are too few for all that
+    /// both queues could use. Each queue has one at least. Other SDKs call the rest the ratio of nonsticky to sticky polls.
+    /// Default: 0.5.
+    pub fn sticky_poll_share(mut self, share: f64) -> Self {
+        self.options.sticky_poll_share = share;
         self
     }
 
@@ -327,7 +369,20 @@ impl WorkflowWorkerBuilder {
 
     /// How many Local Activities are executed at the same time; further ones wait. Default: 100.
     pub fn maximum_concurrent_local_activities(mut self, count: usize) -> Self {
-        self.options.maximum_concurrent_local_activities = count;
+        self.options.local_activity_slots = WorkerSlots::fixed(count);
+        self
+    }
+
+    /// Lets this supplier decide how many Local Activities are executed at the same time, in place of a fixed number.
+    pub fn local_activity_slot_supplier(mut self, supplier: impl SlotSupplier) -> Self {
+        self.options.local_activity_slots = WorkerSlots::supplied(supplier);
+        self
+    }
+
+    /// The most attempts of Local Activities that this worker begins in a second; further ones wait. After a pause it may begin
+    /// those of one more second at once. Default: no limit.
+    pub fn maximum_local_activities_per_second(mut self, activities: f64) -> Self {
+        self.options.local_activities_per_second = Some(activities);
         self
     }
 
@@ -399,6 +454,13 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Calls this when the worker cannot go on, with the error that [`run`](WorkflowWorker::run) returns later: before the worker
+    /// waits for the tasks that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl Fn(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.options.on_fatal_error = Some(Arc::new(hook));
+        self
+    }
+
     /// Checks what was set.
     ///
     /// # Errors
@@ -420,8 +482,12 @@ impl WorkflowWorkerBuilder {
             }
             None => (),
         }
-        if self.options.maximum_concurrent_local_activities == 0 {
+        if self.options.local_activity_slots.count() == Some(0) {
             let problem = "maximum_concurrent_local_activities is 0; set 1 or more".to_owned();
+            return Err(BuildError::Options { task_queue, problem });
+        }
+        if let Some(Err(error)) = self.options.local_activities_per_second.map(RateLimit::new) {
+            let problem = format!("maximum_local_activities_per_second: {error}");
             return Err(BuildError::Options { task_queue, problem });
         }
         if let Some(Err(problem)) = self.options.versioning.deployment.as_ref().map(WorkerDeployment::check) {

@@ -13,7 +13,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
-use timewright_client::{CheckNamespaceError, Client, PollError, RpcError, Slot, TaskPoller, TaskSource};
+use timewright_client::{
+    CheckNamespaceError, Client, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind, SlotPool,
+    SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
+};
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
 use timewright_proto::task_queue::TaskQueue;
@@ -21,7 +24,7 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
 use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -31,7 +34,7 @@ use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities};
+use crate::local_activities::{Ended, LocalActivities, Room};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -67,6 +70,7 @@ pub struct WorkflowWorker {
     registry: Arc<Registry>,
     options: Options,
     poller: Poller,
+    readiness: ReadinessSource,
     monitor: WorkflowWorkerMonitor,
     pressure: UnboundedReceiver<usize>,
 }
@@ -111,23 +115,35 @@ impl WorkflowWorker {
     }
 
     pub(crate) fn new(client: Client, registry: Arc<Registry>, options: Options) -> Result<Self, BuildError> {
-        let polls = PollerOptions::new(options.maximum_concurrent_workflow_tasks)
-            .behavior(PollerBehavior::Fixed { maximum: options.maximum_concurrent_polls })
+        let mut polls = options
+            .slots
+            .poller_options()
             .sticky(options.maximum_cached_workflows > 0)
+            .sticky_share(options.sticky_poll_share)
             .jitter_seed(timewright_client::jitter_seed());
+        if let Some(behavior) = options.polls {
+            polls = polls.behavior(behavior);
+        }
         let poller = Poller::new(polls).map_err(|error| BuildError::Options {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
         })?;
+        let readiness = ReadinessSource::new(format!("the Workflow Worker on task queue {:?}", options.task_queue));
         let (sender, pressure) = unbounded_channel();
         let monitor = WorkflowWorkerMonitor { counters: Arc::new(Counters::default()), pressure: sender };
-        Ok(Self { client, registry, options, poller, monitor, pressure })
+        Ok(Self { client, registry, options, poller, readiness, monitor, pressure })
     }
 
     /// The Task Queue.
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.options.task_queue
+    }
+
+    /// Whether it gets tasks: for a readiness probe.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.readiness()
     }
 
     /// The client that it works with.
@@ -161,7 +177,9 @@ impl WorkflowWorker {
             () = &mut shutdown => return Ok(()),
         };
         let task_queue = self.options.task_queue.clone();
-        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
+        let namespace = namespace.map_err(|error| {
+            say_fatal(&self.options, WorkerError::Namespace { task_queue: task_queue.clone(), error })
+        })?;
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
@@ -186,13 +204,34 @@ impl WorkflowWorker {
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
-                self.options.maximum_concurrent_local_activities,
+                Room {
+                    slots: SlotPool::new(
+                        self.options.local_activity_slots.clone(),
+                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
+                    ),
+                    limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
+                },
             )
         });
+        let mut poller = self.poller;
+        poller.handle_support(namespace.polls.clone());
+        let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
+        let poll_drain = namespace.poll_drain();
+        let tasks = TaskPoller::start(source, poller, &self.options.slots, request);
+        self.readiness.begin(tasks.snapshots());
+        let profile = WorkerProfile {
+            key: key.clone(),
+            task_queue: self.options.task_queue.clone(),
+            kind: TaskQueueType::Workflow,
+            deployment: self.options.versioning.deployment.clone(),
+        };
+        let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
-            tasks: TaskPoller::start(source, self.poller),
+            tasks,
+            presence,
+            readiness: self.readiness,
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
             telling: JoinSet::new(),
@@ -205,7 +244,7 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
-            poll_drain: namespace.poll_drain(),
+            poll_drain,
             deadline: None,
             failure: None,
         };
@@ -255,7 +294,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, queue: QueueKind) -> Result<Option<Self::Task>, RpcError> {
+    async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let task_queue = match (queue, &self.sticky_queue) {
             (QueueKind::Sticky, Some(sticky_queue)) => TaskQueue {
                 name: sticky_queue.clone(),
@@ -273,11 +312,15 @@ impl TaskSource for Source {
             task_queue: Some(task_queue),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.key.clone(),
+            poller_group_id: group.unwrap_or_default().to_owned(),
             deployment_options: self.deployment.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let response = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        Ok((!response.task_token.is_empty()).then_some(response))
+        Ok(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner().into())
+    }
+
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -329,7 +372,9 @@ struct Running {
     poll_drain: Duration,
     /// When the shutdown gives up waiting; `None` while there is no shutdown.
     deadline: Option<Instant>,
-    failure: Option<PollError>,
+    failure: Option<WorkerError>,
+    readiness: ReadinessSource,
+    presence: WorkerPresence,
 }
 
 impl Running {
@@ -343,7 +388,8 @@ impl Running {
                     Some(Ok((response, slot))) => self.take_task(response, slot),
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
-                        self.failure = Some(error);
+                        let task_queue = self.options.task_queue.clone();
+                        self.failure = Some(say_fatal(&self.options, WorkerError::Polling { task_queue, error }));
                         if self.deadline.is_none() {
                             self.start_shutdown();
                         }
@@ -383,11 +429,13 @@ impl Running {
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
+        self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),
             worker_instance_key: self.key.clone(),
             task_queue: self.options.task_queue.clone(),
             task_queue_types: vec![TaskQueueType::Workflow.into()],
+            worker_heartbeat: self.presence.begin_shutdown(),
             ..ShutdownWorkerRequest::default()
         };
         let client = self.client.clone();
@@ -396,7 +444,8 @@ impl Running {
     }
 
     /// Checks a task, and decodes its Payloads beside everything else.
-    fn take_task(&mut self, response: PollWorkflowTaskQueueResponse, slot: Slot) {
+    fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, mut slot: Slot) {
+        slot.set_poller_group(std::mem::take(&mut response.poller_group_id));
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -414,7 +463,7 @@ impl Running {
             match answerer.codecs().decode(&mut Incoming(&mut task)).await {
                 Ok(()) => Done::Task { task, slot },
                 Err(error) => {
-                    answerer.fail_undecodable(*task, &error).await;
+                    answerer.fail_undecodable(*task, slot.poller_group(), &error).await;
                     Done::Nothing
                 }
             }
@@ -442,7 +491,7 @@ impl Running {
     fn fail(&mut self, task: WorkflowTask, slot: Slot, message: String) {
         let answerer = Arc::clone(&self.answerer);
         self.in_flight.spawn(async move {
-            answerer.fail_task(task, &task_failure("Deadlock", message)).await;
+            answerer.fail_task(task, slot.poller_group(), &task_failure("Deadlock", message)).await;
             drop(slot);
             Done::Nothing
         });
@@ -512,6 +561,7 @@ impl Running {
         };
         let task = token.and_then(|token| self.open.remove(token));
         if task.is_some() {
+            self.presence.count_task(matches!(request.action, Action::Fail(_)));
             self.shards.close(request.key.run_id());
         }
         let answerer = Arc::clone(&self.answerer);
@@ -543,7 +593,9 @@ impl Running {
         if let Some(input) = outcome.input {
             self.answer_shard(shard, input);
         }
-        if let Some((response, slot)) = outcome.next_task {
+        if let Some((response, mut slot)) = outcome.next_task {
+            let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
+            slot.mark_used(&SlotTask::new(SlotKind::Workflow, workflow_type));
             self.take_task(response, slot);
         }
     }
@@ -566,10 +618,18 @@ impl Running {
         self.shards.end(deadline, is_given_up).await;
         tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
         match self.failure {
-            Some(error) => Err(WorkerError::Polling { task_queue: self.options.task_queue, error }),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
+}
+
+/// Tells whoever wants to know at once that the worker cannot go on.
+fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
+    if let Some(hook) = &options.on_fatal_error {
+        hook(&error);
+    }
+    error
 }
 
 /// A task without the Events that came with it.

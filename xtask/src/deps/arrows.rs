@@ -101,7 +101,10 @@ pub(crate) const RULES: &[Rule] = &[
             "http",
             "http-body",
             "http-body-util",
+            // with feature `resource-slots`
+            "pid",
             "prost",
+            "sysinfo",
             "thiserror",
             "timewright-converter",
             "timewright-definition",

@@ -1,11 +1,16 @@
 //! The polls of a scripted source, with tokio's clock stopped.
 
-use super::{PollError, Slot, TaskPoller, TaskSource};
-use crate::RpcError;
+use super::{PollError, Polled, Slot, TaskPoller, TaskSource};
+use crate::{RpcError, SlotKind, SlotRequest, SlotSupplier, WorkerSlots};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions, QueueKind};
+use timewright_proto::task_queue::{PollerGroupInfo, PollerGroupsInfo, PollerScalingDecision};
+use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
+use timewright_protocol::task_queue::{
+    PollHints, PollSupport, Poller, PollerBehavior, PollerGroups, PollerOptions, QueueKind,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, Status};
 
@@ -25,6 +30,7 @@ enum Step {
 struct Log {
     steps: VecDeque<Step>,
     opened: Vec<(Duration, QueueKind)>,
+    groups: Vec<Option<String>>,
     open: usize,
     dropped: usize,
 }
@@ -72,17 +78,18 @@ impl Drop for Open {
 impl TaskSource for Script {
     type Task = &'static str;
 
-    async fn poll(&self, queue: QueueKind) -> Result<Option<&'static str>, RpcError> {
+    async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<&'static str>, RpcError> {
         let step = {
             let mut log = self.log.lock().unwrap();
             log.opened.push((self.began.elapsed(), queue));
+            log.groups.push(group.map(str::to_owned));
             log.open += 1;
             log.steps.pop_front().unwrap_or(Step::Never)
         };
         let mut open = Open { log: Arc::clone(&self.log), has_returned: false };
         let result = match step {
-            Step::Task(after, task) => sleep(Duration::from_millis(after)).await_then(Ok(Some(task))).await,
-            Step::Empty(after) => sleep(Duration::from_millis(after)).await_then(Ok(None)).await,
+            Step::Task(after, task) => sleep(Duration::from_millis(after)).await_then(Ok(polled(Some(task)))).await,
+            Step::Empty(after) => sleep(Duration::from_millis(after)).await_then(Ok(polled(None))).await,
             Step::Error(after, code) => {
                 sleep(Duration::from_millis(after)).await_then(Err(Status::new(code, "no").into())).await
             }
@@ -93,9 +100,17 @@ impl TaskSource for Script {
         result
     }
 
+    fn type_name<'a>(&self, task: &'a &'static str) -> &'a str {
+        task
+    }
+
     fn describe(&self, queue: QueueKind) -> String {
         format!("{queue:?} tasks")
     }
+}
+
+fn polled(task: Option<&'static str>) -> Polled<&'static str> {
+    Polled { task, hints: PollHints::default() }
 }
 
 trait AwaitThen: Future + Sized {
@@ -108,8 +123,13 @@ trait AwaitThen: Future + Sized {
 impl AwaitThen for tokio::time::Sleep {}
 
 fn start(script: &Script, slots: usize, maximum: usize, sticky: bool) -> TaskPoller<&'static str> {
-    let options = PollerOptions::new(slots).behavior(PollerBehavior::Fixed { maximum }).sticky(sticky);
-    TaskPoller::start(script.clone(), Poller::new(options).unwrap())
+    start_with(script, &WorkerSlots::fixed(slots), maximum, sticky)
+}
+
+fn start_with(script: &Script, slots: &WorkerSlots, maximum: usize, sticky: bool) -> TaskPoller<&'static str> {
+    let options = slots.poller_options().behavior(PollerBehavior::Fixed { maximum }).sticky(sticky);
+    let request = SlotRequest::new(SlotKind::Activity, "queue");
+    TaskPoller::start(script.clone(), Poller::new(options).unwrap(), slots, request)
 }
 
 async fn next(poller: &mut TaskPoller<&'static str>) -> (&'static str, Slot) {
@@ -270,6 +290,112 @@ async fn c4_snapshots_say_how_it_is_doing_and_that_it_is_over() {
     poller.shutdown(Duration::ZERO);
     let seen = *snapshots.wait_for(|seen| !seen.is_polling && seen.normal.open_polls == 0).await.unwrap();
     assert_eq!(seen.slots.free, Some(3));
+}
+
+/// A supplier of so many slots, for whoever asks.
+struct Counted(Arc<Semaphore>);
+
+impl SlotSupplier for Counted {
+    type Permit = OwnedSemaphorePermit;
+
+    async fn reserve(&self, _request: SlotRequest) -> OwnedSemaphorePermit {
+        Arc::clone(&self.0).acquire_owned().await.unwrap()
+    }
+
+    fn try_reserve(&self, _request: &SlotRequest) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+
+    fn free(&self) -> Option<usize> {
+        Some(self.0.available_permits())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn x14_slots_of_a_supplier_come_back_whatever_becomes_of_the_worker() {
+    let slots = Arc::new(Semaphore::new(3));
+    let supplied = WorkerSlots::supplied(Counted(Arc::clone(&slots)));
+    let script = Script::new([Step::Task(10, "a"), Step::Empty(10), Step::Panic, Step::Error(10, Code::Unavailable)]);
+    let mut poller = start_with(&script, &supplied, 2, false);
+    let (_, slot) = next(&mut poller).await;
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((slots.available_permits(), script.open()), (0, 2));
+    assert_eq!(poller.snapshots().borrow().slots.free, Some(0));
+    poller.shutdown(Duration::ZERO);
+    assert!(poller.next().await.is_none());
+    // The task is not done: its slot is not free, although its poller is gone.
+    drop(poller);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(slots.available_permits(), 2);
+    drop(slot);
+    assert_eq!(slots.available_permits(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn x14_two_workers_share_a_supplier_and_stopping_does_not_wait_for_a_slot() {
+    let slots = Arc::new(Semaphore::new(1));
+    let shared = WorkerSlots::supplied(Counted(Arc::clone(&slots)));
+    let (one, two) = (Script::new([]), Script::new([]));
+    let _holds_it = start_with(&one, &shared, 1, false);
+    sleep(Duration::from_secs(1)).await;
+    let mut waits = start_with(&two, &shared, 1, false);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!((one.open(), two.opened()), (1, 0), "no poll without a slot");
+    waits.shutdown(Duration::from_secs(600));
+    let began = Instant::now();
+    assert!(waits.next().await.is_none());
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn x15_a_task_without_a_poll_needs_a_slot() {
+    let both = [WorkerSlots::fixed(3), WorkerSlots::supplied(Counted(Arc::new(Semaphore::new(3))))];
+    for slots in both {
+        let script = Script::new([]);
+        let mut poller = start_with(&script, &slots, 1, false);
+        let reserver = poller.slot_reserver();
+        let first = reserver.reserve().await.expect("a slot is free");
+        sleep(Duration::from_secs(1)).await;
+        let second = reserver.reserve().await.expect("and another, beside that of the open poll");
+        assert!(reserver.reserve().await.is_none(), "now all are in use");
+        assert_eq!(poller.snapshots().borrow().slots.executing, 2);
+        drop(first);
+        sleep(Duration::from_millis(1)).await;
+        assert!(reserver.reserve().await.is_some());
+        poller.shutdown(Duration::ZERO);
+        assert!(poller.next().await.is_none());
+        assert!(reserver.reserve().await.is_none(), "the worker stops");
+        drop(second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn polls_go_to_the_groups_of_the_server() {
+    let script = Script::new([]);
+    let mut poller = Poller::new(PollerOptions::new(2)).unwrap();
+    let groups = ["a", "b"].map(|id| PollerGroupInfo { id: id.into(), weight: 1.0 });
+    poller.handle_support(PollSupport { groups: PollerGroups::read(None, groups.into()), ..PollSupport::default() });
+    let request = SlotRequest::new(SlotKind::Activity, "queue");
+    let _poller = TaskPoller::start(script.clone(), poller, &WorkerSlots::fixed(2), request);
+    sleep(Duration::from_secs(1)).await;
+    let mut groups = script.log.lock().unwrap().groups.clone();
+    groups.sort();
+    assert_eq!(groups, [Some("a".to_owned()), Some("b".to_owned())]);
+}
+
+#[test]
+fn an_answer_is_read_for_what_it_says_of_polls() {
+    let response = PollActivityTaskQueueResponse {
+        poller_scaling_decision: Some(PollerScalingDecision { poll_request_delta_suggestion: 3 }),
+        poller_groups_info: Some(PollerGroupsInfo { version: 7, poller_groups: Vec::new() }),
+        ..PollActivityTaskQueueResponse::default()
+    };
+    let polled = Polled::from(response);
+    assert_eq!((polled.task, polled.hints.delta), (None, Some(3)));
+    assert!(polled.hints.groups.is_some());
+    let task = PollWorkflowTaskQueueResponse { task_token: "token".into(), ..PollWorkflowTaskQueueResponse::default() };
+    let polled = Polled::from(task.clone());
+    assert_eq!(polled, Polled { task: Some(task), hints: PollHints::default() });
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use timewright_client::{Client, PollError, RpcError, TaskPoller, TaskSource};
+use timewright_client::{
+    Client, PollError, Polled, PollerBehavior, PollerSnapshot, RpcError, SlotKind, SlotRequest, TaskPoller, TaskSource,
+    WorkerSlots,
+};
 use timewright_converter::{Payload, Value};
 use timewright_proto::command::command::Attributes;
 use timewright_proto::command::{
@@ -20,7 +23,8 @@ use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, PollerOptions, QueueKind};
+use timewright_protocol::task_queue::{Poller, QueueKind};
+use tokio::sync::watch;
 
 /// A worker that runs until it is stopped.
 pub(crate) struct MiniWorker {
@@ -30,11 +34,14 @@ pub(crate) struct MiniWorker {
     stop: tokio::sync::oneshot::Sender<()>,
     done: tokio::task::JoinHandle<Result<(), PollError>>,
     tasks: Arc<Tasks>,
+    snapshots: watch::Receiver<PollerSnapshot>,
 }
 
 /// Workflow Tasks, counted.
 #[derive(Default)]
 pub(crate) struct Tasks {
+    /// Polls that were opened.
+    pub(crate) polls: AtomicUsize,
     /// Those that a poll has returned with.
     pub(crate) received: AtomicUsize,
     /// Those that were executed.
@@ -46,6 +53,16 @@ pub(crate) type Program = fn(&PollWorkflowTaskQueueResponse) -> Vec<Command>;
 
 impl MiniWorker {
     pub(crate) fn start(client: &Client, task_queue: &str, program: Program) -> Self {
+        Self::start_with(client, task_queue, program, WorkerSlots::fixed(10), PollerBehavior::FIXED)
+    }
+
+    pub(crate) fn start_with(
+        client: &Client,
+        task_queue: &str,
+        program: Program,
+        slots: WorkerSlots,
+        polls: PollerBehavior,
+    ) -> Self {
         // The server remembers which workers it was told to have stopped, and lets their polls return at once.
         let key = format!("worker-{:016x}", timewright_client::jitter_seed());
         let counts = Arc::new(Tasks::default());
@@ -55,7 +72,10 @@ impl MiniWorker {
             key: key.clone(),
             tasks: Arc::clone(&counts),
         };
-        let mut tasks = TaskPoller::start(source, Poller::new(PollerOptions::new(10)).unwrap());
+        let poller = Poller::new(slots.poller_options().behavior(polls)).unwrap();
+        let request = SlotRequest::new(SlotKind::Workflow, task_queue).of(client);
+        let mut tasks = TaskPoller::start(source, poller, &slots, request);
+        let snapshots = tasks.snapshots();
         let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
         let (worker, counter) = (client.clone(), Arc::clone(&counts));
         let done = tokio::spawn(async move {
@@ -84,7 +104,12 @@ impl MiniWorker {
             running.join_all().await;
             Ok(())
         });
-        Self { client: client.clone(), task_queue: task_queue.to_owned(), key, stop, done, tasks: counts }
+        Self { client: client.clone(), task_queue: task_queue.to_owned(), key, stop, done, tasks: counts, snapshots }
+    }
+
+    /// How its polls and slots are doing.
+    pub(crate) fn snapshots(&self) -> watch::Receiver<PollerSnapshot> {
+        self.snapshots.clone()
     }
 
     /// Its Workflow Tasks, also for after its end.
@@ -122,7 +147,7 @@ struct Source {
 impl TaskSource for Source {
     type Task = PollWorkflowTaskQueueResponse;
 
-    async fn poll(&self, _: QueueKind) -> Result<Option<PollWorkflowTaskQueueResponse>, RpcError> {
+    async fn poll(&self, _: QueueKind, _: Option<&str>) -> Result<Polled<PollWorkflowTaskQueueResponse>, RpcError> {
         let request = PollWorkflowTaskQueueRequest {
             namespace: self.client.namespace().to_owned(),
             task_queue: Some(TaskQueue {
@@ -134,12 +159,14 @@ impl TaskSource for Source {
             worker_instance_key: self.key.clone(),
             ..PollWorkflowTaskQueueRequest::default()
         };
-        let task = self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner();
-        if task.task_token.is_empty() {
-            return Ok(None);
-        }
-        self.tasks.received.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(task))
+        self.tasks.polls.fetch_add(1, Ordering::Relaxed);
+        let polled = Polled::from(self.client.workflow_service().poll_workflow_task_queue(request).await?.into_inner());
+        self.tasks.received.fetch_add(usize::from(polled.task.is_some()), Ordering::Relaxed);
+        Ok(polled)
+    }
+
+    fn type_name<'a>(&self, task: &'a PollWorkflowTaskQueueResponse) -> &'a str {
+        task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 }
 

@@ -70,9 +70,13 @@ impl Jitter {
 
     /// A number between `1 - share` and `1 + share`.
     fn around_one(&mut self, share: f64) -> f64 {
-        let Some(state) = &mut self.0 else { return 1.0 };
-        let unit = (split_mix(state) >> 11) as f64 / (1u64 << 53) as f64;
-        1.0 + share * (2.0 * unit - 1.0)
+        1.0 + share * (2.0 * self.fraction() - 1.0)
+    }
+
+    /// A number from 0 to below 1; without randomness the middle.
+    pub(super) fn fraction(&mut self) -> f64 {
+        let Some(state) = &mut self.0 else { return 0.5 };
+        (split_mix(state) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

@@ -9,15 +9,21 @@
 
 mod backoff;
 mod error_class;
+mod groups;
 mod lane;
 mod poller;
+mod rate_limit;
+mod scaling;
 mod slots;
 mod snapshot;
 
 pub use backoff::{Backoff, Jitter};
 pub use error_class::ErrorClass;
+pub use groups::PollerGroups;
 pub use poller::{
-    InvalidPollerOptions, PollFailure, PollResult, PollWarning, Poller, PollerBehavior, PollerOptions, PollerOutput,
+    InvalidPollerOptions, PollFailure, PollHints, PollResult, PollSupport, PollWarning, Poller, PollerBehavior,
+    PollerOptions, PollerOutput,
 };
+pub use rate_limit::{InvalidRate, RateLimit};
 pub use slots::{QueueKind, SlotId, Slots};
 pub use snapshot::{PollerSnapshot, QueueSnapshot, SlotsSnapshot};

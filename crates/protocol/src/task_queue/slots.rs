@@ -91,10 +91,22 @@ impl Slots {
         if !self.capacity.take(queue) {
             return None;
         }
-        let slot = SlotId(self.next);
-        self.next += 1;
+        let slot = self.name();
         self.held.insert(slot, queue);
         Some(slot)
+    }
+
+    /// A name for a slot that is not taken yet.
+    pub(super) fn name(&mut self) -> SlotId {
+        let slot = SlotId(self.next);
+        self.next += 1;
+        slot
+    }
+
+    /// Takes a slot under a name that was given out, whether one is free or not: somebody else has seen to it.
+    pub(super) fn hold(&mut self, slot: SlotId, queue: QueueKind) {
+        self.capacity.used[queue as usize] += 1;
+        self.held.insert(slot, queue);
     }
 
     /// Gives a slot back. False, and nothing happens, if it is not in use.
@@ -131,6 +143,10 @@ impl Capacity {
             (_, 0) => self.used.iter().sum::<usize>() < self.total,
             _ => self.used.iter().map(|used| used.saturating_sub(1)).sum::<usize>() + kinds < self.total,
         }
+    }
+
+    pub(super) const fn set_total(&mut self, total: usize) {
+        self.total = total;
     }
 
     pub(super) fn take(&mut self, queue: QueueKind) -> bool {

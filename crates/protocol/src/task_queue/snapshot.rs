@@ -24,6 +24,10 @@ pub struct PollerSnapshot {
 pub struct QueueSnapshot {
     /// How many are open.
     pub open_polls: usize,
+    /// When the one of them was opened that was opened last.
+    pub last_opened: Option<Instant>,
+    /// How many the server suggests to have open, within the bounds; `None` where the number is fixed.
+    pub target_polls: Option<usize>,
     /// When the last one returned with a task.
     pub last_task: Option<Instant>,
     /// When the last one returned without an error, with a task or with nothing.

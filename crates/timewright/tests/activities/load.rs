@@ -2,34 +2,36 @@
 //!
 //! Scaled down unless `TIMEWRIGHT_LOAD` is `full`: 500 slow ones and 10 000 in the queue then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, CancelReason};
-use timewright::client::{ActivityIdConflictPolicy, Client, StartActivityOptions};
-use timewright::workflow::{ActivityCancellationType, ActivityOptions, WorkflowWorker};
+use timewright::client::{ActivityHandle, ActivityResultError, Client, StartActivityOptions};
+use timewright::definition::ActivityDefinition;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::support::background::run_both;
-use crate::support::definitions::{activity, workflow};
-use crate::support::{client, start_options, unique};
+use crate::support::background::run_activities;
+use crate::support::{client, unique};
 
-activity!(Slow: u32 => ());
-activity!(Short: u32 => ());
+#[derive(Clone, Copy)]
+struct Slow;
 
-workflow!(Crowd: u32 => (), |context, count| {
-    let options = ActivityOptions::start_to_close(HOURS)
-        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
-        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted);
-    let all: Vec<_> = (0..count).map(|number| context.execute_activity(Slow, number, options.clone())).collect();
-    for slow in all {
-        // Each ends as cancelled.
-        let _ = slow.await;
-    }
-    Ok(())
-});
+impl ActivityDefinition for Slow {
+    const NAME: &'static str = "Slow";
+    type Input = u32;
+    type Output = ();
+}
+
+#[derive(Clone, Copy)]
+struct Short;
+
+impl ActivityDefinition for Short {
+    const NAME: &'static str = "Short";
+    type Input = u32;
+    type Output = ();
+}
 
 const HOURS: Duration = Duration::from_secs(4 * 3600);
 /// Long, so that a machine with other things to do is not taken for dead.
@@ -79,22 +81,39 @@ fn resident() -> usize {
     line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or_default()
 }
 
-/// Starts so many, a few at a time.
-async fn queue(client: &Client, task_queue: &str, count: u32) {
+/// Does something so many times, a few at a time.
+async fn each<T: Send + 'static, F>(count: u32, mut work: impl FnMut(u32) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(32));
-    let mut starting = JoinSet::new();
+    let mut working = JoinSet::new();
     for number in 0..count {
-        let (client, permit) = (client.clone(), Arc::clone(&room).acquire_owned().await.unwrap());
-        let options = StartActivityOptions::start_to_close(task_queue, format!("{task_queue}-{number}"), HOURS)
-            .id_conflict_policy(ActivityIdConflictPolicy::UseExisting);
-        starting.spawn(async move {
-            client.start_activity(Short, number, options).await.unwrap();
+        let permit = Arc::clone(&room).acquire_owned().await.unwrap();
+        let work = work(number);
+        working.spawn(async move {
+            let done = work.await;
             drop(permit);
+            done
         });
     }
-    while let Some(started) = starting.join_next().await {
-        started.unwrap();
-    }
+    working.join_all().await
+}
+
+/// Starts so many.
+async fn start<D: ActivityDefinition<Input = u32> + Copy>(
+    client: &Client,
+    task_queue: &str,
+    definition: D,
+    count: u32,
+) -> Vec<(u32, ActivityHandle<D>)> {
+    each(count, |number| {
+        let client = client.clone();
+        let id = format!("{task_queue}-{}-{number}", D::NAME);
+        let options = StartActivityOptions::start_to_close(task_queue, id, HOURS).heartbeat_timeout(HEARTBEAT_TIMEOUT);
+        async move { (number, client.start_activity(definition, number, options).await.unwrap()) }
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,13 +137,11 @@ async fn crowd(scale: &Scale) {
         .maximum_heartbeat_throttle_interval(INTERVAL)
         .build()
         .unwrap();
-    let workflows = WorkflowWorker::builder(client.clone(), &task_queue).workflow::<Crowd>().build().unwrap();
-    let worker = run_both(workflows, activities);
+    let worker = run_activities(activities);
 
     // All slow ones run at the same time.
     let began = Instant::now();
-    let options = start_options(&task_queue).execution_timeout(HOURS);
-    let crowd = client.start_workflow(Crowd, scale.slow, options).await.unwrap();
+    let crowd = start(&client, &task_queue, Slow, scale.slow).await;
     for _ in 0..scale.slow {
         let (_, cancelled) = told.recv().await.unwrap();
         assert_eq!(cancelled, None);
@@ -133,7 +150,7 @@ async fn crowd(scale: &Scale) {
 
     // Beside them the queue is worked off: each once, and memory does not grow with it.
     let began = Instant::now();
-    let queueing = queue(&client, &task_queue, scale.short);
+    let queueing = start(&client, &task_queue, Short, scale.short);
     let working = async {
         let mut executed = BTreeSet::new();
         while executed.len() < usize::try_from(scale.short).unwrap() {
@@ -147,16 +164,29 @@ async fn crowd(scale: &Scale) {
     assert!(told.try_recv().is_err(), "a slow one ended, or began again");
 
     // A cancellation reaches each within one interval, and a moment for a busy machine.
-    let began = Instant::now();
-    crowd.cancel("closing time").await.unwrap();
+    let handles: Vec<_> = crowd.iter().map(|(_, handle)| handle.clone()).collect();
+    let numbers: Vec<_> = crowd.iter().map(|(number, _)| *number).collect();
+    let asked: BTreeMap<u32, Instant> = each(scale.slow, |at| {
+        let (number, handle) = (numbers[at as usize], handles[at as usize].clone());
+        async move {
+            handle.cancel("closing time").await.unwrap();
+            (number, Instant::now())
+        }
+    })
+    .await
+    .into_iter()
+    .collect();
     let mut latest = Duration::ZERO;
     for _ in 0..scale.slow {
         let (number, cancelled) = told.recv().await.unwrap();
-        let after = cancelled.expect("none begins again") - began;
+        let after = cancelled.expect("none begins again").saturating_duration_since(asked[&number]);
         assert!(after < INTERVAL + Duration::from_secs(20), "{number} heard of it after {after:?}");
         latest = latest.max(after);
     }
-    crowd.result().await.unwrap();
+    for (_, handle) in crowd {
+        let error = handle.result().await.unwrap_err();
+        assert!(matches!(error, ActivityResultError::Cancelled { .. }), "{error}");
+    }
     worker.stop().await;
     eprintln!(
         "{} slow activities ran after {all_run:?}; {} short ones beside them took {worked_off:?} and {grown} kB; the last \

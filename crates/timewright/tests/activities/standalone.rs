@@ -205,6 +205,11 @@ async fn v8_operators_pause_reset_and_change_it() {
     let (attempt, reason) = stage.told().await;
     assert!(attempt > 1, "{attempt}");
     assert_eq!(reason, CancelReason::Reset);
+    poll_until("the attempt after the reset", || async {
+        let description = activity.describe().await.unwrap();
+        (description.run_state() == PendingActivityState::Started).then_some(())
+    })
+    .await;
 
     let seconds = |timeout: Option<prost_types::Duration>| timeout.map(|timeout| timeout.seconds.unsigned_abs());
     let changes = UpdateActivityOptions::default().heartbeat_timeout(Duration::from_secs(7));

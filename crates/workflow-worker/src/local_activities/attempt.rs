@@ -2,10 +2,11 @@
 
 use std::any::Any;
 
+use timewright_client::PoolSlot;
 use timewright_converter::{ApplicationFailure, DefaultFailureConverter, Failure, FailureConverter};
 use timewright_proto::enums::TimeoutType;
 use timewright_protocol::workflow::{LocalActivityAttempt, LocalActivityOutcome, RunKey, StartLocalActivity};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -46,7 +47,7 @@ impl Attempt {
     async fn room(
         &self,
         cancellation: &LocalActivityCancellation,
-    ) -> Result<(std::time::SystemTime, Option<OwnedSemaphorePermit>), LocalActivityOutcome> {
+    ) -> Result<(std::time::SystemTime, PoolSlot), LocalActivityOutcome> {
         let cancelled = || LocalActivityOutcome::Cancelled { details: Vec::new() };
         let closes = self.closes();
         tokio::select! {
@@ -57,12 +58,10 @@ impl Attempt {
         }
         let asked_at = self.clock.now();
         let starts = self.start.schedule_to_start_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let slots = self.surroundings.slots.clone();
         tokio::select! {
             biased;
             () = cancellation.cancelled() => Err(cancelled()),
-            // Nobody closes the semaphore; were it so, there would be no limit.
-            slot = slots.acquire_owned() => Ok((asked_at, slot.ok())),
+            slot = self.surroundings.room.enter(&self.start.activity_type) => Ok((asked_at, slot)),
             () = until(starts) => Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToStart)),
             () = until(closes) => Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToClose)),
         }
@@ -73,7 +72,7 @@ impl Attempt {
         &self,
         cancellation: LocalActivityCancellation,
         asked_at: std::time::SystemTime,
-        slot: Option<OwnedSemaphorePermit>,
+        slot: PoolSlot,
     ) -> UserCode {
         let (start, executor) = (self.start.clone(), self.surroundings.executor.clone());
         let activity = LocalActivity {

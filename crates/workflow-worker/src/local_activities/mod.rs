@@ -5,6 +5,7 @@
 
 mod attempt;
 mod executor;
+mod room;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use std::time::SystemTime;
 use timewright_converter::DataConverter;
 use timewright_protocol::workflow::{LocalActivityAttempt, RunKey, StartLocalActivity};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use attempt::Attempt;
 
 pub use executor::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
+pub(crate) use room::Room;
 
 /// The Local Activities of a worker that are under way.
 pub(crate) struct LocalActivities {
@@ -38,7 +40,7 @@ struct Surroundings {
     namespace: String,
     task_queue: String,
     converter: DataConverter,
-    slots: Arc<Semaphore>,
+    room: Arc<room::Entrance>,
     ended: UnboundedSender<Ended>,
 }
 
@@ -91,11 +93,11 @@ impl LocalActivities {
         namespace: String,
         task_queue: String,
         converter: DataConverter,
-        slots: usize,
+        room: Room,
     ) -> Self {
-        let slots = Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS)));
+        let room = Arc::new(room.into());
         let (sender, ended) = unbounded_channel();
-        let surroundings = Surroundings { executor, namespace, task_queue, converter, slots, ended: sender };
+        let surroundings = Surroundings { executor, namespace, task_queue, converter, room, ended: sender };
         Self { surroundings, open: BTreeMap::new(), attempts: JoinSet::new(), ended }
     }
 

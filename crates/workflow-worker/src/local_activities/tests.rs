@@ -3,9 +3,14 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use timewright_client::{SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
 use timewright_converter::{BoxFuture, Payload};
 use timewright_proto::enums::TimeoutType;
+use timewright_protocol::task_queue::RateLimit;
 use timewright_protocol::workflow::{CacheLimits, LocalActivityOutcome, Runs, TaskKind, WorkflowTask};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 
 use super::*;
 
@@ -37,10 +42,15 @@ impl LocalActivityExecutor for Scripted {
 }
 
 fn activities(slots: usize) -> (LocalActivities, Arc<Mutex<Vec<LocalActivity>>>) {
+    activities_with(WorkerSlots::fixed(slots), None)
+}
+
+fn activities_with(slots: WorkerSlots, limit: Option<RateLimit>) -> (LocalActivities, Arc<Mutex<Vec<LocalActivity>>>) {
     let executor = Scripted::default();
     let seen = Arc::clone(&executor.seen);
     let converter = DataConverter::default();
-    (LocalActivities::new(Arc::new(executor), "default".into(), "queue".into(), converter, slots), seen)
+    let slots = SlotPool::new(slots, SlotRequest::new(SlotKind::LocalActivity, "queue"));
+    (LocalActivities::new(Arc::new(executor), "default".into(), "queue".into(), converter, Room { slots, limit }), seen)
 }
 
 /// A key, which only `Runs` can make.
@@ -123,6 +133,63 @@ async fn an_attempt_waits_for_room_and_not_for_ever() {
     let ended = activities.next().await;
     assert!(matches!(ended.attempt.outcome, LocalActivityOutcome::Completed(_)), "there is room now");
     assert_eq!(seen.lock().expect("not poisoned").len(), 2);
+}
+
+/// Gives one slot at a time, and writes down what it was for.
+struct OneAtATime {
+    slot: Arc<Semaphore>,
+    used_for: Arc<Mutex<Vec<String>>>,
+}
+
+impl SlotSupplier for OneAtATime {
+    type Permit = OwnedSemaphorePermit;
+
+    async fn reserve(&self, request: SlotRequest) -> OwnedSemaphorePermit {
+        assert_eq!(request.kind, SlotKind::LocalActivity);
+        Arc::clone(&self.slot).acquire_owned().await.expect("nobody closes it")
+    }
+
+    fn try_reserve(&self, _request: &SlotRequest) -> Option<OwnedSemaphorePermit> {
+        None
+    }
+
+    fn mark_used(&self, _permit: &mut OwnedSemaphorePermit, task: &SlotTask) {
+        self.used_for.lock().expect("not poisoned").push(task.type_name.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_may_come_from_a_supplier() {
+    let (slot, used_for) = (Arc::new(Semaphore::new(1)), Arc::new(Mutex::new(Vec::new())));
+    let supplier = OneAtATime { slot: Arc::clone(&slot), used_for: Arc::clone(&used_for) };
+    let (mut activities, _) = activities_with(WorkerSlots::supplied(supplier), None);
+    activities.start(key(), WorkflowNames::default(), start("obey", 1), None);
+    sleep(seconds(1)).await;
+    activities.start(key(), WorkflowNames::default(), start("echo", 2), None);
+    sleep(seconds(1)).await;
+    assert_eq!(*used_for.lock().expect("not poisoned"), ["obey"]);
+    activities.cancel(key(), 1);
+    for _ in 0..2 {
+        activities.next().await;
+    }
+    assert_eq!(*used_for.lock().expect("not poisoned"), ["obey", "echo"]);
+    sleep(seconds(1)).await;
+    assert_eq!(slot.available_permits(), 1, "each slot is back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn x19_a_limit_lets_so_many_begin_in_a_second() {
+    let (mut activities, _) = activities_with(WorkerSlots::fixed(100), RateLimit::new(2.0).ok());
+    let began = Instant::now();
+    for sequence in 1..=20 {
+        activities.start(key(), WorkflowNames::default(), start("echo", sequence), None);
+    }
+    let mut order = Vec::new();
+    for _ in 0..20 {
+        order.push(activities.next().await.attempt.sequence);
+    }
+    assert_eq!(began.elapsed().as_secs(), 9, "two at once, then one each half second");
+    assert_eq!(order, (1..=20).collect::<Vec<_>>(), "as they came");
 }
 
 #[tokio::test(start_paused = true)]
