@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, WorkerDeployment, WorkerSlots, jitter_seed,
+    Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SlotSupplier, WorkerDeployment, WorkerSlots,
+    jitter_seed,
 };
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
@@ -18,7 +19,7 @@ use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
 use crate::router::Router;
 use crate::session::Sessions;
-use crate::worker::ActivityWorker;
+use crate::worker::{ActivityWorker, WorkerError};
 use crate::{ActivityContext, ActivityError, ActivityRequest, ActivityService, handler};
 
 /// Registers activities and sets options; [`build`](Self::build) makes an [`ActivityWorker`] of it.
@@ -40,7 +41,11 @@ pub struct ActivityWorkerBuilder {
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
+    on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Box<dyn FnOnce(&WorkerError) + Send + Sync>;
 
 /// A worker that cannot be built. The application's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -326,6 +331,13 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
+    /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.on_fatal_error = Some(Box::new(hook));
+        self
+    }
+
     /// Checks everything, and makes a worker of it.
     ///
     /// # Errors
@@ -364,6 +376,8 @@ impl ActivityWorkerBuilder {
             };
             Ok(ActivityWorker {
                 client: self.client.clone(),
+                readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
+                on_fatal_error: None,
                 task_queue,
                 service,
                 poller,
@@ -392,7 +406,13 @@ impl ActivityWorkerBuilder {
         }
         let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
         let task_queue_activities_per_second = self.task_queue_activities_per_second;
-        Ok(ActivityWorker { deployment: self.deployment, task_queue_activities_per_second, companions, ..worker })
+        Ok(ActivityWorker {
+            deployment: self.deployment,
+            on_fatal_error: self.on_fatal_error,
+            task_queue_activities_per_second,
+            companions,
+            ..worker
+        })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -411,6 +431,7 @@ impl ActivityWorkerBuilder {
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,
+            on_fatal_error: None,
         }
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Completer {
 
 impl Completer {
     /// Tells the server how the attempt ended. If that cannot be sent, the attempt fails with the reason, so that it is never
-    /// left to time out.
-    pub(crate) async fn complete(&self, told: &Told<'_>, ended: Ended) {
+    /// left to time out. Whether it has failed.
+    pub(crate) async fn complete(&self, told: &Told<'_>, ended: Ended) -> bool {
         let Ended { completion, mut newest_heartbeat } = ended;
         if let Completion::WillCompleteAsynchronously { unconfirmed_heartbeat } = completion {
             tracing::debug!("somebody else will complete the activity");
@@ -49,25 +49,28 @@ impl Completer {
                 // What comes of it is the business of whoever completes the activity.
                 let _ = send(self.client.clone(), told.task_token.clone(), details, self.size_limit).await;
             }
-            return;
+            return false;
         }
-        let Some(mut request) = self.request(told, completion) else { return };
+        let Some(mut request) = self.request(told, completion) else { return false };
         // At most three: as it is, with the reason why not, and that without heartbeat details.
         for is_replacement in [false, true, true] {
-            let Err(refusal) = self.deliver(told, request.clone(), is_replacement).await else { return };
+            let Err(refusal) = self.deliver(told, request.clone(), is_replacement).await else {
+                return matches!(request, Request::Failed(_));
+            };
             if !matches!(refusal, Refusal::TooLarge { what: RESULT | CANCELLATION | FAILURE, .. }) {
                 newest_heartbeat = None;
             }
             request = Request::Failed(Box::new(self.replacement(told, &request, &refusal, newest_heartbeat.clone())));
         }
         tracing::error!("the end of the attempt cannot be told; the server will let it time out");
+        true
     }
 
     /// Fails an attempt whose user code was not even called.
-    pub(crate) async fn fail(&self, told: &Told<'_>, failure: ApplicationFailure) {
+    pub(crate) async fn fail(&self, told: &Told<'_>, failure: ApplicationFailure) -> bool {
         let failure = failures::plain(&failure.into());
         let completion = Completion::Failed { failure, last_heartbeat_details: None };
-        self.complete(told, Ended { completion, newest_heartbeat: None }).await;
+        self.complete(told, Ended { completion, newest_heartbeat: None }).await
     }
 
     /// Fails an attempt around which something panicked. Whatever of the user's code could panic again is left out.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Slot, SlotKind, SlotRequest, TaskPoller, WorkerDeployment, WorkerSlots,
-    random_id,
+    CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, SlotKind, SlotRequest, TaskPoller,
+    WorkerDeployment, WorkerProfile, WorkerSlots, random_id,
 };
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::from_duration;
@@ -21,6 +21,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 use tracing::Instrument;
 
+use crate::builder::FatalErrorHook;
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
@@ -42,6 +43,8 @@ pub struct ActivityWorker {
     pub(crate) graceful_shutdown_timeout: Duration,
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
+    pub(crate) readiness: ReadinessSource,
+    pub(crate) on_fatal_error: Option<FatalErrorHook>,
     pub(crate) eager: EagerActivities,
     /// Whether activities may come without a poll.
     pub(crate) takes_eager: bool,
@@ -82,6 +85,12 @@ impl ActivityWorker {
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.task_queue
+    }
+
+    /// Whether it gets tasks: for a readiness probe.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.readiness()
     }
 
     /// The client that it works with.
@@ -147,8 +156,6 @@ impl ActivityWorker {
             namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
         };
-        let task_queue = self.task_queue.clone();
-        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue, error })?;
         let Self {
             client,
             task_queue,
@@ -161,8 +168,18 @@ impl ActivityWorker {
             attempt_options,
             deployment,
             eager,
+            readiness,
+            mut on_fatal_error,
             ..
         } = self;
+        let mut say_fatal = |error: WorkerError| {
+            if let Some(hook) = on_fatal_error.take() {
+                hook(&error);
+            }
+            error
+        };
+        let namespace =
+            namespace.map_err(|error| say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let source = ActivityTaskSource {
@@ -196,6 +213,14 @@ impl ActivityWorker {
         poller.handle_support(namespace.polls.clone());
         let request = SlotRequest::new(SlotKind::Activity, &*task_queue).of(&client);
         let mut polls = TaskPoller::start(source, poller, &slots, request);
+        readiness.begin(polls.snapshots());
+        let profile = WorkerProfile {
+            key: worker_instance_key.clone(),
+            task_queue: task_queue.clone(),
+            kind: TaskQueueType::Activity,
+            deployment,
+        };
+        let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
         let mut eager_tasks = eager.open(polls.slot_reserver());
         if !takes_eager {
             eager.close();
@@ -213,7 +238,7 @@ impl ActivityWorker {
                 polled = polls.next(), if !polls_ended => match polled {
                     Some(Ok((response, slot))) => executions.start(&worker, response, slot),
                     Some(Err(error)) => {
-                        outcome = Err(WorkerError::Polling { task_queue: task_queue.clone(), error });
+                        outcome = Err(say_fatal(WorkerError::Polling { task_queue: task_queue.clone(), error }));
                         stop = true;
                     }
                     None => polls_ended = true,
@@ -222,7 +247,7 @@ impl ActivityWorker {
                     Some((response, slot)) => executions.start(&worker, response, slot),
                     None => eager_ended = true,
                 },
-                () = executions.next_end(), if !executions.tasks.is_empty() => (),
+                has_failed = executions.next_end(), if !executions.tasks.is_empty() => presence.count_task(has_failed),
                 () = sleep(phase.rest()), if phase != Phase::Running => {
                     phase = Phase::Cancelling { next_log: now() + LOG_INTERVAL };
                     if !grace_ended.send_replace(true) {
@@ -235,12 +260,14 @@ impl ActivityWorker {
                 tracing::info!(task_queue, running = executions.tasks.len(), "the Activity Worker shuts down");
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
+                readiness.begin_shutdown();
                 eager.close();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),
                     task_queue: task_queue.clone(),
                     task_queue_types: vec![TaskQueueType::Activity.into()],
+                    worker_heartbeat: presence.begin_shutdown(),
                     ..ShutdownWorkerRequest::default()
                 };
                 let client = client.clone();
@@ -288,7 +315,13 @@ struct Running {
 
 impl Running {
     /// The way of one Activity Task, from the poll's answer to its completion.
-    async fn execute(&self, mut response: PollActivityTaskQueueResponse, received_at: Instant, slot: AttemptSlot) {
+    /// Whether it failed.
+    async fn execute(
+        &self,
+        mut response: PollActivityTaskQueueResponse,
+        received_at: Instant,
+        slot: AttemptSlot,
+    ) -> bool {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
@@ -307,14 +340,15 @@ impl Running {
         let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
 
         // Encode, and complete.
-        self.completer.complete(&told, ended).await;
+        self.completer.complete(&told, ended).await
     }
 }
 
 /// What runs, and its names.
 #[derive(Default)]
 struct Executions {
-    tasks: JoinSet<()>,
+    /// Each says whether its attempt failed.
+    tasks: JoinSet<bool>,
     names: BTreeMap<Id, String>,
 }
 
@@ -340,24 +374,35 @@ impl Executions {
         let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            if let Err(panic) = caught(worker.execute(response, received_at, slot.clone())).await {
-                let until = until.and_then(|timeout| received_at.checked_add(timeout));
-                let told = Told { task_token, activity_type: &activity_type, until };
-                worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
-            }
+            let executed = caught(worker.execute(response, received_at, slot.clone())).await;
+            let has_failed = match executed {
+                Ok(has_failed) => has_failed,
+                Err(panic) => {
+                    let until = until.and_then(|timeout| received_at.checked_add(timeout));
+                    let told = Told { task_token, activity_type: &activity_type, until };
+                    worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
+                    true
+                }
+            };
             // Only now is there room for another.
             drop(slot.take());
+            has_failed
         };
         let handle = self.tasks.spawn(task.instrument(span));
         self.names.insert(handle.id(), name);
     }
 
-    async fn next_end(&mut self) {
-        let Some(end) = self.tasks.join_next_with_id().await else { return };
-        let id = end.as_ref().map_or_else(tokio::task::JoinError::id, |(id, ())| *id);
+    /// Waits for the next end of an execution, and says whether it failed.
+    async fn next_end(&mut self) -> bool {
+        let Some(end) = self.tasks.join_next_with_id().await else { return false };
+        let id = end.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         let name = self.names.remove(&id).unwrap_or_default();
-        if let Err(error) = end {
-            tracing::error!("this is a bug: the worker itself panicked while it executed {name}: {error}");
+        match end {
+            Ok((_, has_failed)) => has_failed,
+            Err(error) => {
+                tracing::error!("this is a bug: the worker itself panicked while it executed {name}: {error}");
+                true
+            }
         }
     }
 

@@ -1,12 +1,15 @@
 //! A client: a connection, a namespace, and who calls.
 
 use crate::connect::{self, ConnectError};
+use crate::heartbeat::Heartbeats;
+use crate::host::host_name;
 use crate::options::ClientOptions;
 use crate::rpc_error::RpcError;
-use crate::stack::{HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
+use crate::stack::{Connection, CurrentConnection, HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
 use http::HeaderValue;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use timewright_converter::DataConverter;
 use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::temporal::api::workflowservice::v1::workflow_service_client::WorkflowServiceClient;
@@ -42,12 +45,14 @@ use tower::{BoxError, Service};
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    address: String,
+    connection: CurrentConnection,
     namespace: String,
     identity: String,
     data_converter: DataConverter,
     workflow_service: WorkflowServiceClient<Stack>,
     server_info: OnceCell<ServerInfo>,
+    worker_heartbeat_interval: Option<Duration>,
+    heartbeats: Heartbeats,
 }
 
 /// What a server says of itself.
@@ -95,7 +100,7 @@ impl Client {
             request.set_timeout(timeout);
             let info = client.fetch_server_info(request);
             client.0.server_info.get_or_try_init(|| info).await.map_err(|reason| {
-                let address = client.0.address.clone();
+                let address = client.address();
                 if reason.is_from_transport() {
                     return ConnectError::NoServer { address, reason: reason.message().to_owned() };
                 }
@@ -116,17 +121,16 @@ impl Client {
         C::Error: Into<BoxError>,
         C::Future: Send + 'static,
     {
-        let address = connect::full_address(&options.address);
-        let namespace = options.namespace;
-        let header = HeaderValue::try_from(&namespace)
-            .map_err(|_| ConnectError::InvalidNamespace { namespace: namespace.clone() })?;
-        if options.api_key.is_some() && address.starts_with("http://") {
-            tracing::warn!(%address, "the API key is sent without encryption; use an https:// address");
+        if let Some(interval) = options.worker_heartbeat_interval
+            && !(MINIMUM_HEARTBEAT_INTERVAL..=MAXIMUM_HEARTBEAT_INTERVAL).contains(&interval)
+        {
+            return Err(ConnectError::InvalidWorkerHeartbeatInterval { interval });
         }
-        let metadata = Metadata::new(address.as_str().into(), header, options.api_key);
-        let stack = Stack::new(channel, metadata, &options.layers);
+        let connection = CurrentConnection::new(connection(&options, channel)?);
+        let stack = Stack::new(connection.clone(), &options.layers);
+        let namespace = options.namespace;
         Ok(Self(Arc::new(Inner {
-            address,
+            connection,
             namespace,
             identity: options.identity.unwrap_or_else(default_identity),
             data_converter: options.data_converter,
@@ -134,13 +138,64 @@ impl Client {
                 .max_decoding_message_size(MAXIMUM_MESSAGE_SIZE)
                 .max_encoding_message_size(MAXIMUM_MESSAGE_SIZE),
             server_info: OnceCell::new(),
+            worker_heartbeat_interval: options.worker_heartbeat_interval,
+            heartbeats: Heartbeats::default(),
         })))
+    }
+
+    /// Gives this client, all its clones, and all workers that were built with any of them another connection: with another
+    /// certificate, API key or address. For as long as certificates are rotated, no worker has to be restarted.
+    ///
+    /// Calls that are under way end on the connection on which they began, open polls included; the next attempt of each, and
+    /// all further calls, use the new one. Nothing changes if it cannot be made. Namespace, identity, Data Converter and
+    /// layers stay as they are.
+    ///
+    /// ```no_run
+    /// # async fn example(client: timewright_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use timewright_client::ClientOptions;
+    ///
+    /// let options = ClientOptions::new("https://temporal.example:7233").namespace("payments").api_key("the new one");
+    /// client.replace_connection(options).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`connect`](Self::connect); or if the options name another namespace.
+    pub async fn replace_connection(&self, options: ClientOptions) -> Result<(), ConnectError> {
+        self.check_same_namespace(&options)?;
+        // Tried by a client of its own, so that this one goes on if it is of no use.
+        let replacement = Self::connect(options).await?;
+        self.0.connection.replace(replacement.0.connection.current());
+        Ok(())
+    }
+
+    /// As [`replace_connection`](Self::replace_connection), with a connection of another kind, as in
+    /// [`with_channel`](Self::with_channel).
+    ///
+    /// # Errors
+    /// If the options name another namespace.
+    pub fn replace_channel<C>(&self, options: ClientOptions, channel: C) -> Result<(), ConnectError>
+    where
+        C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send + 'static,
+    {
+        self.check_same_namespace(&options)?;
+        self.0.connection.replace(connection(&options, channel)?);
+        Ok(())
+    }
+
+    fn check_same_namespace(&self, options: &ClientOptions) -> Result<(), ConnectError> {
+        if options.namespace == self.0.namespace {
+            return Ok(());
+        }
+        Err(ConnectError::OtherNamespace { namespace: self.0.namespace.clone(), other: options.namespace.clone() })
     }
 
     /// The server's address.
     #[must_use]
-    pub fn address(&self) -> &str {
-        &self.0.address
+    pub fn address(&self) -> String {
+        self.0.connection.current().server().to_string()
     }
 
     /// The namespace of all calls.
@@ -191,12 +246,19 @@ impl Client {
         match self.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
             Ok(response) => Ok(response.into_inner()),
             Err(error) if is_unknown_method(&error) => Ok(DescribeNamespaceResponse::default()),
-            Err(error) if error.is_namespace_not_found() => Err(CheckNamespaceError::NotFound {
-                namespace: self.0.namespace.clone(),
-                address: self.0.address.clone(),
-            }),
+            Err(error) if error.is_namespace_not_found() => {
+                Err(CheckNamespaceError::NotFound { namespace: self.0.namespace.clone(), address: self.address() })
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    pub(crate) fn worker_heartbeat_interval(&self) -> Option<Duration> {
+        self.0.worker_heartbeat_interval
+    }
+
+    pub(crate) fn heartbeats(&self) -> &Heartbeats {
+        &self.0.heartbeats
     }
 
     async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {
@@ -211,11 +273,27 @@ impl Client {
     }
 }
 
+/// A connection over this channel, with the headers that the options ask for.
+fn connection<C>(options: &ClientOptions, channel: C) -> Result<Connection, ConnectError>
+where
+    C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+    C::Error: Into<BoxError>,
+    C::Future: Send + 'static,
+{
+    let address = connect::full_address(&options.address);
+    let header = HeaderValue::try_from(&options.namespace)
+        .map_err(|_| ConnectError::InvalidNamespace { namespace: options.namespace.clone() })?;
+    if options.api_key.is_some() && address.starts_with("http://") {
+        tracing::warn!(%address, "the API key is sent without encryption; use an https:// address");
+    }
+    Ok(Connection::new(channel, Metadata::new(address.into(), header, options.api_key.clone())))
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Client")
-            .field("address", &self.0.address)
+            .field("address", &self.address())
             .field("namespace", &self.0.namespace)
             .field("identity", &self.0.identity)
             .finish_non_exhaustive()
@@ -229,11 +307,11 @@ fn is_unknown_method(error: &RpcError) -> bool {
 
 /// `PID@HOST`, as other SDKs have it.
 fn default_identity() -> String {
-    let host = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("unknown-host");
-    format!("{}@{host}", std::process::id())
+    format!("{}@{}", std::process::id(), host_name())
 }
+
+const MINIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+const MAXIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -292,6 +370,22 @@ mod tests {
         let server = FakeServer::replying([Reply::Silence]);
         let error = Client::with_channel(ClientOptions::new("fake:7233").namespace("a\nb"), server).unwrap_err();
         assert_eq!(error.to_string(), "`a\nb` cannot be a namespace: only visible ASCII characters can");
+    }
+
+    #[test]
+    fn heartbeats_of_workers_are_neither_too_often_nor_too_seldom() {
+        for (interval, is_allowed) in [(999, false), (1000, true), (60_000, true), (60_001, false)] {
+            let interval = Duration::from_millis(interval);
+            let options = ClientOptions::new("fake:7233").worker_heartbeat_interval(Some(interval));
+            let client = Client::with_channel(options, FakeServer::replying([Reply::Silence]));
+            assert_eq!(client.is_ok(), is_allowed, "{interval:?}");
+        }
+        let options = ClientOptions::new("fake:7233").worker_heartbeat_interval(Some(Duration::ZERO));
+        let error = Client::with_channel(options, FakeServer::replying([Reply::Silence])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the heartbeats of workers cannot be 0ns apart: from 1 s to 60 s can, or None for none at all"
+        );
     }
 
     #[test]

@@ -22,6 +22,20 @@ pub enum ConnectError {
         /// What was given.
         namespace: String,
     },
+    /// A connection that is to take another's place is for another namespace. The application's fault.
+    #[error("this client is for namespace `{namespace}`, and cannot change to `{other}`: make another client for that")]
+    OtherNamespace {
+        /// The client's.
+        namespace: String,
+        /// What was given.
+        other: String,
+    },
+    /// The interval between the heartbeats of workers. The application's fault.
+    #[error("the heartbeats of workers cannot be {interval:?} apart: from 1 s to 60 s can, or None for none at all")]
+    InvalidWorkerHeartbeatInterval {
+        /// What was given.
+        interval: Duration,
+    },
     /// Nothing answers at the address.
     #[error(
         "no Temporal Server answers at {address}: {reason}. {}",

@@ -17,12 +17,15 @@ mod error_details;
 #[cfg(test)]
 mod fake_server;
 mod handle;
+mod heartbeat;
 mod history;
+mod host;
 mod options;
 mod patience;
 mod poll;
 mod query;
 mod random;
+mod readiness;
 mod result;
 mod rpc_error;
 mod slots;
@@ -49,11 +52,13 @@ pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };
+pub use heartbeat::{WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use options::{ClientOptions, EnvironmentError};
 pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
 pub use random::{request_id as random_id, seed as jitter_seed};
+pub use readiness::{NotReady, NotReadyReason, Readiness, ReadinessSource};
 pub use result::{ResultOptions, WorkflowResultError};
 pub use rpc_error::RpcError;
 #[cfg(feature = "resource-slots")]

@@ -31,6 +31,7 @@ pub struct ClientOptions {
     pub(crate) keep_alive_timeout: Duration,
     pub(crate) data_converter: DataConverter,
     pub(crate) layers: Vec<StackLayer>,
+    pub(crate) worker_heartbeat_interval: Option<Duration>,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls::TlsOptions,
 }
@@ -50,6 +51,7 @@ impl ClientOptions {
             keep_alive_timeout: Duration::from_secs(15),
             data_converter: DataConverter::default(),
             layers: Vec::new(),
+            worker_heartbeat_interval: Some(Duration::from_secs(60)),
             #[cfg(feature = "tls")]
             tls: crate::tls::TlsOptions::default(),
         }
@@ -132,6 +134,14 @@ impl ClientOptions {
     #[must_use]
     pub fn data_converter(mut self, data_converter: DataConverter) -> Self {
         self.data_converter = data_converter;
+        self
+    }
+
+    /// How often the server is told how the workers of this client are doing, all in one call, for `temporal worker list` and the Web
+    /// UI: from 1 s to 60 s, which it is if not set. `None`: never. Servers that do not know such heartbeats get none.
+    #[must_use]
+    pub const fn worker_heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
+        self.worker_heartbeat_interval = interval;
         self
     }
 

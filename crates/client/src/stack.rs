@@ -3,8 +3,8 @@
 //! ```text
 //!   generated stub            WorkflowServiceClient<Stack>
 //!     layers of the user      ClientOptions::layer, each sees a call once, however often it is tried
-//!       Metadata              who calls, on behalf of which namespace, with which API key
-//!         Retry               tries again, by class of error
+//!       Retry                 tries again, by class of error, over the connection that is used then
+//!         Metadata            who calls, on behalf of which namespace, with which API key
 //!           Attempt           one try: its deadline, the whole answer, errors as gRPC statuses
 //!             channel         HTTP/2, reconnects by itself
 //! ```
@@ -13,17 +13,17 @@
 
 mod attempt;
 mod call_kind;
+mod connection;
 mod grpc_timeout;
 mod metadata;
 mod retry;
 
 pub(crate) use attempt::MAXIMUM_MESSAGE_SIZE;
 pub use call_kind::CallKind;
+pub(crate) use connection::{Connection, CurrentConnection};
 pub(crate) use metadata::Metadata;
 pub(crate) use retry::FailedCall;
 
-use attempt::Attempt;
-use metadata::MetadataService;
 use retry::Retry;
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use std::task::{Context, Poll};
 use tonic::Status;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt};
 
 /// What a stub sends.
 pub type HttpRequest = http::Request<Body>;
@@ -53,20 +53,9 @@ pub type HttpResponse = http::Response<Body>;
 pub struct Stack(BoxCloneSyncService<HttpRequest, HttpResponse, Status>);
 
 impl Stack {
-    /// The stack over a connection, or over whatever answers like one. `layers` are the user's, outermost first.
-    pub(crate) fn new<C>(channel: C, metadata: Metadata, layers: &[StackLayer]) -> Self
-    where
-        C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
-        C::Error: Into<BoxError>,
-        C::Future: Send + 'static,
-    {
-        let server = metadata.server();
-        let stack = ServiceBuilder::new()
-            .layer_fn(|inner| MetadataService::new(inner, metadata.clone()))
-            .layer_fn(|inner| Retry::new(inner, server.clone()))
-            .layer_fn(Attempt::new)
-            .service(channel);
-        let stack = Self(BoxCloneSyncService::new(stack));
+    /// The stack over a connection. `layers` are the user's, outermost first.
+    pub(crate) fn new(connection: CurrentConnection, layers: &[StackLayer]) -> Self {
+        let stack = Self(BoxCloneSyncService::new(Retry::new(connection)));
         layers.iter().rev().fold(stack, |stack, layer| (layer.0)(stack))
     }
 }

@@ -16,6 +16,8 @@ pub struct WorkerNamespace {
     pub payload_size_limit: usize,
     /// Whether the server ends a worker's polls when that worker says that it shuts down (RPC `ShutdownWorker`).
     pub ends_polls: bool,
+    /// Whether the server takes heartbeats of workers (RPC `RecordWorkerHeartbeat`).
+    pub takes_heartbeats: bool,
     /// The most bytes that a Workflow Task's completion may have in pages; `None` where the server takes no pages.
     pub paged_completion_limit: Option<usize>,
     /// What the server says of polls.
@@ -40,6 +42,7 @@ impl Client {
                 Ok(WorkerNamespace {
                     payload_size_limit: known_limit(limits.blob_size_limit_error).unwrap_or(PAYLOAD_SIZE_LIMIT),
                     ends_polls: capabilities.worker_poll_complete_on_shutdown,
+                    takes_heartbeats: capabilities.worker_heartbeats,
                     paged_completion_limit: capabilities
                         .workflow_task_completion_pagination
                         .then(|| completion_limit.unwrap_or(PAGED_COMPLETION_LIMIT)),
@@ -93,6 +96,7 @@ impl Default for WorkerNamespace {
         Self {
             payload_size_limit: PAYLOAD_SIZE_LIMIT,
             ends_polls: false,
+            takes_heartbeats: false,
             paged_completion_limit: None,
             polls: PollSupport::default(),
         }

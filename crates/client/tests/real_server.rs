@@ -71,7 +71,7 @@ async fn connect() -> Client {
 
 /// An error's text, without the server's address.
 fn text(error: impl Display, client: &Client) -> String {
-    error.to_string().replace(client.address(), "ADDRESS")
+    error.to_string().replace(&client.address(), "ADDRESS")
 }
 
 /// A text in which every number is an N.

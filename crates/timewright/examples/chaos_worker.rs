@@ -22,13 +22,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Full};
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, ClientOptions, HttpRequest, HttpResponse, Stack};
+use timewright::proto::Message;
+use timewright::proto::workflow_service::PollActivityTaskQueueResponse;
 use timewright::workflow::{
     ActivityOptions, ChildWorkflowOptions, Handlers, LocalActivityOptions, Workflow, WorkflowContext, WorkflowError,
     WorkflowInfo, WorkflowWorker,
 };
 use timewright::{LocalActivities, Worker};
+use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 
@@ -44,19 +48,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let site = Arc::new(Site {
         ledger: Ledger::create(&PathBuf::from(variable("CHAOS_FOLDER")?))?,
         running: AtomicUsize::new(0),
+        begun: AtomicUsize::new(0),
     });
     // It may be started while its server is away, and is to see soon that nobody answers.
     let options =
         ClientOptions::from_environment()?.lazy(true).keep_alive(Duration::from_secs(5), Duration::from_secs(3));
-    let dropped_polls = Arc::new(AtomicUsize::new(0));
-    let options = options.layer(CountDroppedPolls(Arc::clone(&dropped_polls)));
+    let polls = Arc::new(Polls::default());
+    let options = options.layer(CountPolls(Arc::clone(&polls)));
     let client = Client::connect(options).await?;
     let activities = ActivityWorker::builder(client.clone(), &task_queue)
         .activity_with_state(Quick, Arc::clone(&site), Site::quick)
         .activity_with_state(Beating, Arc::clone(&site), Site::beating)
         .maximum_concurrent_activities(50)
         .build()?;
-    let worker = match variable("CHAOS_ROLE")?.as_str() {
+    let role = variable("CHAOS_ROLE")?;
+    let worker = match role.as_str() {
         "activities" => {
             drop(client);
             Worker::new().activities(activities)
@@ -88,27 +94,52 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Arc::strong_count(&site) - 1,
         metrics.num_alive_tasks(),
     );
-    println!("dropped polls: {}", dropped_polls.load(Ordering::SeqCst));
+    println!("dropped polls: {}", polls.dropped.load(Ordering::SeqCst));
+    // Local Activities begin without having come by a poll.
+    let (brought, begun) = (polls.brought.load(Ordering::SeqCst), site.begun.load(Ordering::SeqCst));
+    if role == "activities" {
+        println!("activities that came and did not begin: {}", brought - begun);
+    }
     Ok(())
 }
 
-/// Counts the polls that did not return before they were dropped: each may have taken a task with it.
-#[derive(Clone)]
-struct CountDroppedPolls(Arc<AtomicUsize>);
+/// What became of the polls.
+#[derive(Default)]
+struct Polls {
+    /// They did not return before they were dropped: each may have taken a task with it.
+    dropped: AtomicUsize,
+    /// They returned with an activity.
+    brought: AtomicUsize,
+}
 
-impl Layer<Stack> for CountDroppedPolls {
+/// Looks at all polls as they leave the process, and come back.
+#[derive(Clone)]
+struct CountPolls(Arc<Polls>);
+
+impl Layer<Stack> for CountPolls {
     type Service = BoxCloneSyncService<HttpRequest, HttpResponse, BoxError>;
 
     fn layer(&self, stack: Stack) -> Self::Service {
-        let dropped = Arc::clone(&self.0);
+        let polls = Arc::clone(&self.0);
         BoxCloneSyncService::new(service_fn(move |request: HttpRequest| {
-            let is_poll = request.uri().path().ends_with("TaskQueue");
-            let (stack, dropped) = (stack.clone(), Arc::clone(&dropped));
+            let path = request.uri().path();
+            let (is_poll, is_of_activities) = (path.ends_with("TaskQueue"), path.ends_with("PollActivityTaskQueue"));
+            let (stack, polls) = (stack.clone(), Arc::clone(&polls));
             async move {
-                let mut unless_it_returns = CountOnDrop(is_poll.then_some(&*dropped));
+                let mut unless_it_returns = CountOnDrop(is_poll.then_some(&polls.dropped));
                 let response = stack.oneshot(request).await;
                 unless_it_returns.0 = None;
-                Ok(response?)
+                let (parts, body) = response?.into_parts();
+                let body = body.collect().await?;
+                let trailers = body.trailers().cloned();
+                let bytes = body.to_bytes();
+                // Behind the five bytes that gRPC puts before a message.
+                let message = bytes.get(5..).unwrap_or_default();
+                if is_of_activities && !PollActivityTaskQueueResponse::decode(message)?.task_token.is_empty() {
+                    polls.brought.fetch_add(1, Ordering::SeqCst);
+                }
+                let body = Full::new(bytes).with_trailers(std::future::ready(trailers.map(Ok)));
+                Ok::<_, BoxError>(HttpResponse::from_parts(parts, Body::new(body)))
             }
         }))
     }
@@ -128,21 +159,26 @@ impl Drop for CountOnDrop<'_> {
 struct Site {
     ledger: Ledger,
     running: AtomicUsize,
+    begun: AtomicUsize,
 }
 
 impl Site {
     async fn quick(self: Arc<Self>, _context: ActivityContext, work: Work) -> Result<u64, ActivityError> {
         let _at_work = AtWork::begin(&self.running);
+        self.ledger.note_begin(work)?;
+        self.begun.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(work.time()).await;
-        self.ledger.note(work)?;
+        self.ledger.note_effect(work)?;
         Ok(work.value())
     }
 
     async fn beating(self: Arc<Self>, context: ActivityContext, work: Work) -> Result<u64, ActivityError> {
         let _at_work = AtWork::begin(&self.running);
+        self.ledger.note_begin(work)?;
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let work_itself = async {
             tokio::time::sleep(work.time()).await;
-            self.ledger.note(work)
+            self.ledger.note_effect(work)
         };
         let mut beats = tokio::time::interval(Duration::from_millis(200));
         let mut work_itself = std::pin::pin!(work_itself);

@@ -12,6 +12,8 @@ use timewright_activity_worker::ActivityWorker;
 #[cfg(feature = "workflow")]
 use timewright_workflow_worker::WorkflowWorker;
 
+use timewright_client::Readiness;
+
 /// The Worker Entities of a process, of whatever roles, on whatever Task Queues. They share the connection of their
 /// [`Client`](crate::client::Client).
 ///
@@ -69,6 +71,24 @@ impl Worker {
     pub fn activities(mut self, worker: ActivityWorker) -> Self {
         self.activity_workers.push(worker);
         self
+    }
+
+    /// Whether all of them get tasks: for the readiness probe of the process.
+    ///
+    /// ```no_run
+    /// # async fn run(worker: timewright::Worker) -> Result<(), timewright::WorkerError> {
+    /// let readiness = worker.readiness(); // for whoever answers the probe: 200 if `readiness.is_ready()`
+    /// worker.run(timewright::shutdown_signal()).await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let parts: Vec<Readiness> = Vec::new();
+        #[cfg(feature = "workflow")]
+        let parts = parts.into_iter().chain(self.workflow_workers.iter().map(WorkflowWorker::readiness));
+        #[cfg(feature = "activity")]
+        let parts = parts.into_iter().chain(self.activity_workers.iter().map(ActivityWorker::readiness));
+        Readiness::all(parts)
     }
 
     /// Works until `shutdown` is ready, or until one of the workers ends with an error; then all of them stop gracefully.

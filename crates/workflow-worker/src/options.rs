@@ -17,7 +17,7 @@ use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
 use crate::versioning::Versioning;
-use crate::worker::WorkflowWorker;
+use crate::worker::{WorkerError, WorkflowWorker};
 use crate::workflow::Workflow;
 
 /// Sets a [`WorkflowWorker`] up: [`WorkflowWorker::builder`].
@@ -55,7 +55,11 @@ pub(crate) struct Options {
     pub(crate) policies: Policies,
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
+    pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
+
+/// What is called when a worker cannot go on.
+pub(crate) type FatalErrorHook = Arc<dyn Fn(&WorkerError) + Send + Sync>;
 
 impl fmt::Debug for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,6 +178,7 @@ impl WorkflowWorkerBuilder {
                 policies: Policies::default(),
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
+                on_fatal_error: None,
             },
         }
     }
@@ -446,6 +451,13 @@ impl WorkflowWorkerBuilder {
     /// ([`Workflow::VERSIONING_BEHAVIOR`]).
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
+        self
+    }
+
+    /// Calls this when the worker cannot go on, with the error that [`run`](WorkflowWorker::run) returns later: before the worker
+    /// waits for the tasks that it executes. An alarm belongs here, or a switch that takes the process out of service.
+    pub fn on_fatal_error(mut self, hook: impl Fn(&WorkerError) + Send + Sync + 'static) -> Self {
+        self.options.on_fatal_error = Some(Arc::new(hook));
         self
     }
 

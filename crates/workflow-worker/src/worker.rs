@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Polled, RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask,
-    TaskPoller, TaskSource,
+    CheckNamespaceError, Client, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind, SlotPool,
+    SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -70,6 +70,7 @@ pub struct WorkflowWorker {
     registry: Arc<Registry>,
     options: Options,
     poller: Poller,
+    readiness: ReadinessSource,
     monitor: WorkflowWorkerMonitor,
     pressure: UnboundedReceiver<usize>,
 }
@@ -127,15 +128,22 @@ impl WorkflowWorker {
             task_queue: options.task_queue.clone(),
             problem: error.to_string(),
         })?;
+        let readiness = ReadinessSource::new(format!("the Workflow Worker on task queue {:?}", options.task_queue));
         let (sender, pressure) = unbounded_channel();
         let monitor = WorkflowWorkerMonitor { counters: Arc::new(Counters::default()), pressure: sender };
-        Ok(Self { client, registry, options, poller, monitor, pressure })
+        Ok(Self { client, registry, options, poller, readiness, monitor, pressure })
     }
 
     /// The Task Queue.
     #[must_use]
     pub fn task_queue(&self) -> &str {
         &self.options.task_queue
+    }
+
+    /// Whether it gets tasks: for a readiness probe.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.readiness()
     }
 
     /// The client that it works with.
@@ -169,7 +177,9 @@ impl WorkflowWorker {
             () = &mut shutdown => return Ok(()),
         };
         let task_queue = self.options.task_queue.clone();
-        let namespace = namespace.map_err(|error| WorkerError::Namespace { task_queue: task_queue.clone(), error })?;
+        let namespace = namespace.map_err(|error| {
+            say_fatal(&self.options, WorkerError::Namespace { task_queue: task_queue.clone(), error })
+        })?;
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
@@ -207,10 +217,21 @@ impl WorkflowWorker {
         poller.handle_support(namespace.polls.clone());
         let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
         let poll_drain = namespace.poll_drain();
+        let tasks = TaskPoller::start(source, poller, &self.options.slots, request);
+        self.readiness.begin(tasks.snapshots());
+        let profile = WorkerProfile {
+            key: key.clone(),
+            task_queue: self.options.task_queue.clone(),
+            kind: TaskQueueType::Workflow,
+            deployment: self.options.versioning.deployment.clone(),
+        };
+        let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
-            tasks: TaskPoller::start(source, poller, &self.options.slots, request),
+            tasks,
+            presence,
+            readiness: self.readiness,
             open: BTreeMap::new(),
             in_flight: JoinSet::new(),
             telling: JoinSet::new(),
@@ -351,7 +372,9 @@ struct Running {
     poll_drain: Duration,
     /// When the shutdown gives up waiting; `None` while there is no shutdown.
     deadline: Option<Instant>,
-    failure: Option<PollError>,
+    failure: Option<WorkerError>,
+    readiness: ReadinessSource,
+    presence: WorkerPresence,
 }
 
 impl Running {
@@ -365,7 +388,8 @@ impl Running {
                     Some(Ok((response, slot))) => self.take_task(response, slot),
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
-                        self.failure = Some(error);
+                        let task_queue = self.options.task_queue.clone();
+                        self.failure = Some(say_fatal(&self.options, WorkerError::Polling { task_queue, error }));
                         if self.deadline.is_none() {
                             self.start_shutdown();
                         }
@@ -405,11 +429,13 @@ impl Running {
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
+        self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),
             worker_instance_key: self.key.clone(),
             task_queue: self.options.task_queue.clone(),
             task_queue_types: vec![TaskQueueType::Workflow.into()],
+            worker_heartbeat: self.presence.begin_shutdown(),
             ..ShutdownWorkerRequest::default()
         };
         let client = self.client.clone();
@@ -535,6 +561,7 @@ impl Running {
         };
         let task = token.and_then(|token| self.open.remove(token));
         if task.is_some() {
+            self.presence.count_task(matches!(request.action, Action::Fail(_)));
             self.shards.close(request.key.run_id());
         }
         let answerer = Arc::clone(&self.answerer);
@@ -591,10 +618,18 @@ impl Running {
         self.shards.end(deadline, is_given_up).await;
         tracing::info!(task_queue = self.options.task_queue, "the Workflow Worker has stopped");
         match self.failure {
-            Some(error) => Err(WorkerError::Polling { task_queue: self.options.task_queue, error }),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
+}
+
+/// Tells whoever wants to know at once that the worker cannot go on.
+fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
+    if let Some(hook) = &options.on_fatal_error {
+        hook(&error);
+    }
+    error
 }
 
 /// A task without the Events that came with it.

@@ -1,14 +1,10 @@
 //! The headers of every call: who calls, on behalf of which namespace, with which permission.
 
-use super::{HttpRequest, HttpResponse};
+use super::HttpRequest;
 use crate::options::ApiKey;
 use http::HeaderValue;
-use std::future::{Future, ready};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use tonic::Status;
-use tower::Service;
 
 /// What the headers say. A header that the caller has set already is left alone.
 #[derive(Clone, Debug)]
@@ -28,7 +24,8 @@ impl Metadata {
         Arc::clone(&self.server)
     }
 
-    fn apply(&self, request: &mut HttpRequest) -> Result<(), Status> {
+    /// Puts them on a request, for each attempt anew: the API key may be another by then.
+    pub(super) fn apply(&self, request: &mut HttpRequest) -> Result<(), Status> {
         let headers = request.headers_mut();
         // Some servers (Temporal Cloud) route by it, without looking into messages.
         headers.entry("temporal-namespace").or_insert_with(|| self.namespace.clone());
@@ -44,39 +41,5 @@ impl Metadata {
             headers.insert(http::header::AUTHORIZATION, api_key.header()?);
         }
         Ok(())
-    }
-}
-
-/// The layer of the stack.
-#[derive(Clone, Debug)]
-pub(super) struct MetadataService<S> {
-    inner: S,
-    metadata: Metadata,
-}
-
-impl<S> MetadataService<S> {
-    pub(super) const fn new(inner: S, metadata: Metadata) -> Self {
-        Self { inner, metadata }
-    }
-}
-
-impl<S> Service<HttpRequest> for MetadataService<S>
-where
-    S: Service<HttpRequest, Response = HttpResponse, Error = Status>,
-    S::Future: Send + 'static,
-{
-    type Response = HttpResponse;
-    type Error = Status;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Status>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, mut request: HttpRequest) -> Self::Future {
-        match self.metadata.apply(&mut request) {
-            Ok(()) => Box::pin(self.inner.call(request)),
-            Err(status) => Box::pin(ready(Err(status))),
-        }
     }
 }

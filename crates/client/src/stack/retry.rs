@@ -2,13 +2,13 @@
 
 use super::attempt::Answer;
 use super::call_kind::{CallKind, rpc_name};
+use super::connection::{Connection, CurrentConnection};
 use super::{HttpRequest, HttpResponse, grpc_timeout};
 use crate::random;
 use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,11 +19,11 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
 
-/// The layer that retries. Requests are unary and small: each is collected once and sent again as often as needed.
+/// The layer that retries, each time over the connection that is used then. Requests are unary and small: each is collected once
+/// and sent again as often as needed.
 #[derive(Clone, Debug)]
-pub(super) struct Retry<S> {
-    inner: S,
-    server: Arc<str>,
+pub(super) struct Retry {
+    connection: CurrentConnection,
 }
 
 /// What became of a call that failed: the source of the [`Status`] that its caller gets.
@@ -37,35 +37,29 @@ pub(crate) struct FailedCall {
     pub(crate) from_transport: bool,
 }
 
-impl<S> Retry<S> {
-    pub(super) const fn new(inner: S, server: Arc<str>) -> Self {
-        Self { inner, server }
+impl Retry {
+    pub(super) const fn new(connection: CurrentConnection) -> Self {
+        Self { connection }
     }
 }
 
-impl<S> Service<HttpRequest> for Retry<S>
-where
-    S: Service<HttpRequest, Response = Answer, Error = Status> + Clone + Send + 'static,
-    S::Future: Send,
-{
+impl Service<HttpRequest> for Retry {
     type Response = HttpResponse;
     type Error = Status;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Status>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        self.inner.poll_ready(context)
+    /// Each attempt waits for its connection.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
-        // The one that is ready serves this call; its clone will have to become ready for the next.
-        let clone = self.inner.clone();
-        let service = mem::replace(&mut self.inner, clone);
-        let server = Arc::clone(&self.server);
+        let connection = self.connection.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             let call = Call { kind: CallKind::of(&parts.extensions), began: Instant::now(), parts, body };
-            call.run(service, server).await
+            call.run(&connection).await
         })
     }
 }
@@ -78,18 +72,19 @@ struct Call {
 }
 
 impl Call {
-    async fn run<S>(self, mut service: S, server: Arc<str>) -> Result<HttpResponse, Status>
-    where
-        S: Service<HttpRequest, Response = Answer, Error = Status>,
-    {
+    async fn run(self, connection: &CurrentConnection) -> Result<HttpResponse, Status> {
         let mut jitter = Jitter::new(random::seed());
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let Connection { metadata, mut service } = connection.current();
+            let mut request = self.request();
+            metadata.apply(&mut request)?;
             let answer = match service.ready().await {
-                Ok(service) => service.call(self.request()).await,
+                Ok(service) => service.call(request).await,
                 Err(status) => Err(status),
             };
+            drop(service);
             let from_transport = answer.is_err();
             let mut status = match answer.map(failure) {
                 Ok(Ok(response)) => return Ok(response),
@@ -98,6 +93,7 @@ impl Call {
             let class = ErrorClass::of(status.code() as i32, status.message(), from_transport);
             let Some(delay) = self.delay(class, attempts, &mut jitter) else {
                 let rpc = rpc_name(&self.parts.extensions).to_owned();
+                let server = metadata.server();
                 status.set_source(Arc::new(FailedCall { rpc, server, attempts, from_transport }));
                 return Err(status);
             };

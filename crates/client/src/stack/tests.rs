@@ -2,7 +2,7 @@
 
 use super::CallKind;
 use crate::fake_server::{FakeServer, Reply};
-use crate::{HttpRequest, HttpResponse, RpcError, Stack};
+use crate::{ClientOptions, HttpRequest, HttpResponse, RpcError, Stack};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -193,6 +193,53 @@ async fn g3_messages_that_are_too_large_are_sent_once() {
             .to_string()
             .ends_with("Pass less data: a reference to it instead of the data itself, or fewer items at a time")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn g8_the_next_attempt_uses_the_connection_that_has_taken_the_others_place() {
+    let (old, new) = (
+        FakeServer::replying([Reply::code(Code::Unavailable)]),
+        FakeServer::replying([Reply::message(&GetSystemInfoResponse::default())]),
+    );
+    let client = old.client();
+    let mut stub = client.workflow_service();
+    let call = tokio::spawn(async move { stub.get_system_info(GetSystemInfoRequest {}).await });
+    while old.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let options = ClientOptions::new("fake-2:7233").api_key("second");
+    client.replace_channel(options, new.clone()).unwrap();
+    call.await.unwrap().unwrap();
+    assert_eq!((old.calls().len(), new.calls().len()), (1, 1));
+    assert_eq!(new.calls()[0].header("authorization"), "Bearer second");
+    assert_eq!(client.address(), "http://fake-2:7233");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c27_a_call_that_is_under_way_ends_on_its_connection() {
+    let (old, new) = (FakeServer::replying([Reply::Silence]), FakeServer::replying([Reply::code(Code::NotFound)]));
+    let client = old.client();
+    let mut stub = client.workflow_service();
+    let call = tokio::spawn(async move { stub.get_system_info(GetSystemInfoRequest {}).await });
+    while old.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    client.replace_channel(ClientOptions::new("fake-2:7233"), new.clone()).unwrap();
+    assert_eq!(
+        client.workflow_service().get_system_info(GetSystemInfoRequest {}).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    // The old server goes on to be waited for, until that call's own deadline.
+    let status = call.await.unwrap().unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::DeadlineExceeded, "no answer within 30.0 s"));
+    assert_eq!((old.calls().len(), new.calls().len()), (1, 1));
+
+    let error = client.replace_channel(ClientOptions::new("fake-3:7233").namespace("other"), new).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "this client is for namespace `default`, and cannot change to `other`: make another client for that"
+    );
+    assert_eq!(client.address(), "http://fake-2:7233");
 }
 
 #[tokio::test(start_paused = true)]

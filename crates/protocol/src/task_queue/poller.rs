@@ -155,9 +155,11 @@ impl Poller {
     pub fn snapshot(&self) -> PollerSnapshot {
         let queue = |queue: QueueKind| {
             let [last_task, last_success, failing_since] = self.lanes[queue as usize].history();
+            let opened = self.open.values().filter(|poll| poll.queue == queue).map(|poll| poll.opened_at);
+            let last_opened = opened.max();
             let open_polls = self.open_polls(queue);
             let target_polls = self.limits.target(queue, self.spread.len());
-            QueueSnapshot { open_polls, target_polls, last_task, last_success, failing_since }
+            QueueSnapshot { open_polls, last_opened, target_polls, last_task, last_success, failing_since }
         };
         let used: usize = QueueKind::ALL.into_iter().map(|queue| self.slots.used(queue)).sum();
         let polling = self.open.len();

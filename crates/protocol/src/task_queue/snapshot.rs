@@ -24,6 +24,8 @@ pub struct PollerSnapshot {
 pub struct QueueSnapshot {
     /// How many are open.
     pub open_polls: usize,
+    /// When the one of them was opened that was opened last.
+    pub last_opened: Option<Instant>,
     /// How many the server suggests to have open, within the bounds; `None` where the number is fixed.
     pub target_polls: Option<usize>,
     /// When the last one returned with a task.

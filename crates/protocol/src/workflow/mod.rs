@@ -105,6 +105,25 @@
 //! runs.handle_shutdown();
 //! assert!(matches!(runs.poll_output(), Some((_, Output::Evict { reason: EvictionReason::Requested }))));
 //! ```
+//!
+//! # What each output asks for
+//!
+//! | [`Output`] | do | then call, of [`Runs`] |
+//! |---|---|---|
+//! | `Activate` | run user code | [`handle_commands`](Runs::handle_commands) or [`handle_failure`](Runs::handle_failure) |
+//! | `FetchHistory` | `GetWorkflowExecutionHistory` | [`handle_history`](Runs::handle_history) or [`handle_history_failure`](Runs::handle_history_failure) |
+//! | `StartLocalActivity` | execute the attempt, after its delay | [`handle_local_activity`](Runs::handle_local_activity) |
+//! | `CancelLocalActivity` | tell the attempt | nothing; its outcome comes as ever |
+//! | `CompleteTask` | `RespondWorkflowTaskCompleted` | [`handle_completed`](Runs::handle_completed), or, where the server did not take it, [`handle_eviction`](Runs::handle_eviction) with [`EvictionReason::CompletionNotTaken`] |
+//! | `RespondQuery` | `RespondQueryTaskCompleted` | [`handle_completed`](Runs::handle_completed), whatever came of it |
+//! | `FailTask` | `RespondWorkflowTaskFailed` | nothing |
+//! | `AbandonTask`, `FinishReplay` | nothing | nothing |
+//! | `Evict` | drop user code's state of this Run | nothing |
+//!
+//! Whatever comes for a [`RunKey`] that has left is ignored, so calls that are under way need not be stopped. Call
+//! [`handle_timeout`](Runs::handle_timeout) when [`poll_timeout`](Runs::poll_timeout) says, and poll outputs after each call. A
+//! task that came with the server's answer to another is a task as from a poll. A slot is free when the answer to its task was
+//! sent, or the task was abandoned.
 
 mod activation;
 mod command;

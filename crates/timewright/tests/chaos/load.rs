@@ -1,5 +1,6 @@
 //! Who starts workflows, talks to them, and looks at what comes of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use timewright::proto::history::history_event::Attributes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::ledger::Count;
 use crate::stage::{Run, Stage};
 use crate::trip::{Double, Ring, Trip};
 
@@ -116,20 +118,31 @@ impl Load {
         }
     }
 
-    /// Nothing had to be tried again, neither in this workflow nor in its children.
-    pub(crate) async fn expect_undisturbed(&self, trip: Trip) {
+    /// Nothing had to be tried again, neither in this workflow nor in its children; except what no worker has ever got. Gives how
+    /// many activities those are.
+    ///
+    /// When a worker says that it ends, the server ends its polls; and with them, a task that it is just about to give to one of
+    /// them. It logs that as "context canceled". Workers can do nothing about it: what they must not do is lose what they got.
+    pub(crate) async fn expect_undisturbed(&self, trip: Trip, ledger: &BTreeMap<(u64, u64), Count>) -> u64 {
+        let mut lost_by_server = 0;
         for member in trip.family() {
             let id = member.workflow_id();
-            let handle = self.client.workflow_handle_untyped(&id, None);
-            let history = match handle.history().await {
+            let history = match self.client.workflow_handle_untyped(&id, None).history().await {
                 Ok(history) => history,
-                Err(error) => return self.run.fault(error),
+                Err(error) => {
+                    self.run.fault(error);
+                    continue;
+                }
             };
+            let mut retried = Vec::new();
             for event in &history.events {
                 let attempt = match &event.attributes {
                     Some(Attributes::ActivityTaskStartedEventAttributes(started)) => started.attempt,
                     _ => 1,
                 };
+                if attempt > 1 {
+                    retried.push(event.event_id);
+                }
                 let disturbed = matches!(
                     event.event_type(),
                     EventType::ActivityTaskTimedOut
@@ -137,16 +150,21 @@ impl Load {
                         | EventType::ActivityTaskCanceled
                         | EventType::WorkflowTaskFailed
                 );
-                if attempt > 1 || disturbed {
+                if disturbed {
                     let text = format!("{:?}", event.attributes);
                     self.run
                         .fault(format_args!("workflow {id}, rolled by SIGTERM only: event {}: {text}", event.event_id));
                 }
-                if event.event_type() == EventType::WorkflowTaskTimedOut {
-                    self.run.say(format_args!("workflow {id}: {:?}", event.attributes));
-                }
             }
+            let of_member = ledger.iter().filter(|((trip, _), _)| *trip == member.number);
+            if of_member.into_iter().any(|(_, count)| *count != Count { begun: 1, done: 1 }) {
+                self.run.fault(format_args!(
+                    "workflow {id}, rolled by SIGTERM only: an activity was executed twice, or begun and lost"
+                ));
+            }
+            lost_by_server += retried.len() as u64;
         }
+        lost_by_server
     }
 }
 

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError};
-use timewright::client::{UpdateOptions, UpdateWorkflowError};
+use timewright::client::{UntypedWorkflowHandle, UpdateOptions, UpdateWorkflowError};
 use timewright::converter::{ApplicationFailure, Multiple};
+use timewright::proto::common::WorkflowExecution;
+use timewright::proto::enums::{EventType, WorkflowTaskFailedCause};
+use timewright::proto::history::HistoryEvent;
+use timewright::proto::history::history_event::Attributes;
+use timewright::proto::workflow_service::ResetWorkflowExecutionRequest;
 use tokio::time::sleep;
 
 use crate::definitions::{Change, Conform, Heard, Note};
@@ -55,10 +60,38 @@ pub(crate) async fn act(
             }
         }
         Action::Cancel => workflow.cancel("enough").await.map(|()| "asked".to_owned())?,
+        Action::Reset => reset(workflow.untyped(), activity_id).await?,
         Action::Terminate => workflow.terminate("enough").await.map(|()| "done".to_owned())?,
     };
     sleep(Duration::from_millis(takes)).await;
     Ok(answer)
+}
+
+/// Resets the workflow to its last Workflow Task, unless it is one that was reset.
+async fn reset(workflow: &UntypedWorkflowHandle, request_id: String) -> Result<String, ActivityError> {
+    let events = workflow.history().await?.events;
+    let is_reset = |event: &HistoryEvent| match &event.attributes {
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => {
+            failed.cause() == WorkflowTaskFailedCause::ResetWorkflow
+        }
+        _ => false,
+    };
+    let last = events.iter().rfind(|event| event.event_type() == EventType::WorkflowTaskCompleted);
+    let Some(last) = last.filter(|_| !events.iter().any(is_reset)) else { return Ok("it was reset".to_owned()) };
+    let request = ResetWorkflowExecutionRequest {
+        namespace: workflow.client().namespace().to_owned(),
+        workflow_execution: Some(WorkflowExecution {
+            workflow_id: workflow.workflow_id().to_owned(),
+            run_id: workflow.run_id().unwrap_or_default().to_owned(),
+        }),
+        reason: "as planned".to_owned(),
+        workflow_task_finish_event_id: last.event_id,
+        request_id: format!("{}-{request_id}", workflow.run_id().unwrap_or_default()),
+        ..ResetWorkflowExecutionRequest::default()
+    };
+    let reset = workflow.client().workflow_service().reset_workflow_execution(request).await;
+    reset.map_err(|status| ApplicationFailure::new(status.to_string()))?;
+    Ok("nobody hears of this".to_owned())
 }
 
 /// How long one that heartbeats waits in between.

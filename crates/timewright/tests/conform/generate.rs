@@ -4,6 +4,8 @@ mod operations;
 
 use std::collections::BTreeSet;
 
+use timewright::proto::enums::ParentClosePolicy;
+
 use crate::chance::Chance;
 use crate::program::{Action, End, OnCancel, Program, Run, Step, Update};
 
@@ -18,9 +20,15 @@ impl Program {
             is_cancelled: false,
         };
         let runs = if generator.chance.percent(15) { 2 } else { 1 };
-        let runs = (0..runs).map(|_| generator.run()).collect();
+        let mut runs: Vec<Run> = (0..runs).map(|_| generator.run()).collect();
         let end =
             if generator.chance.percent(20) { End::Fail(generator.chance.one_of(&[1, 1, 2])) } else { End::Complete };
+        if let Some(last) = runs.last_mut()
+            && end == End::Complete
+            && generator.chance.percent(20)
+        {
+            last.main.extend(generator.child_that_is_left());
+        }
         Self { runs, children: generator.children, end }
     }
 }
@@ -72,7 +80,7 @@ impl Generator {
         } else if self.chance.percent(4) {
             main.push(Step::Act(Action::Terminate, 2));
         }
-        Run { main, on_cancel }
+        Run { main, on_cancel, fails: false }
     }
 
     /// A step of `main`, with all that belongs to it.
@@ -81,7 +89,8 @@ impl Generator {
         let mut now = 0;
         match self.chance.between(1, 100) {
             1..=26 => main.push(self.step(&mut now)),
-            27..=30 => main.push(Step::Act(Action::Query, 1)),
+            27..=28 => main.push(Step::Act(Action::Query, 1)),
+            29..=30 => main.push(Step::Act(Action::Reset, 1)),
             31..=38 => {
                 let update = self.chance.one_of(&[Update::Quick, Update::Fails, Update::Refused, Update::Slow]);
                 main.push(Step::Act(Action::Update(update), 1));
@@ -98,10 +107,21 @@ impl Generator {
     /// What goes on after the last step, because nobody waits for it, ends before the next begins.
     fn wait_for_the_rest(&mut self, steps: &mut Vec<Step>) {
         // Of a race only its server knows what has ended, and of an activity that was cancelled.
-        let may_go_on = |step: &Step| matches!(step, Step::Race(_) | Step::CancelActivity(..) | Step::Join(_));
+        let may_go_on = |step: &Step| {
+            matches!(step, Step::Race(_) | Step::CancelActivity(..) | Step::CancelNexus(..) | Step::Join(_))
+        };
         if steps.last().is_some_and(may_go_on) {
             steps.push(Step::Timer(self.times.last() + 1));
         }
+    }
+
+    /// The last steps of a run whose child goes on: it has begun by the time of the run's end.
+    fn child_that_is_left(&mut self) -> [Step; 2] {
+        use ParentClosePolicy::{Abandon, RequestCancel, Terminate};
+        let policy = self.chance.one_of(&[Terminate, Abandon, RequestCancel]);
+        let on_cancel = OnCancel::CleanUp(vec![Step::Timer(1)]);
+        self.children.push(Run { main: vec![Step::Timer(4)], on_cancel, fails: false });
+        [Step::LeaveChild(self.children.len() - 1, policy), Step::Timer(1)]
     }
 
     fn branches(&mut self, now: &mut u64) -> Vec<Vec<Step>> {
@@ -129,11 +149,13 @@ impl Generator {
             29..=36 if self.times.followed.insert(*now) => Step::LocalActivity(self.local_activity(now)),
             37..=44 if self.may_be_followed(*now) => self.child(now),
             45..=48 if self.may_be_followed(*now) => Step::TellNobody { cancel: self.chance.percent(50) },
-            49..=56 => {
+            49..=54 if self.may_be_followed(*now) => self.nexus_that_goes_on(now),
+            55..=60 if !self.is_cancelled => Step::Nexus(self.nexus(now)),
+            61..=66 => {
                 let inner = self.inner(now);
                 Step::CancelTimer(inner)
             }
-            57..=86 => Step::Activity(self.activity(now)),
+            67..=90 => Step::Activity(self.activity(now)),
             _ => self.cancelled_activity(now),
         }
     }
@@ -242,6 +264,18 @@ mod tests {
             "Cancel,",
             "Terminate",
             "WaitSignals(",
+            "Reset",
+            "fails: true",
+            "LeaveChild(0, Terminate",
+            "Nexus(",
+            "CancelNexus(Try",
+            "CancelNexus(WaitRequested",
+            "CancelNexus(Abandon",
+            "deed: Complete",
+            "deed: Fail",
+            "deed: Cancel",
+            "deed: Refuse",
+            "deed: Start",
             "Join(",
             "Race(",
             "Ignore",

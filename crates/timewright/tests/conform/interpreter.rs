@@ -10,7 +10,8 @@ use timewright::workflow::{Cancelled, Handlers, Workflow, WorkflowContext, Workf
 use crate::branches::{Branch, Branches, Scope};
 use crate::definitions::{Acting, Change, Conform, Heard, Input, Note};
 use crate::operations::{
-    LONG, do_child, leave_note, options, outcome_text, start, start_locally, stopped, tell_nobody, time, within,
+    LONG, do_child, do_nexus, leave_child, leave_note, nexus_text, nexus_that_goes_on, options, outcome_text, start,
+    start_locally, stopped, tell_nobody, time, within,
 };
 use crate::program::{Action, Activity, End, OnCancel, Program, Run, Step, Update};
 
@@ -56,7 +57,7 @@ impl Workflow for Interpreter {
     ) -> Result<Vec<String>, WorkflowError> {
         let program = Program::generate(seed, index);
         let run = child.map_or(program.runs.get(number), |child| program.children.get(child));
-        let Run { main, on_cancel } = run.cloned().ok_or_else(|| ApplicationFailure::new("no such program"))?;
+        let Run { main, on_cancel, fails } = run.cloned().ok_or_else(|| ApplicationFailure::new("no such program"))?;
         let main_context = if on_cancel == OnCancel::Ignore { context.detached() } else { context.clone() };
         if do_steps(&main_context, &Scope::default(), &main).await.is_err() {
             if let OnCancel::CleanUp(steps) = on_cancel {
@@ -67,6 +68,9 @@ impl Workflow for Interpreter {
         }
         if child.is_none() && number + 1 < program.runs.len() {
             return Err(context.continue_as_new(Multiple((seed, index, None, number + 1, slot))));
+        }
+        if fails {
+            return Err(ApplicationFailure::new("this child fails").with_type("Planned").into());
         }
         match program.end {
             End::Fail(_) if child.is_none() => {
@@ -145,6 +149,21 @@ async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), St
         Step::Child(number, to_child) => {
             hear(do_child(context, *number, *to_child).await);
             Ok(())
+        }
+        Step::LeaveChild(number, policy) => {
+            hear(leave_child(context, *number, *policy).await);
+            Ok(())
+        }
+        Step::Nexus(operation) => {
+            hear(do_nexus(context, operation).await);
+            Ok(())
+        }
+        Step::CancelNexus(cancellation, inner) => {
+            let operation = nexus_that_goes_on(context, *cancellation).await;
+            let done = branch(context, scope, inner).await;
+            operation.cancel();
+            hear(nexus_text(&operation.await));
+            done
         }
         Step::Note(note) => {
             hear(leave_note(context, *note));

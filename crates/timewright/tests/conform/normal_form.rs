@@ -1,6 +1,7 @@
 //! Histories as lines in which only that is left which must be the same everywhere.
 //!
-//! Left out: times, identities, what names the SDK, and where a Workflow Task waits (with a cache that is the sticky queue).
+//! Left out: times, identities, what names the SDK, where a Workflow Task waits (with a cache that is the sticky queue), and how
+//! long a run waits that goes on as new: for the rest of the second that the run before it did not need.
 //! Ids of runs are numbered, the names of workflow and Task Queue replaced. Everything else is compared, down to the numbers
 //! of Events: which Events a Workflow Task brings is certain in these programs.
 
@@ -27,10 +28,12 @@ fn normal_line(line: &str, names: &Names) -> String {
         line = line.replace(run_id, &format!("RUN{number}"));
     }
     let is_task_scheduled = line.split(' ').nth(1) == Some("WorkflowTaskScheduled");
+    let continues_as_new = line.contains(" initiator=Workflow ");
     let is_left_out = |word: &str| {
         let key = word.split('=').next().unwrap_or_default();
         ["identity", "sdk", "sdk-version"].contains(&key)
             || is_task_scheduled && ["queue", "kind", "normal-name"].contains(&key)
+            || continues_as_new && key == "backoff"
     };
     line.split(' ').filter(|word| !is_left_out(word)).collect::<Vec<_>>().join(" ")
 }
@@ -61,5 +64,13 @@ mod tests {
         );
         check("3 WorkflowTaskStarted scheduled=2 identity=7@host", "3 WorkflowTaskStarted scheduled=2");
         check("9 WorkflowExecutionContinuedAsNew new-run=c-d", "9 WorkflowExecutionContinuedAsNew new-run=RUN1");
+        check(
+            "1 WorkflowExecutionStarted type=conform backoff=116ms initiator=Workflow continued=a-b",
+            "1 WorkflowExecutionStarted type=conform initiator=Workflow continued=RUN0",
+        );
+        check(
+            "1 WorkflowExecutionStarted type=conform backoff=2s initiator=Retry continued=a-b",
+            "1 WorkflowExecutionStarted type=conform backoff=2s initiator=Retry continued=RUN0",
+        );
     }
 }

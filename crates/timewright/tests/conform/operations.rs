@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use timewright::converter::{ConversionError, Multiple, Value};
 use timewright::definition::RetryPolicy;
+use timewright::proto::enums::ParentClosePolicy;
 use timewright::workflow::{
     ActivityCancellationType, ActivityFailure, ActivityHandle, ActivityOptions, ChildWorkflowFailure,
-    ChildWorkflowOptions, LocalActivityOptions, MemoChanges, SearchAttributeChanges, SearchAttributeValue, TimerHandle,
+    ChildWorkflowHandle, ChildWorkflowOptions, LocalActivityOptions, MemoChanges, NexusOperationCancellationType,
+    NexusOperationFailure, NexusOperationHandle, NexusOperationOptions, SearchAttributeChanges, SearchAttributeValue,
+    TimerHandle,
 };
 
 use crate::branches::Scope;
 use crate::definitions::{self, Conform, Working};
 use crate::interpreter::{Context, Stop};
-use crate::program::{Activity, Cancellation, LocalActivity, Note, Timeout, ToChild, Work, slots};
+use crate::program::{
+    Activity, Cancellation, LocalActivity, Nexus, NexusCancellation, Note, Timeout, ToChild, Work, slots,
+};
+use crate::support::nexus::{Deed, Order, SERVICE};
 
 /// What can be told to stop.
 pub(crate) trait Operation: Future + Unpin {
@@ -90,10 +96,7 @@ pub(crate) fn time(context: &Context, count: u64) -> Duration {
 }
 
 pub(crate) async fn do_child(context: &Context, number: usize, to_child: ToChild) -> String {
-    let (seed, index, _, _, slot) = context.state(|state| state.input);
-    let options = ChildWorkflowOptions::new(format!("{}-child-{number}", context.info().workflow_id));
-    let starting = context.start_child_workflow(Conform, Multiple((seed, index, Some(number), 0, slot)), options);
-    let child = match starting.await {
+    let child = match start_child(context, number, ParentClosePolicy::Terminate).await {
         Ok(child) => child,
         Err(error) => return child_text(&Err(error)),
     };
@@ -111,6 +114,68 @@ pub(crate) async fn do_child(context: &Context, number: usize, to_child: ToChild
         }
     }
     child_text(&child.await)
+}
+
+async fn start_child(
+    context: &Context,
+    number: usize,
+    policy: ParentClosePolicy,
+) -> Result<ChildWorkflowHandle<Conform>, ChildWorkflowFailure> {
+    let (seed, index, _, _, slot) = context.state(|state| state.input);
+    let options = ChildWorkflowOptions::new(format!("{}-child-{number}", context.info().workflow_id));
+    let input = Multiple((seed, index, Some(number), 0, slot));
+    context.start_child_workflow(Conform, input, options.parent_close_policy(policy)).await
+}
+
+/// Starts a child that goes on by itself.
+pub(crate) async fn leave_child(context: &Context, number: usize, policy: ParentClosePolicy) -> String {
+    match start_child(context, number, policy).await {
+        Ok(_) => "a child goes on".to_owned(),
+        Err(error) => child_text(&Err(error)),
+    }
+}
+
+pub(crate) async fn do_nexus(context: &Context, operation: &Nexus) -> String {
+    let mut options = nexus_options(context);
+    if let Some(count) = operation.start_to_close {
+        options = options.start_to_close_timeout(time(context, count));
+    }
+    let order: Order = (operation.deed.clone(), time(context, operation.takes).as_millis() as u64);
+    match context.start_nexus_operation::<String>(options, order).await {
+        Ok(started) => nexus_text(&started.await),
+        Err(failure) => nexus_text(&Err(failure)),
+    }
+}
+
+/// An operation that was started.
+pub(crate) async fn nexus_that_goes_on(
+    context: &Context,
+    cancellation: NexusCancellation,
+) -> NexusOperationHandle<String> {
+    let options = nexus_options(context).cancellation_type(match cancellation {
+        NexusCancellation::Try => NexusOperationCancellationType::TryCancel,
+        NexusCancellation::WaitRequested => NexusOperationCancellationType::WaitCancellationRequested,
+        NexusCancellation::Abandon => NexusOperationCancellationType::Abandon,
+    });
+    let order: Order = (Deed::Start, 0);
+    let started = context.start_nexus_operation(options, order).await;
+    started.unwrap_or_else(|failure| panic!("its handler starts every such operation: {failure}"))
+}
+
+/// Endpoint and Task Queue have the same name.
+fn nexus_options(context: &Context) -> NexusOperationOptions {
+    NexusOperationOptions::new(context.info().task_queue.clone(), SERVICE, "do")
+}
+
+pub(crate) fn nexus_text(outcome: &Result<String, NexusOperationFailure>) -> String {
+    match outcome {
+        Ok(result) => result.clone(),
+        Err(failure) => {
+            let cause = failure.cause().map(|cause| cause.message.clone()).unwrap_or_default();
+            let how = if matches!(failure, NexusOperationFailure::Cancelled(_)) { "cancelled" } else { "failed" };
+            format!("Nexus operation {how} {cause}")
+        }
+    }
 }
 
 fn child_text(outcome: &Result<Vec<String>, ChildWorkflowFailure>) -> String {

@@ -8,6 +8,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use timewright::proto::enums::ParentClosePolicy;
+
+use crate::support::nexus::Deed;
 
 /// What a workflow does, run by run: all but the last go on as new.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +27,8 @@ pub(crate) struct Program {
 pub(crate) struct Run {
     pub(crate) main: Vec<Step>,
     pub(crate) on_cancel: OnCancel,
+    /// A Child Workflow that fails at its end.
+    pub(crate) fails: bool,
 }
 
 /// One step. It ends before the next begins. Times are in slots.
@@ -43,6 +48,12 @@ pub(crate) enum Step {
     LocalActivity(LocalActivity),
     /// Starts the Child Workflow of this number, and waits for its outcome.
     Child(usize, ToChild),
+    /// Starts the Child Workflow of this number, and does not wait for its outcome: what becomes of it when this run is closed.
+    LeaveChild(usize, ParentClosePolicy),
+    /// Asks for a Nexus operation, and waits for its outcome.
+    Nexus(Nexus),
+    /// Asks for a Nexus operation that goes on, does something else, cancels the operation.
+    CancelNexus(NexusCancellation, Vec<Step>),
     /// Notes something in the history, or changes the workflow's own properties.
     Note(Note),
     /// Sends a Signal, or a request to cancel itself, to a workflow that does not exist.
@@ -124,6 +135,24 @@ pub(crate) enum ToChild {
     Cancel(u64),
 }
 
+/// A Nexus operation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Nexus {
+    pub(crate) deed: Deed,
+    /// Slots until its handler answers.
+    pub(crate) takes: u64,
+    /// It times out so many slots after it has started.
+    pub(crate) start_to_close: Option<u64>,
+}
+
+/// What cancelling a Nexus operation means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum NexusCancellation {
+    Try,
+    WaitRequested,
+    Abandon,
+}
+
 /// What leaves a record and takes no time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Note {
@@ -144,6 +173,8 @@ pub(crate) enum Action {
     Update(Update),
     Cancel,
     Terminate,
+    /// To the Workflow Task that has scheduled it, but once only.
+    Reset,
 }
 
 /// An Update's handler.

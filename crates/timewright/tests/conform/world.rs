@@ -7,6 +7,7 @@ use timewright::LocalActivities;
 use timewright::activity::ActivityWorker;
 use timewright::client::{Client, ClientOptions, RetryPolicy, StartWorkflowOptions, UntypedWorkflowHandle};
 use timewright::converter::Multiple;
+use timewright::proto::enums::EventType;
 use timewright::proto::history::HistoryEvent;
 use timewright::proto::history::history_event::Attributes;
 use timewright::workflow::WorkflowWorker;
@@ -17,6 +18,7 @@ use crate::interpreter::Interpreter;
 use crate::normal_form::{Names, normal_form};
 use crate::program::{End, Program, TASK_TIMEOUT, slots};
 use crate::support::background::{Background, run_both};
+use crate::support::nexus::Endpoint;
 use crate::support::unique;
 
 /// A server, and a worker that runs programs on it.
@@ -25,6 +27,7 @@ pub(crate) struct World {
     client: Client,
     task_queue: String,
     _worker: Background<timewright::WorkerError>,
+    _nexus: Endpoint,
 }
 
 impl World {
@@ -44,7 +47,8 @@ impl World {
             .build()
             .unwrap();
         let worker = run_both(workflows, activities);
-        Self { name, client, task_queue, _worker: worker }
+        let nexus = Endpoint::create(&client, &task_queue).await;
+        Self { name, client, task_queue, _worker: worker, _nexus: nexus }
     }
 
     /// Runs a program to its end, with slots of so many milliseconds: the normal forms of its histories, run by run.
@@ -70,7 +74,11 @@ impl World {
             let run = self.client.workflow_handle_untyped(&workflow_id, Some(run_id));
             let events = tokio::time::timeout(LIMIT, closed_history(&run)).await;
             let events = events.map_err(|_| format!("a run did not end in {LIMIT:?}"))??;
-            let next = next_run(&events).map(|run_id| (workflow_id, run_id));
+            let next = match next_run(&events) {
+                None => self.reset_run(&workflow_id, &events).await?.filter(|run_id| !run_ids.contains(run_id)),
+                next => next,
+            };
+            let next = next.map(|run_id| (workflow_id, run_id));
             for (workflow_id, run_id) in children(&events).into_iter().chain(next) {
                 run_ids.push(run_id.clone());
                 to_read.push_back((workflow_id, run_id));
@@ -79,6 +87,15 @@ impl World {
         }
         let names = Names { workflow_id, task_queue: self.task_queue.clone(), run_ids };
         Ok(histories.iter().flat_map(|events| normal_form(events, &names)).collect())
+    }
+
+    /// The run that goes on where this one was terminated because of a reset; this one itself, if it was not.
+    async fn reset_run(&self, workflow_id: &str, events: &[HistoryEvent]) -> Result<Option<String>, String> {
+        if events.last().is_none_or(|last| last.event_type() != EventType::WorkflowExecutionTerminated) {
+            return Ok(None);
+        }
+        let latest = self.client.workflow_handle_untyped(workflow_id, None).describe().await;
+        latest.map(|latest| Some(latest.run_id().to_owned())).map_err(|error| error.to_string())
     }
 }
 

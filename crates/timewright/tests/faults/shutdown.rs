@@ -28,7 +28,7 @@ async fn sigterm_lets_an_activity_finish() {
 }
 
 #[tokio::test]
-async fn sigterm_lets_a_workflow_task_finish() {
+async fn s1_sigterm_lets_a_workflow_task_finish() {
     let (client, queue) = (client().await, unique("slow"));
     let mut first = slow_worker(&queue, LIMIT);
     let work = start(&client, &queue, "a slow workflow task").await;

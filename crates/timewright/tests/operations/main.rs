@@ -7,6 +7,7 @@ mod children;
 mod external;
 mod local_activities;
 mod messages;
+mod nexus;
 mod notes;
 mod pages;
 mod python;

@@ -2,8 +2,10 @@
 
 use super::Generator;
 use crate::program::{
-    Activity, Cancellation, LocalActivity, Note, OnCancel, Run, Step, TASK_TIMEOUT, Timeout, ToChild, Work,
+    Activity, Cancellation, LocalActivity, Nexus, NexusCancellation, Note, OnCancel, Run, Step, TASK_TIMEOUT, Timeout,
+    ToChild, Work,
 };
+use crate::support::nexus::Deed;
 
 impl Generator {
     pub(super) fn activity(&mut self, now: &mut u64) -> Activity {
@@ -116,8 +118,35 @@ impl Generator {
             3 => (vec![Step::Timer(self.wait(now)), Step::Note(self.note())], ToChild::Nothing),
             _ => (vec![Step::Timer(self.wait(now)), Step::Activity(self.activity(now))], ToChild::Nothing),
         };
-        self.children.push(Run { main, on_cancel: OnCancel::CleanUp(vec![Step::Timer(1)]) });
+        let fails = to_child == ToChild::Nothing && self.chance.percent(30);
+        self.children.push(Run { main, on_cancel: OnCancel::CleanUp(vec![Step::Timer(1)]), fails });
         Step::Child(self.children.len() - 1, to_child)
+    }
+
+    /// One that has its outcome when the handler answers.
+    pub(super) fn nexus(&mut self, now: &mut u64) -> Nexus {
+        let deed = match self.chance.between(1, 6) {
+            1 => Deed::Fail,
+            2 => Deed::Cancel,
+            3 => Deed::Refuse,
+            number => Deed::Complete(format!("deed {number}")),
+        };
+        Nexus { deed, takes: self.wait(now), start_to_close: None }
+    }
+
+    /// One that is started at once; it times out or is cancelled.
+    pub(super) fn nexus_that_goes_on(&mut self, now: &mut u64) -> Step {
+        if self.chance.percent(40) {
+            return Step::Nexus(Nexus { deed: Deed::Start, takes: 0, start_to_close: Some(self.wait(now)) });
+        }
+        let cancellations = [NexusCancellation::Try, NexusCancellation::WaitRequested, NexusCancellation::Abandon];
+        let (cancellation, began) = (self.chance.one_of(&cancellations), *now);
+        let mut inner = self.inner(now);
+        // The handler's answer to the request must be alone at that moment.
+        while *now != began && !self.times.followed.insert(*now) {
+            inner.push(Step::Timer(self.wait(now)));
+        }
+        Step::CancelNexus(cancellation, inner)
     }
 
     /// An activity that hears of its cancellation, which takes an uncertain time: so nothing is beside it.
