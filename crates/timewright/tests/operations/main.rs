@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+mod author;
 mod children;
 mod external;
 mod local_activities;
