@@ -8,8 +8,8 @@
 //!
 //! | feature | role | crate |
 //! |---|---|---|
-//! | `activity` (default) | Activity Worker | [`activity`] |
-//! | `workflow` (default) | Workflow Worker | [`workflow`] |
+//! | `activity` (default) | Activity Worker | [`mod@activity`] |
+//! | `workflow` (default) | Workflow Worker | [`mod@workflow`] |
 //! | `macros` (default) | attributes that write definitions and implementations | [`macro@workflow`], [`macro@activity`], … |
 //! | `json` | histories as JSON | [`proto`] |
 //! | `tls` | https addresses | [`client`] |
