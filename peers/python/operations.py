@@ -49,6 +49,7 @@ class Operations:
         if workflow.patched("greets"):
             words.append(await workflow.execute_local_activity(echo, "hello", **LOCAL))
         words.append(str(await workflow.execute_local_activity(flaky, 2, **LOCAL)))
+        await workflow.wait_condition(lambda: len(self.words) >= 1)
         over_timer = timedelta(milliseconds=10)
         words.append(str(await workflow.execute_local_activity(flaky, 2, **LOCAL, local_retry_threshold=over_timer)))
         child_id = f"{workflow.info().workflow_id}-child"

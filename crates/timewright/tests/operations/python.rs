@@ -91,6 +91,8 @@ impl Workflow for OperationsWorkflow {
             words.push(context.execute_local_activity(Echo, "hello".to_owned(), local()).await?);
         }
         words.push(context.execute_local_activity(Flaky, 2, local()).await?.to_string());
+        // Python gives the next attempt its number before the pause, and we behind it; so nothing may be numbered meanwhile.
+        context.wait_condition(|state| !state.words.is_empty()).await?;
         let over_timer = local().local_retry_threshold(Duration::from_millis(10));
         words.push(context.execute_local_activity(Flaky, 2, over_timer).await?.to_string());
         let options = ChildWorkflowOptions::new(format!("{}-child", context.info().workflow_id));
@@ -117,7 +119,7 @@ async fn play(cached: usize) -> UntypedWorkflowHandle {
     let stage = Stage::with(cached, workflows, replayer).await;
     let handle = stage.client.start_workflow(Operations, (), start_options(&stage.task_queue)).await.unwrap();
     assert_eq!(within("an answer", handle.update(Say, "one".to_owned())).await.unwrap(), "one");
-    // Python gives the next attempt its number before the pause, and we behind it; so nothing may be numbered meanwhile.
+    // The second one, too, comes when nothing pauses.
     wait_for_event(handle.untyped(), EventType::ChildWorkflowExecutionCompleted).await;
     assert_eq!(within("an answer", handle.update(Say, "two".to_owned())).await.unwrap(), "two");
     let words = within("the result", handle.result()).await.unwrap();
