@@ -190,10 +190,12 @@ impl DevServerBuilder {
         let mut attempts_left = if chosen.is_some() { 1 } else { FREE_PORT_ATTEMPTS };
         loop {
             attempts_left -= 1;
-            // A free port is free until somebody else asks for one too; then the server says so, and we try another.
+            // A free port is free until somebody else asks for one too; then the server says so, and we try another. Where it is
+            // one of those that the server chooses for itself, its answer is a panic.
             match self.clone().start_at(loopback(chosen)?) {
                 Err(StartError::Ended { last_lines, log_file, .. })
-                    if attempts_left > 0 && last_lines.contains("address already in use") =>
+                    if attempts_left > 0
+                        && ["address already in use", "panic: "].iter().any(|word| last_lines.contains(word)) =>
                 {
                     if self.log_file.is_none() {
                         let _ = fs::remove_file(log_file); // a temporary file that tells nobody anything
