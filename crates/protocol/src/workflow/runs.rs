@@ -144,8 +144,12 @@ impl Runs {
         let Some(entry) = self.entries.get_mut(&key.run_id) else { return };
         if !entry.run.is_idle() {
             if matches!(task.kind, TaskKind::Progress { .. }) {
-                let superseded = entry.waiting.drain(..).map(|task| abandon(&key, task, AbandonReason::Superseded));
-                self.outputs.extend(superseded);
+                // Queries stay: the server does not ask again for those, and their answer may well be of a later moment.
+                let waiting = std::mem::take(&mut entry.waiting).into_iter();
+                let (superseded, queries) = waiting.partition(|task| matches!(task.kind, TaskKind::Progress { .. }));
+                entry.waiting = queries;
+                let superseded: VecDeque<WorkflowTask> = superseded;
+                self.outputs.extend(superseded.into_iter().map(|task| abandon(&key, task, AbandonReason::Superseded)));
             }
             let is_in_vain = entry.run.waits_in_vain(&task);
             entry.waiting.push_back(task);

@@ -322,9 +322,13 @@ fn a_newer_task_does_not_wait_for_the_local_activities_of_a_stale_one() {
          start local 1 charge
          > query status WES WTS WTSt /
          > task WES WFT* WTO SIG WFT*
-         abandon task 2: superseded
          abandon task 1: superseded
          cancel local 1
+         evict: history mismatch
+         fetch the first page
+         7 replaying: Initialize; Signal go
+         7 replaying: Query status
+         respond task 2: answered
          evict: history mismatch
          7 live: Initialize; Signal go
          start local 1 charge

@@ -117,9 +117,9 @@ fn q5_queries_of_a_busy_run_wait_and_none_is_lost() {
     );
 }
 
-/// They would be answered from the future.
+/// The server does not ask again for what is dropped: whoever asked would wait until the call times out.
 #[test]
-fn q5_a_task_that_makes_progress_supersedes_queries_that_wait() {
+fn q5_queries_that_wait_are_answered_before_the_task_that_came_behind_them() {
     check(
         "signal go: complete",
         "> server waits
@@ -129,10 +129,12 @@ fn q5_a_task_that_makes_progress_supersedes_queries_that_wait() {
          > query a WES WTS WTSt / WTC
          > query b WES WTS WTSt / WTC
          > task WES WTS WTSt / WTC SIG WFT*
-         abandon task 2: superseded
-         abandon task 3: superseded
          > query c WES WTS WTSt / WTC SIG WTS WTSt
          > server takes
+         3 replaying: Query a
+         respond task 2: answered
+         3 replaying: Query b
+         respond task 3: answered
          7 live: Signal go
          complete task 4: CompleteWorkflowExecution
          evict: closed
