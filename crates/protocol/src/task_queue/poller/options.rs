@@ -3,7 +3,7 @@
 use super::super::rate_limit::InvalidRate;
 use std::time::Duration;
 
-/// How a [`Poller`] is to poll.
+/// How a [`Poller`](super::Poller) is to poll.
 ///
 /// ```
 /// use timewright_protocol::task_queue::{Poller, PollerBehavior, PollerOptions};
@@ -120,7 +120,7 @@ impl PollerBehavior {
     pub const AUTOSCALING: Self = Self::Autoscaling { minimum: 1, initial: 5, maximum: 100 };
 }
 
-/// A [`Poller`] that could not do its work. The application's fault.
+/// A [`Poller`](super::Poller) that could not do its work. The application's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPollerOptions {

@@ -10,7 +10,7 @@ use timewright_proto::task_queue::{PollerGroupInfo, PollerGroupsInfo, PollerScal
 /// How a poll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// With a task, which now holds the poll's slot until [`Poller::handle_slot_released`].
+    /// With a task, which now holds the poll's slot until [`Poller::handle_slot_released`](super::Poller::handle_slot_released).
     Task,
     /// With nothing: there was no task in all that time.
     Empty,
@@ -53,10 +53,10 @@ pub struct PollSupport {
     pub groups: Option<PollerGroups>,
 }
 
-/// What whoever drives a [`Poller`] has to do.
+/// What whoever drives a [`Poller`](super::Poller) has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollerOutput {
-    /// Open a poll, now, and report its end with [`Poller::handle_poll_result`].
+    /// Open a poll, now, and report its end with [`Poller::handle_poll_result`](super::Poller::handle_poll_result).
     Open {
         /// The slot that the poll holds, and its name.
         slot: SlotId,
@@ -65,7 +65,7 @@ pub enum PollerOutput {
         /// The poller group that is to be asked for; `None` where the server has none.
         group: Option<Arc<str>>,
     },
-    /// Ask for a slot, and report with [`Poller::handle_reserved`] or [`Poller::handle_not_reserved`]. Only where slots are
+    /// Ask for a slot, and report with [`Poller::handle_reserved`](super::Poller::handle_reserved) or [`Poller::handle_not_reserved`](super::Poller::handle_not_reserved). Only where slots are
     /// [supplied](super::PollerOptions::supplied).
     Reserve {
         /// The slot's name.
