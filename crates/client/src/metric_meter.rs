@@ -109,7 +109,6 @@ impl MetricMeter {
     }
 
     /// A counter, which only grows.
-    #[must_use]
     pub fn counter(&self, name: impl Into<SharedString>) -> Counter {
         let key = self.key(name);
         match &self.silence {
@@ -119,7 +118,6 @@ impl MetricMeter {
     }
 
     /// A gauge, which shows how something is now.
-    #[must_use]
     pub fn gauge(&self, name: impl Into<SharedString>) -> Gauge {
         let key = self.key(name);
         match &self.silence {
@@ -129,7 +127,6 @@ impl MetricMeter {
     }
 
     /// A histogram, which shows how values are distributed. A [`Duration`](std::time::Duration) is recorded in seconds.
-    #[must_use]
     pub fn histogram(&self, name: impl Into<SharedString>) -> Histogram {
         let key = self.key(name);
         match &self.silence {
