@@ -452,7 +452,9 @@ async fn c1_a_server_that_is_killed_and_comes_back() {
     // A worker with open polls on another queue, which then must come back by itself.
     let idle_queue = unique("idle");
     let worker = MiniWorker::start(&client, &idle_queue, program);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut snapshots = worker.snapshots();
+    let polls = snapshots.wait_for(|snapshot| snapshot.normal.open_polls > 0);
+    tokio::time::timeout(LIMIT, polls).await.expect("an open poll").unwrap();
 
     server.kill();
     let address = client.address().to_owned();
