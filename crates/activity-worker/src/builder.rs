@@ -17,6 +17,7 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 
 use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
+use crate::propagation::Propagation;
 use crate::router::Router;
 use crate::session::Sessions;
 use crate::worker::{ActivityWorker, WorkerError};
@@ -362,6 +363,11 @@ impl ActivityWorkerBuilder {
         // With a limit, activities come through polls only: the limit stands there, or in the server's Task Queue.
         let takes_eager = self.activities_per_second.is_none() && self.task_queue_activities_per_second.is_none();
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
+        let propagators = self.client.propagators().clone();
+        let service = match propagators.is_empty() {
+            true => service,
+            false => boxed(Propagation { inner: service, propagators }),
+        };
         let worker = |task_queue: String, service, slots: WorkerSlots, polls: Option<PollerBehavior>| {
             let mut options = slots.poller_options().jitter_seed(jitter_seed());
             if let Some(behavior) = polls {

@@ -14,12 +14,14 @@ mod connect;
 mod deployment;
 mod description;
 mod error_details;
+mod extensions;
 #[cfg(test)]
 mod fake_server;
 mod handle;
 mod heartbeat;
 mod history;
 mod host;
+mod interceptor;
 mod options;
 mod patience;
 mod poll;
@@ -54,6 +56,7 @@ pub use handle::{
 };
 pub use heartbeat::{WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
+pub use interceptor::{CallEnd, ClientCall, ClientInterceptor};
 pub use options::{ClientOptions, EnvironmentError};
 pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
@@ -81,6 +84,8 @@ pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSn
 
 /// How the server tries a workflow or an activity again.
 pub use timewright_definition::RetryPolicy;
+/// What calls carry along, and how.
+pub use timewright_definition::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
 /// Whether an activity that a client started runs, or how it was closed.
 pub use timewright_proto::enums::ActivityExecutionStatus;
 /// What an activity does while it is open.

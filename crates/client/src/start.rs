@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::error_details;
 use crate::handle::{UntypedWorkflowHandle, WorkflowHandle};
+use crate::interceptor::ClientCall;
 use crate::random;
 use crate::rpc_error::RpcError;
 use std::collections::BTreeMap;
@@ -358,15 +359,21 @@ impl Client {
             Ok(request) => request,
             Err(source) => return Err(StartWorkflowError::Conversion { workflow_id, source }),
         };
+        let intercepted = match self.intercept(ClientCall::StartWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(StartWorkflowError::Rpc { workflow_id, source }),
+        };
         if let Err(source) = self.data_converter().encode(&mut request).await {
             return Err(StartWorkflowError::Codec { workflow_id, source });
         }
-        match self.workflow_service().start_workflow_execution(request).await {
+        let started = self.workflow_service().start_workflow_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&started);
+        match started {
             Ok(response) => {
                 let response = response.into_inner();
                 Ok(UntypedWorkflowHandle::of_started(self.clone(), workflow_id, response))
             }
-            Err(status) => Err(start_error(workflow_id, status.into())),
+            Err(error) => Err(start_error(workflow_id, error)),
         }
     }
 }

@@ -23,6 +23,7 @@ mod external_workflow;
 mod handlers;
 mod info;
 mod instance;
+mod interceptor;
 mod local_activities;
 mod local_activity;
 mod mailbox;
@@ -69,6 +70,10 @@ pub use handlers::{
     NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
 };
 pub use info::{ParentWorkflow, RootWorkflow, UpdateInfo, WorkflowInfo};
+pub use interceptor::{
+    Handling, InboundCall, InboundKind, InterceptorContext, OutboundCall, OutboundKind, StartedOperation,
+    WorkflowInterceptor,
+};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use monitor::WorkflowWorkerMonitor;
@@ -88,8 +93,10 @@ pub use timewright_client::{
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::{Priority, SearchAttributeKey, SearchAttributeValue, search_attribute_kind};
 pub use timewright_protocol::workflow::{
-    ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
-    NexusOperationCancellationType, Nondeterminism, Recorded,
+    ActivityCancellationType, ChildWorkflowCancellationType, ContinueAsNew, ExternalWorkflow, Issued,
+    LocalActivityOutcome, NexusOperationCancellationType, Nondeterminism, Recorded, RequestCancelExternalWorkflow,
+    Resolution, ScheduleActivity, ScheduleLocalActivity, ScheduleNexusOperation, SignalExternalWorkflow,
+    StartChildWorkflow, StartTimer,
 };
 pub use uuid::Uuid;
 pub use worker::{WorkerError, WorkflowWorker};

@@ -13,6 +13,7 @@ use timewright_protocol::task_queue::RateLimit;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
+use crate::interceptor::{Interceptors, WorkflowInterceptor};
 use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
@@ -50,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) local_activity_slots: WorkerSlots,
     pub(crate) local_activities_per_second: Option<f64>,
+    pub(crate) interceptors: Interceptors,
     pub(crate) detects_foreign_waits: bool,
     pub(crate) checks_determinism: bool,
     pub(crate) policies: Policies,
@@ -173,6 +175,7 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 local_activity_slots: WorkerSlots::fixed(100),
                 local_activities_per_second: None,
+                interceptors: Interceptors::default(),
                 detects_foreign_waits: true,
                 checks_determinism: false,
                 policies: Policies::default(),
@@ -342,6 +345,14 @@ impl WorkflowWorkerBuilder {
     /// **terminates the workflow**, so turn this on only where that limit was raised, too.
     pub fn paged_completions(mut self, paged: bool) -> Self {
         self.options.paged_completions = paged;
+        self
+    }
+
+    /// Lets an interceptor see what comes into workflows and what they ask for. Of several, the last is nearest to workflow code.
+    /// Context values are carried by the client's own [propagators](timewright_client::ClientOptions::propagator), outside all of
+    /// them.
+    pub fn interceptor(mut self, interceptor: impl WorkflowInterceptor) -> Self {
+        self.options.interceptors.push(interceptor);
         self
     }
 

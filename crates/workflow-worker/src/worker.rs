@@ -258,6 +258,7 @@ impl WorkflowWorker {
             task_queue: task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            interceptors: self.options.interceptors.clone().with_propagators(self.client.propagators()),
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
