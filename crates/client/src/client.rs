@@ -5,8 +5,10 @@ use crate::extensions::Extensions;
 use crate::heartbeat::Heartbeats;
 use crate::host::host_name;
 use crate::interceptor::{self, ClientCall, ClientInterceptors, Intercepted};
+use crate::metric_meter::MetricMeter;
 use crate::options::ClientOptions;
 use crate::rpc_error::RpcError;
+use crate::sdk_metrics::RequestMetrics;
 use crate::stack::{Connection, CurrentConnection, HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
 use http::HeaderValue;
 use std::fmt;
@@ -63,6 +65,7 @@ struct Inner {
     interceptors: ClientInterceptors,
     propagators: ContextPropagators,
     extensions: Extensions,
+    metric_meter: MetricMeter,
 }
 
 /// What a server says of itself.
@@ -137,8 +140,10 @@ impl Client {
             return Err(ConnectError::InvalidWorkerHeartbeatInterval { interval });
         }
         let connection = CurrentConnection::new(connection(&options, channel)?);
-        let stack = Stack::new(connection.clone(), &options.layers);
         let namespace = options.namespace;
+        let metric_meter = options.metric_meter.with_label("namespace", namespace.clone());
+        let metrics = RequestMetrics::new(metric_meter.clone());
+        let stack = Stack::new(connection.clone(), metrics, &options.layers);
         let inner = Arc::new(Inner {
             connection,
             namespace,
@@ -153,6 +158,7 @@ impl Client {
             interceptors: options.interceptors,
             propagators: options.propagators,
             extensions: options.extensions,
+            metric_meter,
         });
         Ok(Self { inner, values: ContextValues::default() })
     }
@@ -228,6 +234,12 @@ impl Client {
     #[must_use]
     pub fn data_converter(&self) -> &DataConverter {
         &self.inner.data_converter
+    }
+
+    /// Counts and measures where the metrics of this client go, with its namespace as a label.
+    #[must_use]
+    pub fn metric_meter(&self) -> &MetricMeter {
+        &self.inner.metric_meter
     }
 
     /// The generated stub, for every RPC that the server has. Calls go through the whole [`Stack`]: headers, retries,
