@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SlotSupplier, WorkerDeployment, WorkerSlots,
-    jitter_seed,
+    AppliedSetUps, Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SetUp, SlotSupplier,
+    WorkerDeployment, WorkerLifecycle, WorkerSlots, jitter_seed,
 };
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
@@ -43,6 +43,8 @@ pub struct ActivityWorkerBuilder {
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
     on_fatal_error: Option<FatalErrorHook>,
+    lifecycle: WorkerLifecycle<WorkerError>,
+    applied: AppliedSetUps,
 }
 
 /// What is called when a worker cannot go on.
@@ -332,6 +334,25 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Calls this when [`run`](ActivityWorker::run) is called, before anything else happens. Can be said several times: the first is called
+    /// first.
+    pub fn on_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.lifecycle.on_start(hook);
+        self
+    }
+
+    /// Calls this when the worker has stopped and all that it executed is over, with the error that [`run`](ActivityWorker::run) returns
+    /// then. Can be said several times: the first is called last.
+    pub fn on_stop(mut self, hook: impl Fn(Result<(), &WorkerError>) + Send + Sync + 'static) -> Self {
+        self.lifecycle.on_stop(hook);
+        self
+    }
+
+    /// Lets a step set this worker up, unless one of its name has done so. Those that the client brings come first of all.
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |builder| &mut builder.applied)
+    }
+
     /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
     /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
     pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
@@ -384,6 +405,7 @@ impl ActivityWorkerBuilder {
                 client: self.client.clone(),
                 readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
                 on_fatal_error: None,
+                lifecycle: WorkerLifecycle::default(),
                 task_queue,
                 service,
                 poller,
@@ -415,6 +437,7 @@ impl ActivityWorkerBuilder {
         Ok(ActivityWorker {
             deployment: self.deployment,
             on_fatal_error: self.on_fatal_error,
+            lifecycle: self.lifecycle,
             task_queue_activities_per_second,
             companions,
             ..worker
@@ -422,6 +445,11 @@ impl ActivityWorkerBuilder {
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let steps: Vec<SetUp<Self>> = client.extensions().cloned().collect();
+        steps.iter().fold(Self::with_defaults(client, task_queue), Self::set_up)
+    }
+
+    fn with_defaults(client: Client, task_queue: String) -> Self {
         Self {
             client,
             task_queue,
@@ -438,6 +466,8 @@ impl ActivityWorkerBuilder {
             attempt_options: AttemptOptions::default(),
             deployment: None,
             on_fatal_error: None,
+            lifecycle: WorkerLifecycle::default(),
+            applied: AppliedSetUps::default(),
         }
     }
 }

@@ -330,8 +330,10 @@ impl Client {
 
     /// Lets interceptors see a call before it is made; what it gives is to be told how the call ended.
     pub(crate) fn intercept(&self, mut call: ClientCall<'_>) -> Result<Intercepted, RpcError> {
+        // What is nearest to the wire comes last.
+        let intercepted = self.inner.interceptors.intercept(&self.values, &mut call)?;
         interceptor::inject(&self.inner.propagators, &self.values, &mut call)?;
-        self.inner.interceptors.intercept(&mut call)
+        Ok(intercepted)
     }
 
     pub(crate) fn worker_heartbeat_interval(&self) -> Option<Duration> {

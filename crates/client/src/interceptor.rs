@@ -23,13 +23,13 @@ use tonic::Status;
 /// [`ClientOptions::layer`](crate::ClientOptions::layer), which see bytes; it sees Payloads that can be read.
 ///
 /// ```
-/// use timewright_client::{CallEnd, ClientCall, ClientInterceptor, ClientOptions, RpcError};
+/// use timewright_client::{CallEnd, ClientCall, ClientInterceptor, ClientOptions, ContextValues, RpcError};
 ///
 /// /// Refuses what would wake the accountants, and says how long everything took.
 /// struct Careful;
 ///
 /// impl ClientInterceptor for Careful {
-///     fn intercept(&self, call: &mut ClientCall<'_>) -> Result<Option<CallEnd>, RpcError> {
+///     fn intercept(&self, _values: &ContextValues, call: &mut ClientCall<'_>) -> Result<Option<CallEnd>, RpcError> {
 ///         if call.name() == Some("close-the-books") {
 ///             return Err(tonic::Status::permission_denied("only the scheduler closes the books").into());
 ///         }
@@ -43,12 +43,12 @@ use tonic::Status;
 /// let options = ClientOptions::new("http://127.0.0.1:7233").interceptor(Careful);
 /// ```
 pub trait ClientInterceptor: Send + Sync + 'static {
-    /// Called before the call is made. What it gives is called when the call has ended; it is dropped, instead, where the call was
+    /// Called before the call is made; `values` are those of the client that it is made with. What it gives is called when the call has ended; it is dropped, instead, where the call was
     /// not made after all, or where nobody waits for it any more.
     ///
     /// # Errors
     /// Refuses the call: its caller gets this error, and the server hears nothing.
-    fn intercept(&self, call: &mut ClientCall<'_>) -> Result<Option<CallEnd>, RpcError>;
+    fn intercept(&self, values: &ContextValues, call: &mut ClientCall<'_>) -> Result<Option<CallEnd>, RpcError>;
 }
 
 /// Is told how a call ended.
@@ -224,10 +224,10 @@ impl ClientInterceptors {
         self.0.push(Arc::new(interceptor));
     }
 
-    pub(crate) fn intercept(&self, call: &mut ClientCall<'_>) -> Result<Intercepted, RpcError> {
+    pub(crate) fn intercept(&self, values: &ContextValues, call: &mut ClientCall<'_>) -> Result<Intercepted, RpcError> {
         let mut ends = Vec::new();
         for interceptor in self.0.iter().rev() {
-            ends.extend(interceptor.intercept(call)?);
+            ends.extend(interceptor.intercept(values, call)?);
         }
         Ok(Intercepted(ends))
     }
@@ -267,5 +267,76 @@ pub(crate) fn inject(
                 .into()
         }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_server::{FakeServer, Reply};
+    use crate::{Code, PropagatedValue, StartWorkflowOptions};
+    use prost::Message;
+    use std::sync::Mutex;
+    use timewright_converter::Value;
+    use timewright_proto::workflow_service::StartWorkflowExecutionResponse;
+
+    /// Writes down what it sees, with its name; changes what it is called with, and refuses what is named after it.
+    #[derive(Clone)]
+    struct Noting(&'static str, Arc<Mutex<Vec<String>>>);
+
+    impl ClientInterceptor for Noting {
+        fn intercept(&self, values: &ContextValues, call: &mut ClientCall<'_>) -> Result<Option<CallEnd>, RpcError> {
+            let Self(name, noted) = self.clone();
+            let of = values.get::<String>().cloned().unwrap_or_default();
+            let line = format!("{name}: {} {:?} {:?} {of}", call.kind(), call.name(), call.workflow_id());
+            noted.lock().unwrap().push(line);
+            if call.name() == Some(name) {
+                return Err(Status::permission_denied("not so").into());
+            }
+            if let Some(arguments) = call.arguments_mut() {
+                arguments.push(name.to_owned().to_payload().unwrap());
+            }
+            Ok(Some(Box::new(move |outcome| {
+                let outcome = outcome.map_err(ToString::to_string);
+                noted.lock().unwrap().push(format!("{name}: {}", outcome.err().unwrap_or_else(|| "done".to_owned())));
+            })))
+        }
+    }
+
+    async fn start(workflow_type: &str, reply: Reply) -> (FakeServer, bool, String) {
+        let server = FakeServer::replying([reply]);
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        let client = server.client_with(|options| {
+            options
+                .interceptor(Noting("outer", Arc::clone(&noted)))
+                .interceptor(Noting("inner", Arc::clone(&noted)))
+                .propagator(PropagatedValue::<String>::new("tenant"))
+        });
+        let client = client.with_value("acme".to_owned());
+        let started =
+            client.start_workflow_untyped(workflow_type, Vec::new(), StartWorkflowOptions::new("queue", "id")).await;
+        let noted = noted.lock().unwrap().join("\n");
+        (server, started.is_ok(), noted)
+    }
+
+    #[tokio::test]
+    async fn whoever_is_nearest_to_the_caller_sees_a_call_first_and_its_end_last() {
+        let (server, is_ok, noted) = start("type", Reply::message(&StartWorkflowExecutionResponse::default())).await;
+        assert!(is_ok);
+        let call = r#"StartWorkflow Some("type") Some("id") acme"#;
+        assert_eq!(noted, format!("inner: {call}\nouter: {call}\nouter: done\ninner: done"));
+        let request = StartWorkflowExecutionRequest::decode(server.calls()[0].body.clone()).unwrap();
+        let text = |payload: &Payload| String::from_payload(payload.clone()).unwrap();
+        assert_eq!(request.input.unwrap().payloads.iter().map(text).collect::<Vec<_>>(), ["inner", "outer"]);
+        assert_eq!(text(&request.header.unwrap().fields["tenant"]), "acme");
+    }
+
+    #[tokio::test]
+    async fn interceptors_hear_of_failures_and_what_they_refuse_is_not_sent() {
+        let (_, is_ok, noted) = start("type", Reply::code(Code::PermissionDenied)).await;
+        assert!(!is_ok && noted.contains("outer: ") && noted.contains("PermissionDenied"), "{noted}");
+        let (server, is_ok, noted) = start("outer", Reply::Silence).await;
+        assert!(!is_ok && server.calls().is_empty(), "{noted}");
+        assert!(!noted.contains("done"), "nobody is told of the end of what has not begun: {noted}");
     }
 }

@@ -22,6 +22,7 @@ mod heartbeat;
 mod history;
 mod host;
 mod interceptor;
+mod lifecycle;
 mod metric_meter;
 mod options;
 mod patience;
@@ -32,6 +33,7 @@ mod readiness;
 mod result;
 mod rpc_error;
 mod sdk_metrics;
+mod set_up;
 mod slots;
 mod stack;
 mod start;
@@ -59,6 +61,7 @@ pub use handle::{
 pub use heartbeat::{WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use interceptor::{CallEnd, ClientCall, ClientInterceptor};
+pub use lifecycle::WorkerLifecycle;
 pub use metric_meter::{GaugePart, MetricDescription, MetricKind, MetricMeter};
 pub use options::{ClientOptions, EnvironmentError};
 pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
@@ -67,6 +70,7 @@ pub use random::{request_id as random_id, seed as jitter_seed};
 pub use readiness::{NotReady, NotReadyReason, Readiness, ReadinessSource};
 pub use result::{ResultOptions, WorkflowResultError};
 pub use rpc_error::RpcError;
+pub use set_up::{AppliedSetUps, SetUp};
 #[cfg(feature = "resource-slots")]
 pub use slots::{
     InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,

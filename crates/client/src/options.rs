@@ -3,6 +3,7 @@
 use crate::extensions::Extensions;
 use crate::interceptor::{ClientInterceptor, ClientInterceptors};
 use crate::metric_meter::MetricMeter;
+use crate::set_up::{AppliedSetUps, SetUp};
 use crate::stack::{HttpRequest, HttpResponse, Stack, StackLayer};
 use http::HeaderValue;
 use std::fmt;
@@ -40,6 +41,7 @@ pub struct ClientOptions {
     pub(crate) interceptors: ClientInterceptors,
     pub(crate) propagators: ContextPropagators,
     pub(crate) extensions: Extensions,
+    pub(crate) applied: AppliedSetUps,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls::TlsOptions,
 }
@@ -64,6 +66,7 @@ impl ClientOptions {
             interceptors: ClientInterceptors::default(),
             propagators: ContextPropagators::default(),
             extensions: Extensions::default(),
+            applied: AppliedSetUps::default(),
             #[cfg(feature = "tls")]
             tls: crate::tls::TlsOptions::default(),
         }
@@ -225,6 +228,12 @@ impl ClientOptions {
     pub fn extension<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.extensions.push(extension);
         self
+    }
+
+    /// Lets a step set these options up, unless one of its name has done so.
+    #[must_use]
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |options| &mut options.applied)
     }
 
     /// What was put aside of this type.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, VersioningBehavior, WorkerDeployment, WorkerSlots,
+    AppliedSetUps, Client, InvalidWorkerDeployment, PollerBehavior, SetUp, SlotSupplier, VersioningBehavior,
+    WorkerDeployment, WorkerLifecycle, WorkerSlots,
 };
 use timewright_definition::WorkflowDefinition;
 use timewright_protocol::task_queue::RateLimit;
@@ -58,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
+    applied: AppliedSetUps,
 }
 
 /// What is called when a worker cannot go on.
@@ -149,6 +152,11 @@ pub enum BuildError {
 
 impl WorkflowWorkerBuilder {
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let steps: Vec<SetUp<Self>> = client.extensions().cloned().collect();
+        steps.iter().fold(Self::with_defaults(client, task_queue), Self::set_up)
+    }
+
+    fn with_defaults(client: Client, task_queue: String) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             client,
@@ -182,6 +190,8 @@ impl WorkflowWorkerBuilder {
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
                 on_fatal_error: None,
+                lifecycle: WorkerLifecycle::default(),
+                applied: AppliedSetUps::default(),
             },
         }
     }
@@ -463,6 +473,25 @@ impl WorkflowWorkerBuilder {
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
         self
+    }
+
+    /// Calls this when [`run`](WorkflowWorker::run) is called, before anything else happens. Can be said several times: the first is called
+    /// first.
+    pub fn on_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_start(hook);
+        self
+    }
+
+    /// Calls this when the worker has stopped and all that it executed is over, with the error that [`run`](WorkflowWorker::run) returns
+    /// then. Can be said several times: the first is called last.
+    pub fn on_stop(mut self, hook: impl Fn(Result<(), &WorkerError>) + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_stop(hook);
+        self
+    }
+
+    /// Lets a step set this worker up, unless one of its name has done so. Those that the client brings come first of all.
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |builder| &mut builder.options.applied)
     }
 
     /// Calls this when the worker cannot go on, with the error that [`run`](WorkflowWorker::run) returns later: before the worker

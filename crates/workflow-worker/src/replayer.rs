@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use timewright_client::{Client, ContextPropagator, ContextPropagators};
+use timewright_client::{AppliedSetUps, Client, ContextPropagator, ContextPropagators, SetUp};
 use timewright_converter::{CodecError, DataConverter};
 use timewright_proto::Bytes;
 use timewright_proto::history::History;
@@ -42,6 +42,7 @@ pub struct Replayer {
     converter: DataConverter,
     interceptors: Interceptors,
     propagators: ContextPropagators,
+    applied: AppliedSetUps,
 }
 
 /// Why a history cannot be gone through.
@@ -124,6 +125,12 @@ impl Replayer {
     pub fn propagator(mut self, propagator: impl ContextPropagator) -> Self {
         self.propagators.push(propagator);
         self
+    }
+
+    /// Lets a step set this replayer up, unless one of its name has done so.
+    #[must_use]
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |replayer| &mut replayer.applied)
     }
 
     /// Goes through a history. A history of a workflow that still runs is as good as one of a workflow that has ended.

@@ -171,6 +171,10 @@ impl WorkflowWorker {
     /// # Errors
     /// When it cannot start, or polls fail for good. Whatever happens to single tasks is no error of the worker's.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.options.lifecycle.clone().around(self.work(shutdown)).await
+    }
+
+    async fn work(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,

@@ -6,6 +6,7 @@
 mod author;
 mod children;
 mod external;
+mod interceptors;
 mod local_activities;
 mod messages;
 mod nexus;

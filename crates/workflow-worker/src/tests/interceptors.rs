@@ -154,11 +154,14 @@ outer ends Workflow \"echoed\"";
     assert_eq!(log.join("\n"), expected);
 }
 
+type Inbound = fn(&mut InboundCall) -> Result<(), WorkflowError>;
+type Outbound = fn(&mut OutboundCall<'_>) -> Result<(), WorkflowError>;
+
 /// Does what each field says, where there is something.
 #[derive(Default)]
 struct Changes {
-    inbound: Option<fn(&mut InboundCall) -> Result<(), WorkflowError>>,
-    outbound: Option<fn(&mut OutboundCall<'_>) -> Result<(), WorkflowError>>,
+    inbound: Option<Inbound>,
+    outbound: Option<Outbound>,
     around: Option<fn(&InterceptorContext, Handling) -> Handling>,
     resolved: Option<fn(&mut Resolution)>,
 }
@@ -223,7 +226,7 @@ fn arguments_headers_and_results_can_be_changed() {
 #[test]
 fn what_comes_in_can_be_refused() {
     let refusing = |kind| {
-        let refuse: fn(&mut InboundCall) -> Result<(), WorkflowError> = match kind {
+        let refuse: Inbound = match kind {
             InboundKind::Workflow => {
                 |call| if call.kind() == InboundKind::Workflow { Err("no".into()) } else { Ok(()) }
             }
