@@ -118,13 +118,10 @@ impl Load {
         }
     }
 
-    /// Nothing had to be tried again, neither in this workflow nor in its children; except what no worker has ever got. Gives how
-    /// many activities those are.
-    ///
-    /// When a worker says that it ends, the server ends its polls; and with them, a task that it is just about to give to one of
-    /// them. It logs that as "context canceled". Workers can do nothing about it: what they must not do is lose what they got.
-    pub(crate) async fn expect_undisturbed(&self, trip: Trip, ledger: &BTreeMap<(u64, u64), Count>) -> u64 {
-        let mut lost_by_server = 0;
+    /// Nothing had to be tried again, neither in this workflow nor in its children; except tasks that no worker has ever got. Gives
+    /// those, as the history shows them. How many there may be is for the caller to say.
+    pub(crate) async fn expect_undisturbed(&self, trip: Trip, ledger: &BTreeMap<(u64, u64), Count>) -> Vec<String> {
+        let mut never_arrived = Vec::new();
         for member in trip.family() {
             let id = member.workflow_id();
             let history = match self.client.workflow_handle_untyped(&id, None).history().await {
@@ -134,14 +131,14 @@ impl Load {
                     continue;
                 }
             };
-            let mut retried = Vec::new();
             for event in &history.events {
                 let attempt = match &event.attributes {
                     Some(Attributes::ActivityTaskStartedEventAttributes(started)) => started.attempt,
                     _ => 1,
                 };
-                if attempt > 1 {
-                    retried.push(event.event_id);
+                // That an attempt before it was not lost by a worker, the ledger shows below.
+                if attempt > 1 || event.event_type() == EventType::WorkflowTaskTimedOut {
+                    never_arrived.push(format!("workflow {id}: event {}: {:?}", event.event_id, event.attributes));
                 }
                 let disturbed = matches!(
                     event.event_type(),
@@ -162,9 +159,8 @@ impl Load {
                     "workflow {id}, rolled by SIGTERM only: an activity was executed twice, or begun and lost"
                 ));
             }
-            lost_by_server += retried.len() as u64;
         }
-        lost_by_server
+        never_arrived
     }
 }
 
