@@ -8,7 +8,7 @@ use timewright::client::{
     Client, StartWorkflowError, StartWorkflowOptions, UpdateOptions, WorkflowHandle, WorkflowIdConflictPolicy,
     WorkflowIdReusePolicy,
 };
-use timewright::proto::enums::EventType;
+use timewright::proto::enums::{EventType, TimeoutType};
 use timewright::proto::history::history_event::Attributes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -16,6 +16,15 @@ use tokio::task::JoinSet;
 use crate::ledger::Count;
 use crate::stage::{Run, Stage};
 use crate::trip::{Double, Ring, Trip};
+
+/// Tasks that no worker got, as histories show them.
+#[derive(Default)]
+pub(crate) struct NeverArrived {
+    /// The server takes them for started.
+    pub(crate) started: Vec<String>,
+    /// The server has them on the sticky queue of a worker that has gone.
+    pub(crate) left_in_queue: Vec<String>,
+}
 
 pub(crate) struct Load {
     pub(crate) client: Client,
@@ -118,10 +127,14 @@ impl Load {
         }
     }
 
-    /// Nothing had to be tried again, neither in this workflow nor in its children; except tasks that no worker has ever got. Gives
-    /// those, as the history shows them. How many there may be is for the caller to say.
-    pub(crate) async fn expect_undisturbed(&self, trip: Trip, ledger: &BTreeMap<(u64, u64), Count>) -> Vec<String> {
-        let mut never_arrived = Vec::new();
+    /// Nothing had to be tried again, neither in this workflow nor in its children; except tasks that no worker has ever got, which
+    /// are noted. How many of those there may be is for the caller to say.
+    pub(crate) async fn expect_undisturbed(
+        &self,
+        trip: Trip,
+        ledger: &BTreeMap<(u64, u64), Count>,
+        never_arrived: &mut NeverArrived,
+    ) {
         for member in trip.family() {
             let id = member.workflow_id();
             let history = match self.client.workflow_handle_untyped(&id, None).history().await {
@@ -136,9 +149,18 @@ impl Load {
                     Some(Attributes::ActivityTaskStartedEventAttributes(started)) => started.attempt,
                     _ => 1,
                 };
-                // That an attempt before it was not lost by a worker, the ledger shows below.
-                if attempt > 1 || event.event_type() == EventType::WorkflowTaskTimedOut {
-                    never_arrived.push(format!("workflow {id}: event {}: {:?}", event.event_id, event.attributes));
+                let shown = || format!("workflow {id}: event {}: {:?}", event.event_id, event.attributes);
+                match &event.attributes {
+                    // It left its queue too late, and so nobody ever had it.
+                    Some(Attributes::WorkflowTaskTimedOutEventAttributes(timed_out))
+                        if timed_out.timeout_type() == TimeoutType::ScheduleToStart =>
+                    {
+                        never_arrived.left_in_queue.push(shown());
+                    }
+                    Some(Attributes::WorkflowTaskTimedOutEventAttributes(_)) => never_arrived.started.push(shown()),
+                    // That an attempt before it was not lost by a worker, the ledger shows below.
+                    _ if attempt > 1 => never_arrived.started.push(shown()),
+                    _ => (),
                 }
                 let disturbed = matches!(
                     event.event_type(),
@@ -160,7 +182,6 @@ impl Load {
                 ));
             }
         }
-        never_arrived
     }
 }
 

@@ -30,7 +30,7 @@ use std::time::Duration;
 use timewright::client::ClientOptions;
 use timewright_testing::DevServer;
 
-use load::Load;
+use load::{Load, NeverArrived};
 use proxy::Proxy;
 use stage::{Run, Stage};
 use support::{connect, unique};
@@ -86,9 +86,9 @@ async fn nothing_is_lost_whatever_happens() {
     let server = tokio::task::spawn_blocking(|| server.join().expect("the server starts again")).await.unwrap();
 
     let ledger = ledger::read_all(&folder).unwrap();
-    let mut never_arrived = Vec::new();
+    let mut never_arrived = NeverArrived::default();
     for trip in &rolled {
-        never_arrived.extend(load.expect_undisturbed(*trip, &ledger).await);
+        load.expect_undisturbed(*trip, &ledger, &mut never_arrived).await;
     }
     run.set_stage(Stage::Over);
     let accounts = tokio::task::spawn_blocking(|| {
@@ -141,15 +141,22 @@ fn check_ledgers(run: &Run, folder: &std::path::Path, rolled: &[Trip], disturbed
     run.say(format_args!("{workflows} workflows, {} activities, {again} executions more than needed", asked.len()));
 }
 
-/// Rolls alone lose nothing. Where a Task Queue has several partitions, the server itself may lose a task now and then: the polls of
-/// one partition are passed on to others, and when a worker says that it ends, the server ends those with the task that they were
-/// just about to take back. With one partition nothing is passed on.
-fn check_arrivals(run: &Run, never_arrived: &[String], rolls: u64, partitions: u64) {
+/// Rolls alone lose nothing that has started. Where a Task Queue has several partitions, the server itself may now and then: the
+/// polls of one partition are passed on to others, and when a worker says that it ends, the server ends those with the task that they
+/// were just about to take back. With one partition nothing is passed on.
+///
+/// What the server is just about to put on the sticky queue of a worker stays there when that worker ends, until the queue's timeout.
+fn check_arrivals(run: &Run, NeverArrived { started, left_in_queue }: &NeverArrived, rolls: u64, partitions: u64) {
     let allowed = if partitions == 1 { 0 } else { rolls.div_ceil(ROLLS_PER_LOST_TASK) };
-    let count = never_arrived.len();
-    run.say(format_args!("{count} tasks arrived at no worker in {rolls} rolls, of {allowed} allowed"));
-    if count as u64 > allowed {
-        run.fault(format_args!("too many tasks arrived nowhere:\n{}", never_arrived.join("\n")));
+    let kinds = [("started", started, allowed), ("left", left_in_queue, rolls.div_ceil(ROLLS_PER_LEFT_TASK))];
+    for (what, tasks, allowed) in kinds {
+        let count = tasks.len();
+        run.say(format_args!(
+            "{count} tasks were {what} and arrived at no worker in {rolls} rolls; allowed: {allowed}"
+        ));
+        if count as u64 > allowed {
+            run.fault(format_args!("too many tasks arrived nowhere:\n{}", tasks.join("\n")));
+        }
     }
 }
 
@@ -174,8 +181,10 @@ async fn start_server(folder: PathBuf, partitions: u64) -> DevServer {
     started.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Where the server loses tasks of its own accord, no more than one in so many rolls.
+/// Where the server loses tasks that have started, no more than one in so many rolls.
 const ROLLS_PER_LOST_TASK: u64 = 10;
+/// Of those that stay on sticky queues, no more than one in so many rolls.
+const ROLLS_PER_LEFT_TASK: u64 = 5;
 /// The most memory that a worker may need, in KiB.
 const MEMORY_LIMIT: u64 = 200 * 1024;
 /// The most lines that a worker may log in a minute.
