@@ -8,7 +8,9 @@ use opentelemetry::context::FutureExt;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 use timewright::activity::{ActivityInfo, ActivityOutcome, ActivityRequest, ActivityService};
-use timewright::converter::{ErrorCategory, Failure, FailureKind};
+use timewright::proto::enums::ApplicationErrorCategory;
+use timewright::proto::failure::Failure;
+use timewright::proto::failure::failure::FailureInfo;
 use tower::{BoxError, Layer, Service};
 
 use crate::{NewSpan, Tracing, end};
@@ -55,7 +57,7 @@ impl Service<ActivityRequest> for Traced {
         Box::pin(async move {
             let result = attempt.with_context(context).await;
             ending.end(match &result {
-                Ok(ActivityOutcome::Failed(failure)) if !is_benign(failure) => Some(failure.to_string()),
+                Ok(ActivityOutcome::Failed(failure)) if !is_benign(failure) => Some(failure.message.clone()),
                 Ok(_) => None,
                 Err(error) => Some(error.to_string()),
             });
@@ -90,5 +92,6 @@ fn attributes(info: &ActivityInfo) -> Vec<KeyValue> {
 }
 
 fn is_benign(failure: &Failure) -> bool {
-    matches!(failure.kind, FailureKind::Application { category: ErrorCategory::Benign, .. })
+    matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info))
+        if info.category() == ApplicationErrorCategory::Benign)
 }
