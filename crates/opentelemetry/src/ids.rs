@@ -12,11 +12,23 @@ use crate::next_id;
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 /// use timewright_opentelemetry::StableIds;
 ///
-/// let provider = SdkTracerProvider::builder().with_id_generator(StableIds::default()).build();
+/// let provider = SdkTracerProvider::builder().with_id_generator(StableIds::new()).build();
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct StableIds<G = RandomIdGenerator> {
     others: G,
+}
+
+impl StableIds {
+    /// With random ids for spans that are not of workflows.
+    #[must_use]
+    #[expect(
+        clippy::new_without_default,
+        reason = "with the default of a type parameter, `default()` would not say which"
+    )]
+    pub fn new() -> Self {
+        Self { others: RandomIdGenerator::default() }
+    }
 }
 
 impl<G> StableIds<G> {

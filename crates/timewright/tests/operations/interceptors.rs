@@ -105,7 +105,7 @@ async fn who_asks(context: ActivityContext) -> String {
 #[activity]
 async fn poke(context: ActivityContext, workflow_id: String) -> Result<(), ActivityError> {
     context.heartbeat("on its way".to_owned())?;
-    Ok(context.client().workflow_handle::<Carrying>(workflow_id, None).signal(Poked, ()).await?)
+    Ok(context.client().workflow_handle(Carrying, workflow_id, None).signal(Poked, ()).await?)
 }
 
 fn name_of(tenant: Option<&Tenant>) -> String {
@@ -222,7 +222,7 @@ async fn values_go_from_the_client_through_all_that_a_workflow_does_and_a_plugin
 
         let of_acme = client.with_value(tenant("acme"));
         let handle = of_acme.start_workflow(Carrying, Seen::new(), start_options(&task_queue)).await.unwrap();
-        let of_other = client.with_value(tenant("other")).workflow_handle::<Carrying>(handle.workflow_id(), None);
+        let of_other = client.with_value(tenant("other")).workflow_handle(Carrying, handle.workflow_id(), None);
         assert_eq!(within("an answer", of_other.update(Ask, ())).await.unwrap(), "other");
         let seen = within("the result", handle.result()).await.unwrap();
         assert_eq!(
@@ -237,7 +237,7 @@ async fn values_go_from_the_client_through_all_that_a_workflow_does_and_a_plugin
                 "activity: next"
             ]
         );
-        let curious = client.with_value(tenant("curious")).workflow_handle::<Carrying>(handle.workflow_id(), None);
+        let curious = client.with_value(tenant("curious")).workflow_handle(Carrying, handle.workflow_id(), None);
         let error = within("an answer", curious.query(SeenSoFar, ())).await.unwrap_err();
         let QueryWorkflowError::Failed { failure, .. } = &error else { panic!("{error}") };
         assert_eq!(failure.message, "this tenant may not ask");

@@ -18,10 +18,8 @@ use crate::support::{connect, poll_until, server, unique, within};
 /// A client that traces, and workers that are built with it; where its spans go.
 async fn traced_client() -> (Client, InMemorySpanExporter, SdkTracerProvider) {
     let exporter = InMemorySpanExporter::default();
-    let provider = SdkTracerProvider::builder()
-        .with_simple_exporter(exporter.clone())
-        .with_id_generator(StableIds::default())
-        .build();
+    let provider =
+        SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).with_id_generator(StableIds::new()).build();
     let tracing = OpenTelemetry::with_tracer(provider.tracer("test"));
     (connect(ClientOptions::new(server()).plugin(tracing)).await, exporter, provider)
 }
