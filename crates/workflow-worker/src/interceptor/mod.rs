@@ -182,7 +182,8 @@ impl InterceptorContext {
         self.scope = self.scope.with_values(values);
     }
 
-    /// As [`WorkflowContext::sleep`](crate::WorkflowContext::sleep), for [`WorkflowInterceptor::around`].
+    /// As [`WorkflowContext::sleep`](crate::WorkflowContext::sleep), for [`WorkflowInterceptor::around`]. Interceptors do not see
+    /// it.
     #[track_caller]
     pub fn sleep(&self, duration: Duration) -> TimerHandle {
         let sequence = self.mailbox.borrow_mut().start::<Timer>(&self.scope, |sequence| {

@@ -372,6 +372,30 @@ fn values_come_with_headers_and_go_on_with_whoever_has_them() {
     assert_eq!(seen, expected.map(|(argument, tenant)| (argument.to_owned(), tenant.to_owned())));
 }
 
+workflow!(CallsNexus, |context, input| {
+    let options = crate::NexusOperationOptions::new("endpoint", "service", "operation").header("Other", "stays");
+    Ok(context.execute_nexus_operation(options, input).await?)
+});
+
+#[test]
+fn values_go_to_nexus_handlers_as_text_where_that_was_asked_for() {
+    let called_with = |propagator: PropagatedValue<String>| {
+        let mut propagators = ContextPropagators::default();
+        propagators.push(propagator);
+        let header = Header { fields: BTreeMap::from([("tenant".to_owned(), payload("acme"))]) };
+        let interceptors = Interceptors::default().with_propagators(&propagators);
+        let mut answers = run_with::<CallsNexus>(interceptors, header, vec![]);
+        match answers.remove(0).expect("done").remove(0) {
+            Command::ScheduleNexusOperation(schedule) => schedule.header,
+            other => panic!("{other:?}"),
+        }
+    };
+    let stays = ("Other".to_owned(), "stays".to_owned());
+    assert_eq!(called_with(PropagatedValue::new("tenant")), BTreeMap::from([stays.clone()]));
+    let goes = ("tenant".to_owned(), "\"acme\"".to_owned());
+    assert_eq!(called_with(PropagatedValue::new("tenant").through_nexus()), BTreeMap::from([stays, goes]));
+}
+
 #[test]
 fn a_value_that_cannot_be_read_fails_the_workflow_task_and_says_which() {
     let mut propagators = ContextPropagators::default();
