@@ -46,7 +46,9 @@ pub struct ActivityWorkerBuilder {
 
 /// What is called, once, when a worker or what runs beside it cannot go on.
 #[derive(Clone, Default)]
-pub(crate) struct FatalErrorHook(Arc<Mutex<Option<Box<dyn FnOnce(&WorkerError) + Send>>>>);
+pub(crate) struct FatalErrorHook(Arc<Mutex<Option<Hook>>>);
+
+type Hook = Box<dyn FnOnce(&WorkerError) + Send>;
 
 impl FatalErrorHook {
     pub(crate) fn call(&self, error: &WorkerError) {
