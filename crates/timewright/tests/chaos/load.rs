@@ -119,7 +119,7 @@ impl Load {
                 Ok(handle) => return Ok(handle),
                 // The answer to an earlier try was lost.
                 Err(StartWorkflowError::AlreadyStarted { .. }) => {
-                    return Ok(self.client.workflow_handle(trip.workflow_id(), None));
+                    return Ok(self.client.workflow_handle(trip, trip.workflow_id(), None));
                 }
                 Err(StartWorkflowError::Rpc { .. }) => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.to_string()),
