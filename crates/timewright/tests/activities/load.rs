@@ -125,7 +125,7 @@ async fn start<D: ActivityDefinition<Input = u32> + Copy>(
                     Ok(handle) => return (number, handle),
                     // An earlier answer was lost, and the activity has ended since.
                     Err(StartActivityError::AlreadyStarted { run_id, .. }) => {
-                        return (number, client.activity_handle(id, run_id));
+                        return (number, client.activity_handle(definition, id, run_id));
                     }
                     // So much on one dev server of a busy machine may take it longer than a call waits.
                     Err(StartActivityError::Rpc { source, .. }) if source.code() == Code::DeadlineExceeded => (),

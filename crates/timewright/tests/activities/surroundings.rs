@@ -81,7 +81,7 @@ async fn an_activity_has_the_client_of_its_worker() {
     let (client, queue) = (client().await, unique("door"));
     let ring = |context: ActivityContext, sound: String| async move {
         let workflow = context.info().workflow.clone().expect("it is an activity of a workflow");
-        let door = context.client().workflow_handle::<Door>(workflow.workflow_id, Some(workflow.run_id));
+        let door = context.client().workflow_handle(Door, workflow.workflow_id, Some(workflow.run_id));
         door.signal(Knock, "somebody".to_owned()).await?;
         Ok::<String, ActivityError>(sound)
     };
