@@ -158,6 +158,7 @@ impl Replayer {
             executes_local_activities: false,
             detects_foreign_waits: true,
             checks_determinism: false,
+            rollout: Default::default(),
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);

@@ -28,6 +28,7 @@ use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
 use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
+use crate::rollout::Rollout;
 use crate::workflow::{Input, Workflow};
 
 /// What a workflow's code works with. Cheap to clone.
@@ -54,12 +55,19 @@ struct Shared<W: Workflow> {
     state: RefCell<W>,
     info: WorkflowInfo,
     messages: Messages<W>,
+    rollout: Rollout,
 }
 
 impl<W: Workflow> WorkflowContext<W> {
-    pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo, handlers: Handlers<W>) -> Self {
+    pub(crate) fn new(
+        mailbox: SharedMailbox,
+        state: W,
+        info: WorkflowInfo,
+        handlers: Handlers<W>,
+        rollout: Rollout,
+    ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
-        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers) };
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers), rollout };
         Self { shared: Rc::new(shared), scope, update: None }
     }
 

@@ -29,6 +29,7 @@ use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::observed::{Names, is_heard, observed};
 use crate::policy::Origin;
+use crate::rollout::Rollout;
 use crate::watch;
 use crate::workflow::{Output, Workflow};
 
@@ -86,6 +87,8 @@ pub(crate) struct Environment {
     pub(crate) checks_determinism: bool,
     /// The version of the worker, where it has one.
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
+    /// Which changes new runs go along with.
+    pub(crate) rollout: Rollout,
 }
 
 /// What `run` returned.
@@ -123,7 +126,7 @@ pub(crate) fn start<W: Workflow>(
     }
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers);
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, environment.rollout.clone());
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;

@@ -146,6 +146,7 @@ fn environment() -> Environment {
         executes_local_activities: false,
         detects_foreign_waits: true,
         checks_determinism: false,
+        rollout: Default::default(),
     }
 }
 
