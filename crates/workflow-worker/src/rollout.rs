@@ -34,9 +34,12 @@ pub struct VersionChoice<'a> {
 /// What whoever set the worker up says about that.
 #[derive(Clone, Default)]
 pub(crate) struct Rollout {
-    pub(crate) patches: Option<Arc<dyn Fn(&PatchActivation<'_>) -> bool + Send + Sync>>,
-    pub(crate) versions: Option<Arc<dyn Fn(&VersionChoice<'_>) -> i32 + Send + Sync>>,
+    pub(crate) patches: Option<Arc<Activates>>,
+    pub(crate) versions: Option<Arc<Prefers>>,
 }
+
+type Activates = dyn Fn(&PatchActivation<'_>) -> bool + Send + Sync;
+type Prefers = dyn Fn(&VersionChoice<'_>) -> i32 + Send + Sync;
 
 impl Rollout {
     pub(crate) fn activates(&self, patch: &PatchActivation<'_>) -> bool {

@@ -22,7 +22,9 @@ pub(crate) struct Versioning {
 }
 
 #[derive(Clone)]
-struct Choice(Arc<dyn Fn(&str) -> Option<VersioningBehavior> + Send + Sync>);
+struct Choice(Arc<Chooses>);
+
+type Chooses = dyn Fn(&str) -> Option<VersioningBehavior> + Send + Sync;
 
 impl Versioning {
     pub(crate) fn declare(&mut self, workflow_type: &str, behavior: Option<VersioningBehavior>) {
