@@ -1,6 +1,7 @@
 //! A client: a connection, a namespace, and who calls.
 
 use crate::connect::{self, ConnectError};
+use crate::eager_start::EagerWorkers;
 use crate::extensions::Extensions;
 use crate::heartbeat::Heartbeats;
 use crate::host::host_name;
@@ -62,6 +63,7 @@ struct Inner {
     server_info: OnceCell<ServerInfo>,
     worker_heartbeat_interval: Option<Duration>,
     heartbeats: Heartbeats,
+    eager_workers: EagerWorkers,
     interceptors: ClientInterceptors,
     propagators: ContextPropagators,
     extensions: Extensions,
@@ -155,6 +157,7 @@ impl Client {
             server_info: OnceCell::new(),
             worker_heartbeat_interval: options.worker_heartbeat_interval,
             heartbeats: Heartbeats::default(),
+            eager_workers: EagerWorkers::default(),
             interceptors: options.interceptors,
             propagators: options.propagators,
             extensions: options.extensions,
@@ -342,6 +345,10 @@ impl Client {
 
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
         &self.inner.heartbeats
+    }
+
+    pub(crate) fn eager_workers(&self) -> &EagerWorkers {
+        &self.inner.eager_workers
     }
 
     async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {

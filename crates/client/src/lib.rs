@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod deployment;
 mod description;
+mod eager_start;
 mod error_details;
 mod extensions;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub use deployment::{
     InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle,
 };
 pub use description::{DescribeWorkflowError, WorkflowDescription};
+pub use eager_start::{EagerWorkflowOffer, EagerWorkflowTasks};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };

@@ -24,7 +24,7 @@
 //! | `RunWorkflow:TYPE` | server | the start of the workflow | `temporalWorkflowID`, `temporalRunID` |
 //! | `HandleSignal:NAME`, `ValidateUpdate:NAME`, `HandleUpdate:NAME` | server | the start of the workflow; the message is linked | likewise |
 //! | `HandleQuery:NAME` | server | the Query; the workflow is linked | likewise |
-//! | `StartActivity:TYPE`, `StartChildWorkflow:TYPE`, `SignalChildWorkflow:NAME`, `SignalExternalWorkflow:NAME`, `StartNexusOperation:SERVICE/OPERATION` | client | the start of the workflow | likewise |
+//! | `StartActivity:TYPE`, `StartChildWorkflow:TYPE`, `SignalChildWorkflow:NAME`, `SignalExternalWorkflow:NAME`, `SignalWithStartWorkflow:NAME`, `StartNexusOperation:SERVICE/OPERATION` | client | the start of the workflow | likewise |
 //! | `CompleteWorkflow:TYPE` | internal | the start of the workflow | likewise |
 //! | `RunActivity:TYPE` | server | its `StartActivity` | `temporalActivityID`, `temporalWorkflowID`, `temporalRunID` |
 //!

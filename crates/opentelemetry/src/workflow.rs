@@ -121,6 +121,9 @@ impl WorkflowInterceptor for Workflows {
                 "SignalChildWorkflow"
             }
             OutboundCall::SignalExternalWorkflow(_) => "SignalExternalWorkflow",
+            OutboundCall::SignalWithStartWorkflow(_) => "SignalWithStartWorkflow",
+            // What is asked of the server itself has its own span, above.
+            OutboundCall::NexusOperation(schedule) if schedule.endpoint == "__temporal_system" => return Ok(()),
             OutboundCall::NexusOperation(_) => "StartNexusOperation",
             OutboundCall::ContinueAsNew(next) => {
                 // The next run belongs to the same trace.

@@ -185,6 +185,7 @@ impl Replayer {
             interceptors: self.interceptors.clone().with_propagators(&self.propagators),
             detects_foreign_waits: true,
             checks_determinism: false,
+            rollout: Default::default(),
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);

@@ -5,6 +5,7 @@
 
 mod author;
 mod children;
+mod eager_start;
 mod external;
 mod interceptors;
 mod local_activities;
@@ -13,6 +14,7 @@ mod nexus;
 mod notes;
 mod pages;
 mod python;
+mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
 mod updates;

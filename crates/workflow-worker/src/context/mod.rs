@@ -30,6 +30,7 @@ use crate::instance::TaskProblem;
 use crate::interceptor::{InboundCall, InboundKind, Intercepted, OutboundCall, intercept_outbound};
 use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
+use crate::rollout::Rollout;
 use crate::workflow::{Input, Workflow};
 
 /// What a workflow's code works with. Cheap to clone.
@@ -56,12 +57,19 @@ struct Shared<W: Workflow> {
     state: RefCell<W>,
     info: Rc<WorkflowInfo>,
     messages: Messages<W>,
+    rollout: Rollout,
 }
 
 impl<W: Workflow> WorkflowContext<W> {
-    pub(crate) fn new(mailbox: SharedMailbox, state: W, info: Rc<WorkflowInfo>, handlers: Handlers<W>) -> Self {
+    pub(crate) fn new(
+        mailbox: SharedMailbox,
+        state: W,
+        info: Rc<WorkflowInfo>,
+        handlers: Handlers<W>,
+        rollout: Rollout,
+    ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
-        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers) };
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers), rollout };
         Self { shared: Rc::new(shared), scope, update: None }
     }
 
@@ -281,6 +289,10 @@ impl<W: Workflow> WorkflowContext<W> {
 
     pub(crate) fn mailbox(&self) -> &SharedMailbox {
         &self.shared.mailbox
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     pub(crate) fn messages(&self) -> &Messages<W> {

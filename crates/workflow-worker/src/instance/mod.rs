@@ -32,6 +32,7 @@ use crate::interceptor::{Handling, Hooks, InboundCall, InboundKind, Intercepted,
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::observed::{Names, is_heard, observed};
 use crate::policy::Origin;
+use crate::rollout::Rollout;
 use crate::watch;
 use crate::workflow::Workflow;
 
@@ -90,6 +91,8 @@ pub(crate) struct Environment {
     pub(crate) checks_determinism: bool,
     /// The version of the worker, where it has one.
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
+    /// Which changes new runs go along with.
+    pub(crate) rollout: Rollout,
 }
 
 /// What `run` returned, and how it is written.
@@ -129,7 +132,7 @@ pub(crate) fn start<W: Workflow>(
     }
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers);
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, environment.rollout.clone());
         let run = W::run(context.clone(), input);
         let run: Handling = Box::pin(async move { Ok(Some(run.await?.to_payload()?)) });
         let run = match intercepted {

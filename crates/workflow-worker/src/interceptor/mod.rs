@@ -116,7 +116,7 @@ pub trait WorkflowInterceptor: Send + Sync + 'static {
 
     /// Called when the outcome of an activity, a Local Activity, a Child Workflow or a Nexus operation has come in, before the
     /// workflow gets it. `context` has the values of whoever asked for it. Called once for each, whether or not anybody waits for it,
-    /// but not for what was never started.
+    /// but not for what was never started, nor for a Local Activity that is cancelled between two attempts.
     fn resolved(&self, context: &InterceptorContext, operation: &StartedOperation, resolution: &mut Resolution) {
         let _ = (context, operation, resolution);
     }

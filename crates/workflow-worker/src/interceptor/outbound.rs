@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use timewright_converter::Payload;
 use timewright_proto::common::{Header, Memo, SearchAttributes};
+use timewright_proto::workflow_service::SignalWithStartWorkflowExecutionRequest;
 use timewright_protocol::workflow::{
     ContinueAsNew, RequestCancelExternalWorkflow, ScheduleActivity, ScheduleLocalActivity, ScheduleNexusOperation,
     SignalExternalWorkflow, StartChildWorkflow, StartTimer,
@@ -24,6 +25,9 @@ pub enum OutboundCall<'a> {
     SignalExternalWorkflow(&'a mut SignalExternalWorkflow),
     /// A request that another workflow cancel itself.
     RequestCancelExternalWorkflow(&'a mut RequestCancelExternalWorkflow),
+    /// A Signal to another workflow, which is started for it where it does not run. The Nexus operation that it is made of is seen
+    /// behind it.
+    SignalWithStartWorkflow(&'a mut SignalWithStartWorkflowExecutionRequest),
     /// A Nexus operation.
     NexusOperation(&'a mut ScheduleNexusOperation),
     /// A timer that workflow code starts; not those between two attempts of a Local Activity.
@@ -60,6 +64,8 @@ pub enum OutboundKind {
     SignalExternalWorkflow,
     /// A request that another workflow cancel itself.
     RequestCancelExternalWorkflow,
+    /// A Signal to another workflow, which is started for it where it does not run.
+    SignalWithStartWorkflow,
     /// A Nexus operation.
     NexusOperation,
     /// A timer.
@@ -82,6 +88,7 @@ impl OutboundCall<'_> {
             Self::ChildWorkflow(_) => OutboundKind::ChildWorkflow,
             Self::SignalExternalWorkflow(_) => OutboundKind::SignalExternalWorkflow,
             Self::RequestCancelExternalWorkflow(_) => OutboundKind::RequestCancelExternalWorkflow,
+            Self::SignalWithStartWorkflow(_) => OutboundKind::SignalWithStartWorkflow,
             Self::NexusOperation(_) => OutboundKind::NexusOperation,
             Self::Timer(_) => OutboundKind::Timer,
             Self::ContinueAsNew(_) => OutboundKind::ContinueAsNew,
@@ -99,6 +106,7 @@ impl OutboundCall<'_> {
             Self::LocalActivity(schedule) => schedule.activity_type.clone(),
             Self::ChildWorkflow(start) => start.workflow_type.clone(),
             Self::SignalExternalWorkflow(signal) => signal.signal_name.clone(),
+            Self::SignalWithStartWorkflow(request) => request.signal_name.clone(),
             Self::NexusOperation(schedule) => format!("{}/{}", schedule.service, schedule.operation),
             Self::ContinueAsNew(next) => next.workflow_type.clone(),
             _ => String::new(),
@@ -113,6 +121,7 @@ impl OutboundCall<'_> {
             Self::LocalActivity(schedule) => Some(&mut schedule.header),
             Self::ChildWorkflow(start) => Some(&mut start.header),
             Self::SignalExternalWorkflow(signal) => Some(&mut signal.header),
+            Self::SignalWithStartWorkflow(request) => Some(request.header.get_or_insert_default()),
             Self::ContinueAsNew(next) => Some(next.header.get_or_insert_default()),
             _ => None,
         }

@@ -149,6 +149,7 @@ fn environment() -> Environment {
         interceptors: Default::default(),
         detects_foreign_waits: true,
         checks_determinism: false,
+        rollout: Default::default(),
     }
 }
 
