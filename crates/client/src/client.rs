@@ -3,8 +3,10 @@
 use crate::connect::{self, ConnectError};
 use crate::heartbeat::Heartbeats;
 use crate::host::host_name;
+use crate::metric_meter::MetricMeter;
 use crate::options::ClientOptions;
 use crate::rpc_error::RpcError;
+use crate::sdk_metrics::RequestMetrics;
 use crate::stack::{Connection, CurrentConnection, HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
 use http::HeaderValue;
 use std::fmt;
@@ -53,6 +55,7 @@ struct Inner {
     server_info: OnceCell<ServerInfo>,
     worker_heartbeat_interval: Option<Duration>,
     heartbeats: Heartbeats,
+    metric_meter: MetricMeter,
 }
 
 /// What a server says of itself.
@@ -127,8 +130,10 @@ impl Client {
             return Err(ConnectError::InvalidWorkerHeartbeatInterval { interval });
         }
         let connection = CurrentConnection::new(connection(&options, channel)?);
-        let stack = Stack::new(connection.clone(), &options.layers);
         let namespace = options.namespace;
+        let metric_meter = options.metric_meter.with_label("namespace", namespace.clone());
+        let metrics = RequestMetrics::new(metric_meter.clone());
+        let stack = Stack::new(connection.clone(), metrics, &options.layers);
         Ok(Self(Arc::new(Inner {
             connection,
             namespace,
@@ -140,6 +145,7 @@ impl Client {
             server_info: OnceCell::new(),
             worker_heartbeat_interval: options.worker_heartbeat_interval,
             heartbeats: Heartbeats::default(),
+            metric_meter,
         })))
     }
 
@@ -214,6 +220,12 @@ impl Client {
     #[must_use]
     pub fn data_converter(&self) -> &DataConverter {
         &self.0.data_converter
+    }
+
+    /// Counts and measures where the metrics of this client go, with its namespace as a label.
+    #[must_use]
+    pub fn metric_meter(&self) -> &MetricMeter {
+        &self.0.metric_meter
     }
 
     /// The generated stub, for every RPC that the server has. Calls go through the whole [`Stack`]: headers, retries,

@@ -20,6 +20,7 @@ mod handle;
 mod heartbeat;
 mod history;
 mod host;
+mod metric_meter;
 mod options;
 mod patience;
 mod poll;
@@ -28,6 +29,7 @@ mod random;
 mod readiness;
 mod result;
 mod rpc_error;
+mod sdk_metrics;
 mod slots;
 mod stack;
 mod start;
@@ -54,6 +56,7 @@ pub use handle::{
 };
 pub use heartbeat::{WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
+pub use metric_meter::{GaugePart, MetricDescription, MetricKind, MetricMeter};
 pub use options::{ClientOptions, EnvironmentError};
 pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
 pub use query::QueryWorkflowError;
@@ -73,6 +76,9 @@ pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPoli
 pub use tls::TlsOptions;
 pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};
 pub use worker::WorkerNamespace;
+
+/// The facade that all metrics go through: what a [`MetricMeter`] gives is of its types. An exporter for the same version of it shows them.
+pub use ::metrics;
 
 /// How many polls a worker has open.
 pub use timewright_protocol::task_queue::PollerBehavior;

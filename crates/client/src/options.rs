@@ -1,5 +1,6 @@
 //! Where and how to connect.
 
+use crate::metric_meter::MetricMeter;
 use crate::stack::{HttpRequest, HttpResponse, Stack, StackLayer};
 use http::HeaderValue;
 use std::fmt;
@@ -31,6 +32,7 @@ pub struct ClientOptions {
     pub(crate) keep_alive_timeout: Duration,
     pub(crate) data_converter: DataConverter,
     pub(crate) layers: Vec<StackLayer>,
+    pub(crate) metric_meter: MetricMeter,
     pub(crate) worker_heartbeat_interval: Option<Duration>,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls::TlsOptions,
@@ -51,6 +53,7 @@ impl ClientOptions {
             keep_alive_timeout: Duration::from_secs(15),
             data_converter: DataConverter::default(),
             layers: Vec::new(),
+            metric_meter: MetricMeter::new(),
             worker_heartbeat_interval: Some(Duration::from_secs(60)),
             #[cfg(feature = "tls")]
             tls: crate::tls::TlsOptions::default(),
@@ -142,6 +145,25 @@ impl ClientOptions {
     #[must_use]
     pub const fn worker_heartbeat_interval(mut self, interval: Option<Duration>) -> Self {
         self.worker_heartbeat_interval = interval;
+        self
+    }
+
+    /// Where the metrics go of this client and of all workers that are built with it: Temporal's
+    /// [SDK metrics](https://docs.temporal.io/references/sdk-metrics), and what workflows and activities count. If not set, to the
+    /// recorder of the process, which must be installed before workers run.
+    ///
+    /// ```
+    /// use metrics_exporter_prometheus::PrometheusBuilder;
+    /// use timewright_client::ClientOptions;
+    ///
+    /// let recorder = PrometheusBuilder::new().build_recorder();
+    /// let shown = recorder.handle(); // `shown.render()` is what Prometheus asks for
+    /// let options = ClientOptions::new("http://127.0.0.1:7233").metrics_recorder(recorder);
+    /// # let _ = (shown, options);
+    /// ```
+    #[must_use]
+    pub fn metrics_recorder(mut self, recorder: impl metrics::Recorder + Send + Sync + 'static) -> Self {
+        self.metric_meter = MetricMeter::to(recorder);
         self
     }
 

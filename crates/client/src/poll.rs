@@ -3,6 +3,8 @@
 mod reservations;
 
 use crate::RpcError;
+use crate::metric_meter::MetricMeter;
+use crate::sdk_metrics::PollMetrics;
 use crate::slots::{Permit, SlotRequest, SlotTask, WorkerSlots};
 use reservations::Reservations;
 use std::collections::BTreeMap;
@@ -41,6 +43,12 @@ pub trait TaskSource: Send + Sync + 'static {
             QueueKind::Normal => "the Task Queue".to_owned(),
             QueueKind::Sticky => "the sticky queue".to_owned(),
         }
+    }
+
+    /// With what polls and slots are measured: a meter with the labels of the namespace and the Task Queue. If not said otherwise,
+    /// they are not.
+    fn metric_meter(&self) -> MetricMeter {
+        MetricMeter::none()
     }
 }
 
@@ -146,7 +154,9 @@ impl<T: Send + 'static> TaskPoller<T> {
         // Neither channel can grow without bound: there is at most one task, and one message, for each slot.
         let (sender, tasks) = unbounded_channel();
         let (snapshot, snapshots) = watch::channel(poller.snapshot());
+        let metrics = PollMetrics::new(source.metric_meter(), request.kind);
         let driver = Driver {
+            metrics,
             source: Arc::new(source),
             poller,
             polls: JoinSet::new(),
@@ -239,6 +249,7 @@ type PollEnd<T> = Result<Polled<T>, RpcError>;
 
 /// Drives the [`Poller`]: does what it says, and tells it what comes of it.
 struct Driver<S: TaskSource> {
+    metrics: PollMetrics,
     source: Arc<S>,
     poller: Poller,
     polls: JoinSet<PollEnd<S::Task>>,
@@ -271,14 +282,26 @@ impl<S: TaskSource> Driver<S> {
                 () = sleep_until(timeout) => self.poller.handle_timeout(now()),
             }
         }
+        self.watch_tasks_end(controls).await;
+    }
+
+    /// No poll is open any more. Whoever looks on sees the slots that are in use until they are back.
+    async fn watch_tasks_end(self, mut controls: UnboundedReceiver<Control>) {
+        let Self { mut poller, reservations, snapshot, mut metrics, tasks, control, .. } = self;
+        // Whoever takes the tasks knows by this that there are no more; and all slots that are out keep a sender.
+        drop((tasks, control));
+        while let Some(control) = controls.recv().await {
+            if let Control::Release(slot) = control {
+                poller.handle_slot_released(slot, now());
+                show(&poller, &reservations, &snapshot, &mut metrics);
+            }
+        }
     }
 
     /// Does what the poller says; false when all is over.
     fn act(&mut self) -> bool {
         let goes_on = self.carry_out();
-        let mut snapshot = self.poller.snapshot();
-        snapshot.slots.free = snapshot.slots.free.or_else(|| self.reservations.free());
-        self.snapshot.send_if_modified(|last| std::mem::replace(last, snapshot) != snapshot);
+        show(&self.poller, &self.reservations, &self.snapshot, &mut self.metrics);
         goes_on
     }
 
@@ -312,6 +335,7 @@ impl<S: TaskSource> Driver<S> {
         let (result, hints) = match end {
             Ok((_, Ok(Polled { task, hints }))) => {
                 let result = if task.is_some() { PollResult::Task } else { PollResult::Empty };
+                self.metrics.count_poll(task.is_some());
                 if let Some(task) = task {
                     let permit = self.reservations.use_for(slot, self.source.type_name(&task));
                     // If nobody takes it, it is dropped with its slot, which then comes back as if it were done.
@@ -400,6 +424,19 @@ impl<S: TaskSource> Driver<S> {
     fn last_error(&self, queue: QueueKind) -> RpcError {
         self.last_errors[queue as usize].clone().expect("the poller complains only of errors that it was told")
     }
+}
+
+/// Shows those who look on how polls and slots are now.
+fn show(
+    poller: &Poller,
+    reservations: &Reservations,
+    snapshots: &watch::Sender<PollerSnapshot>,
+    metrics: &mut PollMetrics,
+) {
+    let mut snapshot = poller.snapshot();
+    snapshot.slots.free = snapshot.slots.free.or_else(|| reservations.free());
+    metrics.show(&snapshot);
+    snapshots.send_if_modified(|last| std::mem::replace(last, snapshot) != snapshot);
 }
 
 /// By tokio's clock, which tests can stop.

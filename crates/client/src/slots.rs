@@ -5,17 +5,19 @@ mod resource;
 mod supplier;
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use timewright_protocol::task_queue::PollerOptions;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::metric_meter::MetricMeter;
+use crate::sdk_metrics::SlotGauges;
 #[cfg(feature = "resource-slots")]
 pub use resource::{
     InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,
     ResourceUsage,
 };
+
 pub(crate) use supplier::{DynSupplier, Permit};
 pub use supplier::{SlotKind, SlotRequest, SlotSupplier, SlotTask};
 
@@ -94,15 +96,24 @@ pub struct SlotPool {
     slots: WorkerSlots,
     request: SlotRequest,
     semaphore: Arc<Semaphore>,
-    used: Arc<AtomicUsize>,
+    usage: Arc<Mutex<Usage>>,
 }
 
 /// A slot of a [`SlotPool`], given back when it is dropped.
 #[must_use = "a slot that is dropped is given to the next task"]
 pub struct PoolSlot {
-    used: Arc<AtomicUsize>,
+    usage: Arc<Mutex<Usage>>,
     // Dropped behind `Drop::drop`, so that what is counted as free is free.
     _held: Held,
+}
+
+/// How many slots of a pool are in use.
+#[derive(Debug, Default)]
+struct Usage {
+    used: usize,
+    /// How many there are, where that is fixed.
+    count: Option<usize>,
+    gauges: Option<SlotGauges>,
 }
 
 #[expect(dead_code, reason = "held until they are dropped")]
@@ -115,8 +126,18 @@ impl SlotPool {
     /// A pool of these slots, which are asked for with this request.
     #[must_use]
     pub fn new(slots: WorkerSlots, request: SlotRequest) -> Self {
-        let count = slots.count().unwrap_or_default().min(Semaphore::MAX_PERMITS);
-        Self { slots, request, semaphore: Arc::new(Semaphore::new(count)), used: Arc::default() }
+        let count = slots.count().map(|count| count.min(Semaphore::MAX_PERMITS));
+        let usage = Usage { count, ..Usage::default() };
+        let semaphore = Arc::new(Semaphore::new(count.unwrap_or_default()));
+        Self { slots, request, semaphore, usage: Arc::new(Mutex::new(usage)) }
+    }
+
+    /// Measures from now on how many are in use. The meter has the labels of the namespace and the Task Queue.
+    #[must_use]
+    pub fn metered(self, meter: &MetricMeter) -> Self {
+        let gauges = SlotGauges::new(meter, self.request.kind);
+        change(&self.usage, |usage| usage.gauges = Some(gauges));
+        self
     }
 
     /// Waits for a slot for this task. Nothing is lost if the future is dropped.
@@ -126,8 +147,8 @@ impl SlotPool {
             None => Held::Fixed(Arc::clone(&self.semaphore).acquire_owned().await.ok()),
             Some(supplier) => Held::Supplied(self.supply(supplier, task).await),
         };
-        self.used.fetch_add(1, Ordering::Relaxed);
-        PoolSlot { used: Arc::clone(&self.used), _held: held }
+        change(&self.usage, |usage| usage.used += 1);
+        PoolSlot { usage: Arc::clone(&self.usage), _held: held }
     }
 
     async fn supply(&self, supplier: &Arc<dyn DynSupplier>, task: &SlotTask) -> Permit {
@@ -151,7 +172,7 @@ impl SlotPool {
     /// How many are in use.
     #[must_use]
     pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        change(&self.usage, |usage| usage.used)
     }
 
     /// How many could be taken now; `None` where only their supplier knows.
@@ -172,8 +193,20 @@ impl fmt::Debug for PoolSlot {
 
 impl Drop for PoolSlot {
     fn drop(&mut self) {
-        self.used.fetch_sub(1, Ordering::Relaxed);
+        change(&self.usage, |usage| usage.used -= 1);
     }
+}
+
+/// Changes how many are in use, and shows it.
+fn change<T>(usage: &Mutex<Usage>, change: impl FnOnce(&mut Usage) -> T) -> T {
+    // Nobody panics with the lock held.
+    let mut usage = usage.lock().unwrap_or_else(PoisonError::into_inner);
+    let result = change(&mut usage);
+    let (used, available) = (usage.used, usage.count.map(|count| count.saturating_sub(usage.used)));
+    if let Some(gauges) = &mut usage.gauges {
+        gauges.show(used, available);
+    }
+    result
 }
 
 /// How long a supplier that failed is left in peace.

@@ -3,7 +3,7 @@
 //! ```text
 //!   generated stub            WorkflowServiceClient<Stack>
 //!     layers of the user      ClientOptions::layer, each sees a call once, however often it is tried
-//!       Retry                 tries again, by class of error, over the connection that is used then
+//!       Retry                 tries again, by class of error, over the connection that is used then; measures each try
 //!         Metadata            who calls, on behalf of which namespace, with which API key
 //!           Attempt           one try: its deadline, the whole answer, errors as gRPC statuses
 //!             channel         HTTP/2, reconnects by itself
@@ -24,6 +24,7 @@ pub(crate) use connection::{Connection, CurrentConnection};
 pub(crate) use metadata::Metadata;
 pub(crate) use retry::FailedCall;
 
+use crate::sdk_metrics::RequestMetrics;
 use retry::Retry;
 use std::fmt;
 use std::sync::Arc;
@@ -54,8 +55,8 @@ pub struct Stack(BoxCloneSyncService<HttpRequest, HttpResponse, Status>);
 
 impl Stack {
     /// The stack over a connection. `layers` are the user's, outermost first.
-    pub(crate) fn new(connection: CurrentConnection, layers: &[StackLayer]) -> Self {
-        let stack = Self(BoxCloneSyncService::new(Retry::new(connection)));
+    pub(crate) fn new(connection: CurrentConnection, metrics: RequestMetrics, layers: &[StackLayer]) -> Self {
+        let stack = Self(BoxCloneSyncService::new(Retry::new(connection, metrics)));
         layers.iter().rev().fold(stack, |stack, layer| (layer.0)(stack))
     }
 }

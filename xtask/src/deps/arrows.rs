@@ -101,6 +101,8 @@ pub(crate) const RULES: &[Rule] = &[
             "http",
             "http-body",
             "http-body-util",
+            // the facade of metrics: three small crates, and no exporter
+            "metrics",
             // with feature `resource-slots`
             "pid",
             "prost",

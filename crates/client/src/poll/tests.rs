@@ -1,7 +1,7 @@
 //! The polls of a scripted source, with tokio's clock stopped.
 
 use super::{PollError, Polled, Slot, TaskPoller, TaskSource};
-use crate::{RpcError, SlotKind, SlotRequest, SlotSupplier, WorkerSlots};
+use crate::{MetricMeter, RpcError, SlotKind, SlotRequest, SlotSupplier, WorkerSlots};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,12 +40,13 @@ struct Log {
 struct Script {
     log: Arc<Mutex<Log>>,
     began: Instant,
+    meter: MetricMeter,
 }
 
 impl Script {
     fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         let log = Log { steps: steps.into_iter().collect(), ..Log::default() };
-        Self { log: Arc::new(Mutex::new(log)), began: Instant::now() }
+        Self { log: Arc::new(Mutex::new(log)), began: Instant::now(), meter: MetricMeter::none() }
     }
 
     fn opened(&self) -> usize {
@@ -106,6 +107,10 @@ impl TaskSource for Script {
 
     fn describe(&self, queue: QueueKind) -> String {
         format!("{queue:?} tasks")
+    }
+
+    fn metric_meter(&self) -> MetricMeter {
+        self.meter.clone()
     }
 }
 
@@ -429,4 +434,63 @@ async fn waiting_for_the_next_task_can_be_given_up() {
 #[test]
 fn two_workers_do_not_get_the_same_seed() {
     assert_ne!(crate::jitter_seed(), crate::jitter_seed());
+}
+
+/// The lines of a metric, without its help.
+fn shown(handle: &metrics_exporter_prometheus::PrometheusHandle, name: &str) -> Vec<String> {
+    let text = handle.render();
+    let mut lines: Vec<_> = text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test(start_paused = true)]
+async fn v12_polls_and_slots_are_shown_exactly_until_the_last_task_has_ended() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let meter = MetricMeter::to(recorder).with_label("task_queue", "queue");
+    let mut script = Script::new([Step::Task(10, "a"), Step::Empty(20), Step::Panic]);
+    script.meter = meter.clone();
+    let of = |name: &str| shown(&handle, name).join("; ");
+    let slots = || {
+        let number = |name| of(name).rsplit_once(' ').map(|(_, number)| number.to_owned());
+        let available = number("temporal_worker_task_slots_available").unwrap();
+        format!("{} used, {available} available", number("temporal_worker_task_slots_used").unwrap())
+    };
+
+    let mut poller = start(&script, 3, 3, false);
+    let (_, slot) = next(&mut poller).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(slots(), "1 used, 2 available");
+    let labels = "{task_queue=\"queue\",poller_type=\"activity_task\"}";
+    assert_eq!(of("temporal_num_pollers"), format!("temporal_num_pollers{labels} 2"));
+    assert_eq!(of("temporal_poller_start"), format!("temporal_poller_start{labels} 3"));
+    assert_eq!(of("temporal_activity_poll_no_task"), "temporal_activity_poll_no_task{task_queue=\"queue\"} 1");
+
+    // A task that comes without a poll, and another worker on the same queue.
+    let eager = poller.slot_reserver().reserve().await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!((eager.is_some(), slots().as_str()), (false, "1 used, 2 available"), "polls have the others");
+    let mut other = Script::new([]);
+    other.meter = meter;
+    let other = start(&other, 5, 1, false);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(slots(), "1 used, 7 available");
+    drop(other);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(slots(), "1 used, 2 available");
+
+    // The shutdown is over for polls, and not for the task.
+    poller.shutdown(Duration::ZERO);
+    assert!(rest(&mut poller).await.is_empty());
+    assert_eq!(
+        (slots().as_str(), of("temporal_num_pollers")),
+        ("1 used, 2 available", format!("temporal_num_pollers{labels} 0"))
+    );
+    drop(slot);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(slots(), "0 used, 3 available");
+    drop(poller);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(slots(), "0 used, 0 available");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -94,4 +95,30 @@ async fn a_fixed_number_is_kept() {
     assert_eq!((pool.used(), pool.free()), (2, Some(0)));
     drop(slots);
     assert_eq!((pool.used(), pool.free()), (0, Some(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn v12_slots_of_local_activities_are_shown_exactly() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let shown = || {
+        let text = handle.render();
+        let lines = text.lines().filter(|line| line.starts_with("temporal_worker_task_slots"));
+        let mut numbers: Vec<_> = lines.map(|line| line.replace("{worker_type=\"LocalActivityWorker\"}", "")).collect();
+        numbers.sort();
+        numbers.join("; ").replace("temporal_worker_task_slots_", "")
+    };
+    let pool = SlotPool::new(WorkerSlots::fixed(2), SlotRequest::new(SlotKind::LocalActivity, "queue"))
+        .metered(&MetricMeter::to(recorder));
+    assert_eq!(shown(), "available 2; used 0");
+    let task = SlotTask::new(SlotKind::LocalActivity, "activity");
+    let (first, second) = (pool.acquire(&task).await, pool.acquire(&task).await);
+    assert!(timeout(Duration::from_secs(1), pool.acquire(&task)).await.is_err());
+    assert_eq!(shown(), "available 0; used 2");
+    drop(first);
+    assert_eq!(shown(), "available 1; used 1");
+    drop(pool);
+    assert_eq!(shown(), "available 1; used 1");
+    drop(second);
+    assert_eq!(shown(), "available 0; used 0");
 }

@@ -5,6 +5,7 @@ use super::call_kind::{CallKind, rpc_name};
 use super::connection::{Connection, CurrentConnection};
 use super::{HttpRequest, HttpResponse, grpc_timeout};
 use crate::random;
+use crate::sdk_metrics::RequestMetrics;
 use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
@@ -24,6 +25,7 @@ use tower::{Service, ServiceExt};
 #[derive(Clone, Debug)]
 pub(super) struct Retry {
     connection: CurrentConnection,
+    metrics: RequestMetrics,
 }
 
 /// What became of a call that failed: the source of the [`Status`] that its caller gets.
@@ -38,8 +40,8 @@ pub(crate) struct FailedCall {
 }
 
 impl Retry {
-    pub(super) const fn new(connection: CurrentConnection) -> Self {
-        Self { connection }
+    pub(super) const fn new(connection: CurrentConnection, metrics: RequestMetrics) -> Self {
+        Self { connection, metrics }
     }
 }
 
@@ -54,12 +56,12 @@ impl Service<HttpRequest> for Retry {
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
-        let connection = self.connection.clone();
+        let Self { connection, metrics } = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             let call = Call { kind: CallKind::of(&parts.extensions), began: Instant::now(), parts, body };
-            call.run(&connection).await
+            call.run(&connection, &metrics).await
         })
     }
 }
@@ -72,7 +74,7 @@ struct Call {
 }
 
 impl Call {
-    async fn run(self, connection: &CurrentConnection) -> Result<HttpResponse, Status> {
+    async fn run(self, connection: &CurrentConnection, metrics: &RequestMetrics) -> Result<HttpResponse, Status> {
         let mut jitter = Jitter::new(random::seed());
         let mut attempts = 0;
         loop {
@@ -80,6 +82,7 @@ impl Call {
             let Connection { metadata, mut service } = connection.current();
             let mut request = self.request();
             metadata.apply(&mut request)?;
+            let measured = metrics.begin(rpc_name(&self.parts.extensions), self.kind);
             let answer = match service.ready().await {
                 Ok(service) => service.call(request).await,
                 Err(status) => Err(status),
@@ -87,9 +90,13 @@ impl Call {
             drop(service);
             let from_transport = answer.is_err();
             let mut status = match answer.map(failure) {
-                Ok(Ok(response)) => return Ok(response),
+                Ok(Ok(response)) => {
+                    measured.end(Code::Ok);
+                    return Ok(response);
+                }
                 Ok(Err(status)) | Err(status) => status,
             };
+            measured.end(status.code());
             let class = ErrorClass::of(status.code() as i32, status.message(), from_transport);
             let Some(delay) = self.delay(class, attempts, &mut jitter) else {
                 let rpc = rpc_name(&self.parts.extensions).to_owned();

@@ -359,3 +359,29 @@ async fn a_layer_may_fail_a_call_with_any_error() {
     assert_eq!(status.message(), "not today");
     assert_eq!(server.calls().len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_try_is_counted_and_measured() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let unavailable = || Reply::code(Code::Unavailable);
+    let replies = [unavailable(), unavailable(), Reply::message(&GetSystemInfoResponse::default()), Reply::Silence];
+    let server = FakeServer::replying(replies);
+    let client = server.client_with(|options| options.namespace("payments").metrics_recorder(recorder));
+    let mut stub = client.workflow_service();
+    stub.get_system_info(GetSystemInfoRequest {}).await.unwrap();
+    stub.poll_activity_task_queue(PollActivityTaskQueueRequest::default()).await.unwrap_err();
+
+    let text = handle.render();
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.contains("quantile")).collect();
+    let shown = |line: &str| assert!(lines.contains(&line), "{line} in {text}");
+    let of = |operation: &str| format!("{{namespace=\"payments\",operation=\"{operation}\"}}");
+    let failed = |operation: &str, code: &str| of(operation).replace('}', &format!(",status_code=\"{code}\"}}"));
+    shown(&format!("temporal_request{} 3", of("GetSystemInfo")));
+    shown(&format!("temporal_request_failure{} 2", failed("GetSystemInfo", "UNAVAILABLE")));
+    shown(&format!("temporal_request_latency_count{} 3", of("GetSystemInfo")));
+    shown(&format!("temporal_long_request{} 1", of("PollActivityTaskQueue")));
+    shown(&format!("temporal_long_request_failure{} 1", failed("PollActivityTaskQueue", "DEADLINE_EXCEEDED")));
+    shown(&format!("temporal_long_request_latency_sum{} 70", of("PollActivityTaskQueue")));
+    assert!(text.contains("# HELP temporal_request_latency How long a try of a request took"), "{text}");
+}
