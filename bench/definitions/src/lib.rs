@@ -1,4 +1,7 @@
-//! What is measured, as our worker implements it and the driver calls it. The other workers have the names as texts.
+//! What is measured, as our worker implements it and the driver calls it; the other workers have the names as texts. And
+//! histories of it.
+
+pub mod histories;
 
 use timewright_definition::{activity_definition, signal_definition, update_definition, workflow_definition};
 

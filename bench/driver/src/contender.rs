@@ -70,7 +70,7 @@ impl Contender {
     }
 
     /// Where cargo puts what it builds, which `cargo xtask bench` says.
-    fn folder(self) -> PathBuf {
+    pub(crate) fn folder(self) -> PathBuf {
         let variable = match self {
             Self::Timewright | Self::Floor => "BENCH_PROGRAMS",
             Self::Official | Self::OfficialWithoutGzip => "BENCH_OFFICIAL_PROGRAMS",

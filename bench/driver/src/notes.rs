@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 /// For each contender, for each figure, the samples of all rounds.
 pub(crate) type Samples = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
 
+impl Part {
+    /// The samples of a figure; none where it was not measured.
+    pub(crate) fn of(&self, contender: &str, figure: &str) -> &[f64] {
+        self.samples.get(contender).and_then(|figures| figures.get(figure)).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The file.
 #[derive(Debug)]
 pub(crate) struct Notes {
@@ -40,6 +47,16 @@ impl Notes {
             Err(_) => BTreeMap::new(),
         };
         Ok(Self { path, parts })
+    }
+
+    /// A part that was measured.
+    pub(crate) fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.get(name)
+    }
+
+    /// All parts.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, &Part)> {
+        self.parts.iter().map(|(name, part)| (name.as_str(), part))
     }
 
     /// Notes a work, in place of what was noted of it before.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use bench_definitions::histories;
 use serde::Deserialize;
 use timewright_testing::{ChildProcess, Output};
 
 use crate::Effort;
 use crate::contender::Contender;
-use crate::histories;
 use crate::notes::Samples;
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) fn measure(contenders: &[Contender], effort: Effort) -> Result<Vec<(S
     let mut parts = Vec::new();
     for length in LENGTHS {
         let file = std::env::temp_dir().join(format!("timewright-bench-{}-{length}.binpb", std::process::id()));
-        std::fs::write(&file, histories::sequential_activities(length))?;
+        std::fs::write(&file, histories::sequential_activities(length, 5))?;
         let outcome = measure_length(&file.to_string_lossy(), length, contenders, effort);
         std::fs::remove_file(&file)?;
         parts.push((name(length), outcome?));

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use timewright_proto::common::Payloads;
 use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::task_queue::{StickyExecutionAttributes, TaskQueue};
 use timewright_proto::to_duration;
@@ -152,7 +151,7 @@ async fn answer_activity(
 ) -> Result<(), tonic::Status> {
     let request = RespondActivityTaskCompletedRequest {
         task_token: task.task_token,
-        result: Some(task.input.unwrap_or_else(Payloads::default)),
+        result: Some(task.input.unwrap_or_default()),
         identity: IDENTITY.to_owned(),
         namespace: NAMESPACE.to_owned(),
         ..RespondActivityTaskCompletedRequest::default()

@@ -1,16 +1,18 @@
 //! Histories to replay, as a server would have written them.
 
-use timewright::proto::common::{ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType};
-use timewright::proto::enums::EventType;
-use timewright::proto::history::history_event::Attributes;
-use timewright::proto::history::*;
-use timewright::proto::prost_types::Timestamp;
-use timewright::proto::task_queue::TaskQueue;
-use timewright::proto::{Bytes, Message};
+use timewright_proto::common::{ActivityType, Payload, Payloads, WorkflowExecution, WorkflowType};
+use timewright_proto::enums::EventType;
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::*;
+use timewright_proto::prost_types::Timestamp;
+use timewright_proto::task_queue::TaskQueue;
+use timewright_proto::{Bytes, Message};
 
-/// A workflow that executes activities one after the other, in about so many Events; on the wire.
-pub(crate) fn sequential_activities(events: usize) -> Vec<u8> {
-    let activities = (events / EVENTS_OF_AN_ACTIVITY).max(1);
+/// A workflow that executes activities one after the other, in about so many Events; on the wire. Each activity gives a text of so
+/// many bytes.
+pub fn sequential_activities(events: usize, result_bytes: usize) -> Vec<u8> {
+    let activities = activities(events);
+    let result = format!("\"{}\"", "x".repeat(result_bytes));
     let mut scribe = Scribe::default();
     let execution = WorkflowExecution { workflow_id: "replayed".to_owned(), run_id: RUN_ID.to_owned() };
     let started = WorkflowExecutionStartedEventAttributes {
@@ -45,7 +47,7 @@ pub(crate) fn sequential_activities(events: usize) -> Vec<u8> {
         let started_event_id =
             scribe.write(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started));
         let completed = ActivityTaskCompletedEventAttributes {
-            result: Some(json("\"hello\"")),
+            result: Some(json(&result)),
             scheduled_event_id,
             started_event_id,
             identity: "worker".to_owned(),
@@ -62,6 +64,11 @@ pub(crate) fn sequential_activities(events: usize) -> Vec<u8> {
     scribe
         .write(EventType::WorkflowExecutionCompleted, Attributes::WorkflowExecutionCompletedEventAttributes(completed));
     History { events: scribe.0 }.encode_to_vec()
+}
+
+/// How many activities a history of about so many Events has.
+pub fn activities(events: usize) -> usize {
+    (events / EVENTS_OF_AN_ACTIVITY).max(1)
 }
 
 #[derive(Default)]
