@@ -72,4 +72,5 @@ fn crates() -> Result<usize> {
 
 const CRATES: f64 = 79.0;
 /// Without optimization, as CI builds it; another compiler may count a little differently.
-const INSTRUCTIONS: f64 = 420_000.0;
+/// Measured: 401,940.
+const INSTRUCTIONS: f64 = 520_000.0;

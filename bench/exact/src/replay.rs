@@ -100,5 +100,7 @@ async fn replay(bytes: Bytes) -> Result<()> {
 }
 
 const LARGE: usize = 100_000;
-const ALLOCATIONS: f64 = 42.1;
-const BYTES: f64 = 26_500.0;
+/// Measured: 42.01.
+const ALLOCATIONS: f64 = 55.0;
+/// Measured: 26,426, most of it the vector of Events while it grows.
+const BYTES: f64 = 30_000.0;
