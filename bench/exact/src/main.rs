@@ -70,7 +70,8 @@ fn crates() -> Result<usize> {
     Ok(text.lines().map(name).collect::<BTreeSet<_>>().len() - 1)
 }
 
-const CRATES: f64 = 79.0;
+/// Measured: 79.
+const CRATES: f64 = 90.0;
 /// Without optimization, as CI builds it; another compiler may count a little differently.
 /// Measured: 401,940.
 const INSTRUCTIONS: f64 = 520_000.0;
