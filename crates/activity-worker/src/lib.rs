@@ -60,6 +60,7 @@ mod failures;
 mod handler;
 mod local;
 mod poll;
+mod propagation;
 mod router;
 mod service;
 mod session;

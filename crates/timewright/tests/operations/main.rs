@@ -5,13 +5,16 @@
 
 mod author;
 mod children;
+mod eager_start;
 mod external;
+mod interceptors;
 mod local_activities;
 mod messages;
 mod nexus;
 mod notes;
 mod pages;
 mod python;
+mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
 mod updates;
