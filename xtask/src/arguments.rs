@@ -15,6 +15,8 @@ pub(crate) enum Command {
         /// What the test runner is told; when there is something, only tests run.
         filter: Vec<String>,
     },
+    /// Timewright beside Temporal's Rust SDK.
+    Bench(Bench),
     /// Everything that must pass before a change lands.
     Ci,
     /// Wire facts and the Rust code generated from them.
@@ -42,11 +44,31 @@ pub(crate) enum Command {
     Help,
 }
 
+/// What is measured.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Bench {
+    /// What can be counted, and has a bound.
+    Exact,
+    /// Nothing; the page is written from what was measured before.
+    Report,
+    /// What takes time.
+    Measure {
+        /// The main figures, in a few minutes.
+        quick: bool,
+        /// Build the worker on Temporal's Rust SDK first.
+        official: bool,
+        /// The works by their names; all where none is named.
+        works: Vec<String>,
+    },
+}
+
 /// For how long it happens, and when what.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Chaos {
     pub(crate) seconds: u64,
     pub(crate) seed: u64,
+    /// Of each Task Queue.
+    pub(crate) partitions: u64,
 }
 
 /// Which programs are compared.
@@ -88,9 +110,16 @@ cargo xtask COMMAND
                      installs into target/. With --ui, server, workers and Web UI stay up until Ctrl-C.
   test [ARGUMENT…]   Installs what the tests need into target/, starts a server, and runs every test. Arguments go to
                      the test runner (cargo nextest, or cargo test), and then nothing but tests runs.
-  chaos [--seconds T] [--seed S]
+  bench [--exact | --report | [--quick] [--official] [WORK…]]
+                     Measures workers on Timewright, on Temporal's Rust SDK, and on bare tonic in turns, on a dev server, and
+                     writes docs/performance.md. --official builds the second first, which takes many minutes and needs
+                     protoc; without it what is not built is left out. --quick prints the main figures only. --exact counts
+                     allocations, copies, crates and instructions, and fails where a bound is exceeded; --report only writes
+                     the page.
+  chaos [--seconds T] [--seed S] [--partitions P]
                      Runs a fleet of workers on a dev server for T seconds (60), rolls, kills and stops them, kills the
                      server, breaks connections, and checks that nothing was lost. What is done when comes from the seed.
+                     With more than one partition (1), the server itself may lose a task now and then.
   ci                 All that must pass before a change lands: fmt, clippy, rustdoc, deps, codegen, cargo-deny, test.
   codegen [--check] [--from-server [ADDRESS]]
                      Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
@@ -128,6 +157,7 @@ impl Command {
                 _ => Err(format!("demo takes --ui or nothing, not `{}`", rest.join(" "))),
             },
             "test" => Ok(Self::Test { filter: rest }),
+            "bench" => parse_bench(rest),
             "chaos" => parse_chaos(&rest),
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
@@ -140,6 +170,28 @@ impl Command {
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
     }
+}
+
+fn parse_bench(arguments: Vec<String>) -> Result<Command> {
+    let (mut quick, mut official, mut works) = (false, false, Vec::new());
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--exact"] => return Ok(Command::Bench(Bench::Exact)),
+        ["--report"] => return Ok(Command::Bench(Bench::Report)),
+        _ => (),
+    }
+    for argument in arguments {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            "--official" => official = true,
+            work if !work.starts_with('-') => works.push(argument),
+            other => {
+                return Err(format!(
+                    "bench takes --exact or --report alone, or --quick, --official and works, not `{other}`"
+                ));
+            }
+        }
+    }
+    Ok(Command::Bench(Bench::Measure { quick, official, works }))
 }
 
 fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
@@ -161,14 +213,16 @@ fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
 }
 
 fn parse_chaos(arguments: &[String]) -> Result<Command> {
-    let wrong = || format!("chaos takes --seconds and --seed, each with a number, not `{}`", arguments.join(" "));
-    let mut chaos = Chaos { seconds: 60, seed: 1 };
+    let wrong =
+        || format!("chaos takes --seconds, --seed and --partitions, each with a number, not `{}`", arguments.join(" "));
+    let mut chaos = Chaos { seconds: 60, seed: 1, partitions: 1 };
     for pair in arguments.chunks(2) {
         let [name, number] = pair else { return Err(wrong()) };
         let number = number.parse().map_err(|_| wrong())?;
         match name.as_str() {
             "--seconds" => chaos.seconds = number,
             "--seed" => chaos.seed = number,
+            "--partitions" if number > 0 => chaos.partitions = number,
             _ => return Err(wrong()),
         }
     }
@@ -246,8 +300,19 @@ mod tests {
         check("conform", conform(200, 1, 0, None));
         check("conform --seed 7 --first 3 --programs 1", conform(1, 7, 3, None));
         check("conform --seconds 60", conform(200, 1, 0, Some(60)));
-        check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1 }));
-        check("chaos --seed 7 --seconds 600", Command::Chaos(Chaos { seconds: 600, seed: 7 }));
+        let bench = |quick, official, works: &[&str]| {
+            let works = works.iter().map(|work| (*work).to_owned()).collect();
+            Command::Bench(Bench::Measure { quick, official, works })
+        };
+        check("bench", bench(false, false, &[]));
+        check("bench --quick timer child --official", bench(true, true, &["timer", "child"]));
+        check("bench --exact", Command::Bench(Bench::Exact));
+        check("bench --report", Command::Bench(Bench::Report));
+        check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1, partitions: 1 }));
+        check(
+            "chaos --seed 7 --partitions 4 --seconds 600",
+            Command::Chaos(Chaos { seconds: 600, seed: 7, partitions: 4 }),
+        );
         check("deps", Command::Deps);
         check("fuzz", Command::Fuzz(Fuzz::Seconds(60)));
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
@@ -272,10 +337,16 @@ mod tests {
         check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
         check_error("ci fast", "ci takes no arguments, not `fast`");
         let conform = "conform takes --programs, --seed, --first and --seconds, each with a number, not ";
-        check_error("chaos --minutes 1", "chaos takes --seconds and --seed, each with a number, not `--minutes 1`");
+        let chaos = "chaos takes --seconds, --seed and --partitions, each with a number, not ";
+        check_error("chaos --minutes 1", &format!("{chaos}`--minutes 1`"));
+        check_error("chaos --partitions 0", &format!("{chaos}`--partitions 0`"));
         check_error("conform --seed", &format!("{conform}`--seed`"));
         check_error("conform --seed x", &format!("{conform}`--seed x`"));
         check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");
+        check_error(
+            "bench --quick --exact",
+            "bench takes --exact or --report alone, or --quick, --official and works, not `--exact`",
+        );
         check_error("codegen --form-server", "codegen takes --check and --from-server [ADDRESS], not `--form-server`");
     }
 }

@@ -50,6 +50,7 @@
 mod activities;
 mod blocking;
 mod builder;
+mod commands;
 mod completion;
 mod context;
 mod eager;
@@ -59,6 +60,7 @@ mod failures;
 mod handler;
 mod local;
 mod poll;
+mod propagation;
 mod router;
 mod service;
 mod session;

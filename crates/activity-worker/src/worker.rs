@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{
     CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, SlotKind, SlotRequest, TaskPoller,
-    WorkerDeployment, WorkerProfile, WorkerSlots, random_id,
+    WorkerDeployment, WorkerLifecycle, WorkerProfile, WorkerSlots, random_id,
 };
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::from_duration;
@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::builder::FatalErrorHook;
+use crate::commands::{self, RunningAttempts};
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
@@ -44,7 +45,8 @@ pub struct ActivityWorker {
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) readiness: ReadinessSource,
-    pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) on_fatal_error: FatalErrorHook,
+    pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
     pub(crate) eager: EagerActivities,
     /// Whether activities may come without a poll.
     pub(crate) takes_eager: bool,
@@ -87,10 +89,11 @@ impl ActivityWorker {
         &self.task_queue
     }
 
-    /// Whether it gets tasks: for a readiness probe.
+    /// Whether it gets tasks, those of its sessions included: for a readiness probe.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.readiness.readiness()
+        let beside = self.companions.iter().map(Self::readiness);
+        Readiness::all(std::iter::once(self.readiness.readiness()).chain(beside))
     }
 
     /// The client that it works with.
@@ -119,6 +122,10 @@ impl ActivityWorker {
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        std::mem::take(&mut self.lifecycle).around(self.work(shutdown)).await
+    }
+
+    async fn work(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let companions = std::mem::take(&mut self.companions);
         if companions.is_empty() {
             return self.run_alone(shutdown).await;
@@ -169,28 +176,32 @@ impl ActivityWorker {
             deployment,
             eager,
             readiness,
-            mut on_fatal_error,
+            on_fatal_error,
             ..
         } = self;
-        let mut say_fatal = |error: WorkerError| {
-            if let Some(hook) = on_fatal_error.take() {
-                hook(&error);
-            }
+        let say_fatal = |error: WorkerError| {
+            on_fatal_error.call(&error);
             error
         };
         let namespace =
             namespace.map_err(|error| say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
+        let control_task_queue = match namespace.gives_commands {
+            true => commands::task_queue(client.namespace(), &worker_instance_key),
+            false => String::new(),
+        };
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            control_task_queue: control_task_queue.clone(),
             task_queue_activities_per_second,
             deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
+        let attempts = RunningAttempts::default();
         let worker = Arc::new(Running {
             completer: Completer {
                 client: client.clone(),
@@ -203,6 +214,7 @@ impl ActivityWorker {
                 service,
                 options: attempt_options,
                 size_limit: namespace.payload_size_limit,
+                attempts: attempts.clone(),
                 worker_shutdown,
                 grace_over,
             },
@@ -221,14 +233,17 @@ impl ActivityWorker {
             deployment,
         };
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
-        let mut eager_tasks = eager.open(polls.slot_reserver());
+        let mut eager_tasks = eager.open(polls.slot_reserver(), control_task_queue.clone());
         if !takes_eager {
             eager.close();
         }
         let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
-        // Nobody waits for this; what is left of it is dropped at the end.
-        let mut telling = JoinSet::new();
+        // Nobody waits for these; what is left of them is dropped at the end.
+        let mut beside = JoinSet::new();
+        if namespace.gives_commands {
+            beside.spawn(commands::obey(client.clone(), control_task_queue, attempts));
+        }
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
         while !polls_ended || !eager_ended || !executions.tasks.is_empty() {
@@ -271,7 +286,7 @@ impl ActivityWorker {
                     ..ShutdownWorkerRequest::default()
                 };
                 let client = client.clone();
-                telling.spawn(async move { client.tell_worker_shutdown(request).await });
+                beside.spawn(async move { client.tell_worker_shutdown(request).await });
             }
         }
         tracing::info!(task_queue, "the Activity Worker has stopped");

@@ -2,6 +2,7 @@
 
 use crate::handle::{UntypedWorkflowHandle, is_not_found};
 use crate::history::PageRequest;
+use crate::interceptor::ClientCall;
 use crate::patience::Patience;
 use crate::rpc_error::RpcError;
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use timewright_proto::common::{Payloads, WorkflowExecution};
 use timewright_proto::enums::HistoryEventFilterType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
+use timewright_protocol::task_queue::ErrorClass;
 
 /// How to wait for a workflow's result.
 ///
@@ -133,6 +135,17 @@ impl UntypedWorkflowHandle {
     /// # Errors
     /// As of [`result`](Self::result).
     pub async fn result_with(&self, options: ResultOptions) -> Result<Vec<Payload>, WorkflowResultError> {
+        let call = ClientCall::WorkflowResult { workflow_id: self.workflow_id() };
+        let intercepted = self
+            .client()
+            .intercept(call)
+            .map_err(|source| WorkflowResultError::Rpc { workflow_id: self.workflow_id().to_owned(), source })?;
+        let result = self.wait_for_result(options).await;
+        intercepted.end(&result);
+        result
+    }
+
+    async fn wait_for_result(&self, options: ResultOptions) -> Result<Vec<Payload>, WorkflowResultError> {
         let mut request = PageRequest {
             execution: self.result_execution(),
             waits: true,
@@ -154,13 +167,20 @@ impl UntypedWorkflowHandle {
     async fn close_event(&self, request: &mut PageRequest) -> Result<HistoryEvent, WorkflowResultError> {
         let workflow_id = || self.workflow_id().to_owned();
         let mut patience = Patience::new(format!("waiting for the result of workflow `{}`", self.workflow_id()));
+        let mut may_wait = true;
         loop {
-            let page = match request.fetch(self.client()).await {
+            // Without the token of a wait, which remembers that the run goes on.
+            let look = PageRequest { waits: false, token: Bytes::new(), ..request.clone() };
+            let fetched = if may_wait { request.fetch(self.client()).await } else { look.fetch(self.client()).await };
+            let page = match fetched {
                 Ok(page) => page,
                 Err(error) if is_not_found(&error) => {
                     return Err(WorkflowResultError::NotFound { workflow_id: workflow_id() });
                 }
                 Err(error) => {
+                    // A server lets only so many calls of a namespace wait. Who waits already comes first, again and again; who only
+                    // has a look is not counted among them.
+                    may_wait = error.class() != ErrorClass::ResourceExhausted;
                     patience
                         .bear(error)
                         .await
@@ -169,6 +189,10 @@ impl UntypedWorkflowHandle {
                 }
             };
             let mut history = page.history;
+            if !may_wait && history.events.is_empty() {
+                may_wait = true;
+                continue;
+            }
             request.token = page.next_token.unwrap_or_default();
             if history.events.is_empty() {
                 // Nothing in all that time. The token, if there is one, goes on where this wait has ended.

@@ -23,6 +23,7 @@ mod external_workflow;
 mod handlers;
 mod info;
 mod instance;
+mod interceptor;
 mod local_activities;
 mod local_activity;
 mod mailbox;
@@ -39,9 +40,11 @@ mod random;
 mod registry;
 mod rehearsal;
 mod replayer;
+mod rollout;
 mod session;
 mod shard;
 mod shards;
+mod signal_with_start;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -69,6 +72,10 @@ pub use handlers::{
     NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
 };
 pub use info::{ParentWorkflow, RootWorkflow, UpdateInfo, WorkflowInfo};
+pub use interceptor::{
+    Handling, InboundCall, InboundKind, InterceptorContext, OutboundCall, OutboundKind, StartedOperation,
+    WorkflowInterceptor,
+};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use monitor::WorkflowWorkerMonitor;
@@ -78,18 +85,26 @@ pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use random::RandomStream;
 pub use replayer::{ReplayError, Replayer};
+pub use rollout::{PatchActivation, VersionChoice};
 pub use session::{
     OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
 };
 pub use timer::{TimerHandle, TimerOptions};
+pub use timewright_client::StartWorkflowOptions;
 pub use timewright_client::{
     PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
 };
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
-pub use timewright_definition::{Priority, SearchAttributeKey, SearchAttributeValue, search_attribute_kind};
+pub use timewright_definition::{
+    Priority, RetryPolicy, SearchAttributeKey, SearchAttributeValue, search_attribute_kind,
+};
+/// What becomes of a Child Workflow when its parent ends; whether a Workflow Id may have been used before.
+pub use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
 pub use timewright_protocol::workflow::{
-    ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
-    NexusOperationCancellationType, Nondeterminism, Recorded,
+    ActivityCancellationType, ChildWorkflowCancellationType, ContinueAsNew, ExternalWorkflow, Issued,
+    LocalActivityOutcome, NexusOperationCancellationType, Nondeterminism, Recorded, RequestCancelExternalWorkflow,
+    Resolution, ScheduleActivity, ScheduleLocalActivity, ScheduleNexusOperation, SignalExternalWorkflow,
+    StartChildWorkflow, StartTimer,
 };
 pub use uuid::Uuid;
 pub use worker::{WorkerError, WorkflowWorker};

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, VersioningBehavior, WorkerDeployment, WorkerSlots,
+    AppliedSetUps, Client, InvalidWorkerDeployment, PollerBehavior, SetUp, SlotSupplier, VersioningBehavior,
+    WorkerDeployment, WorkerLifecycle, WorkerSlots,
 };
 use timewright_definition::WorkflowDefinition;
 use timewright_protocol::task_queue::RateLimit;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
+use crate::interceptor::{Interceptors, WorkflowInterceptor};
 use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
+use crate::rollout::{PatchActivation, Rollout, VersionChoice};
 use crate::versioning::Versioning;
 use crate::worker::{WorkerError, WorkflowWorker};
 use crate::workflow::Workflow;
@@ -50,12 +53,16 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) local_activity_slots: WorkerSlots,
     pub(crate) local_activities_per_second: Option<f64>,
+    pub(crate) interceptors: Interceptors,
     pub(crate) detects_foreign_waits: bool,
     pub(crate) checks_determinism: bool,
     pub(crate) policies: Policies,
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
+    pub(crate) rollout: Rollout,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
+    applied: AppliedSetUps,
 }
 
 /// What is called when a worker cannot go on.
@@ -147,6 +154,11 @@ pub enum BuildError {
 
 impl WorkflowWorkerBuilder {
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let steps: Vec<SetUp<Self>> = client.extensions().cloned().collect();
+        steps.iter().fold(Self::with_defaults(client, task_queue), Self::set_up)
+    }
+
+    fn with_defaults(client: Client, task_queue: String) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             client,
@@ -173,12 +185,16 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 local_activity_slots: WorkerSlots::fixed(100),
                 local_activities_per_second: None,
+                interceptors: Interceptors::default(),
                 detects_foreign_waits: true,
                 checks_determinism: false,
                 policies: Policies::default(),
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
+                rollout: Rollout::default(),
                 on_fatal_error: None,
+                lifecycle: WorkerLifecycle::default(),
+                applied: AppliedSetUps::default(),
             },
         }
     }
@@ -345,6 +361,14 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Lets an interceptor see what comes into workflows and what they ask for. Of several, the last is nearest to workflow code.
+    /// Context values are carried by the client's own [propagators](timewright_client::ClientOptions::propagator), outside all of
+    /// them.
+    pub fn interceptor(mut self, interceptor: impl WorkflowInterceptor) -> Self {
+        self.options.interceptors.push(interceptor);
+        self
+    }
+
     /// Executes activities of the worker's own Task Queue with this, without the way over the Task Queue, where there is room.
     /// Default: none; `timewright::Worker` sets it where it runs an Activity Worker on the same Task Queue.
     ///
@@ -361,7 +385,9 @@ impl WorkflowWorkerBuilder {
         self
     }
 
-    /// Executes Local Activities with this. Default: none, so that a workflow which asks for one fails its Workflow Task.
+    /// Executes Local Activities with this: with the crate `timewright`, `LocalActivities::of(&activity_worker)`. Its `Worker` does so
+    /// by itself where both workers are on the same Task Queue. Default: none, so that a workflow which asks for one fails its
+    /// Workflow Task.
     pub fn local_activities(mut self, executor: impl LocalActivityExecutor) -> Self {
         self.options.local_activities = Some(Arc::new(executor));
         self
@@ -451,6 +477,85 @@ impl WorkflowWorkerBuilder {
     /// ([`Workflow::VERSIONING_BEHAVIOR`]).
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
+        self
+    }
+
+    /// Calls this when [`run`](WorkflowWorker::run) is called, before anything else happens. Can be said several times: the first is called
+    /// first.
+    pub fn on_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_start(hook);
+        self
+    }
+
+    /// Calls this when the worker has stopped and all that it executed is over, with the error that [`run`](WorkflowWorker::run) returns
+    /// then. Can be said several times: the first is called last.
+    pub fn on_stop(mut self, hook: impl Fn(Result<(), &WorkerError>) + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_stop(hook);
+        self
+    }
+
+    /// Lets a step set this worker up, unless one of its name has done so. Those that the client brings come first of all.
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |builder| &mut builder.options.applied)
+    }
+
+    /// Says for each Workflow Type of a dynamic workflow whether its runs stay on the version on which they started; `None`: what the
+    /// workflow itself says ([`Workflow::VERSIONING_BEHAVIOR`]). Types that [`versioning_behavior`](Self::versioning_behavior) names are
+    /// not asked for. The answer for a type must not change while the worker runs.
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::{VersioningBehavior, WorkflowWorkerBuilder};
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.dynamic_versioning_behavior(|workflow_type| {
+    ///     workflow_type.starts_with("report-").then_some(VersioningBehavior::AutoUpgrade)
+    /// })
+    /// # }
+    /// ```
+    pub fn dynamic_versioning_behavior(
+        mut self,
+        behavior: impl Fn(&str) -> Option<VersioningBehavior> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.versioning.choose_dynamically(behavior);
+        self
+    }
+
+    /// Decides which runs go the new way of a [patch](crate::WorkflowContext::patched) when they come to it for the first time: so a
+    /// patch can be deployed first, and activated for more and more of the runs later, without another deployment. A run that was let
+    /// off stays so. Default: all do.
+    ///
+    /// Deploy this only when all workers know the patch: a worker without it cannot go on with a run that has it.
+    /// <https://docs.temporal.io/patching>
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::WorkflowWorkerBuilder;
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.patch_activation(|patch| {
+    ///     patch.patch_id != "by-email" || patch.workflow.workflow_id.ends_with('7') // a tenth of the orders
+    /// })
+    /// # }
+    /// ```
+    pub fn patch_activation(
+        mut self,
+        activates: impl Fn(&PatchActivation<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.rollout.patches = Some(Arc::new(activates));
+        self
+    }
+
+    /// Decides which [version](crate::WorkflowContext::version) of a change runs follow that come to it for the first time. What lies
+    /// outside of the versions that the code knows counts as the nearest of them. Default: the newest.
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::WorkflowWorkerBuilder;
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.preferred_version(|change| match change.change_id {
+    ///     "shipping" => 2, // until all workers know 3
+    ///     _ => change.newest,
+    /// })
+    /// # }
+    /// ```
+    pub fn preferred_version(mut self, prefers: impl Fn(&VersionChoice<'_>) -> i32 + Send + Sync + 'static) -> Self {
+        self.options.rollout.versions = Some(Arc::new(prefers));
         self
     }
 

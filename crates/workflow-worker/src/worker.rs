@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind, SlotPool,
-    SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
+    CheckNamespaceError, Client, EagerWorkflowOffer, EagerWorkflowTasks, PollError, Polled, Readiness, ReadinessSource,
+    RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -34,7 +34,7 @@ use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities, Room};
+use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -160,6 +160,14 @@ impl WorkflowWorker {
         self
     }
 
+    /// Executes Local Activities with this, unless
+    /// [`WorkflowWorkerBuilder::local_activities`](crate::WorkflowWorkerBuilder::local_activities) has said with what.
+    #[must_use]
+    pub fn or_local_activities(mut self, executor: impl LocalActivityExecutor) -> Self {
+        self.options.local_activities.get_or_insert_with(|| Arc::new(executor));
+        self
+    }
+
     /// What can be seen of the worker while it runs, and asked of it.
     #[must_use]
     pub fn monitor(&self) -> WorkflowWorkerMonitor {
@@ -171,6 +179,10 @@ impl WorkflowWorker {
     /// # Errors
     /// When it cannot start, or polls fail for good. Whatever happens to single tasks is no error of the worker's.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.options.lifecycle.clone().around(self.work(shutdown)).await
+    }
+
+    async fn work(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
@@ -218,6 +230,11 @@ impl WorkflowWorker {
         let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
         let poll_drain = namespace.poll_drain();
         let tasks = TaskPoller::start(source, poller, &self.options.slots, request);
+        let eager_tasks = self.client.offer_eager_workflow_start(EagerWorkflowOffer {
+            task_queue: self.options.task_queue.clone(),
+            deployment: self.options.versioning.options(),
+            slots: tasks.slot_reserver(),
+        });
         self.readiness.begin(tasks.snapshots());
         let profile = WorkerProfile {
             key: key.clone(),
@@ -244,6 +261,8 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
+            eager_tasks,
+            takes_eager_tasks: true,
             poll_drain,
             deadline: None,
             failure: None,
@@ -258,9 +277,11 @@ impl WorkflowWorker {
             task_queue: task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            interceptors: self.options.interceptors.clone().with_propagators(self.client.propagators()),
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
+            rollout: self.options.rollout.clone(),
         };
         let cache = CacheLimits {
             runs: self.options.maximum_cached_workflows,
@@ -369,6 +390,10 @@ struct Running {
     key: String,
     /// Tasks may still come.
     polling: bool,
+    /// First Workflow Tasks of workflows that this process starts.
+    eager_tasks: EagerWorkflowTasks,
+    /// Such tasks may still come.
+    takes_eager_tasks: bool,
     poll_drain: Duration,
     /// When the shutdown gives up waiting; `None` while there is no shutdown.
     deadline: Option<Instant>,
@@ -379,7 +404,7 @@ struct Running {
 
 impl Running {
     async fn run(mut self, mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<(), WorkerError> {
-        while self.polling || !self.open.is_empty() || !self.in_flight.is_empty() {
+        while self.polling || self.takes_eager_tasks || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
             let look = self.shards.next_look(!self.open.is_empty());
             tokio::select! {
@@ -395,6 +420,10 @@ impl Running {
                         }
                     }
                     None => self.polling = false,
+                },
+                next = self.eager_tasks.next(), if self.takes_eager_tasks => match next {
+                    Some((response, slot)) => self.take_task(response, slot),
+                    None => self.takes_eager_tasks = false,
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
                 Some(runs) = self.pressure.recv() => self.shards.relieve(runs),
@@ -429,6 +458,7 @@ impl Running {
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
+        self.eager_tasks.close();
         self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),

@@ -3,13 +3,14 @@
 use super::handle::{ActivityHandle, ActivityResultError, UntypedActivityHandle};
 use crate::client::Client;
 use crate::error_details;
+use crate::interceptor::ClientCall;
 use crate::random;
 use crate::rpc_error::RpcError;
 use crate::start::payloads;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use timewright_converter::{CodecError, ConversionError, Payload, Value};
-use timewright_definition::{ActivityDefinition, RetryPolicy, SearchAttributeValue};
+use timewright_definition::{ActivityDefinition, RetryPolicy, SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{ActivityType, Priority, SearchAttributes};
 use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
@@ -241,11 +242,28 @@ impl StartActivityOptions {
         self
     }
 
-    /// Adds a value by which the activity can be found. The attribute must be known in the namespace.
+    /// Adds a search attribute, by which the activity can be found. The server must know it, and reads it: nothing secret belongs
+    /// here. <https://docs.temporal.io/search-attribute>
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timewright_client::StartActivityOptions;
+    /// use timewright_definition::{SearchAttributeKey, SearchAttributeValue, search_attribute_kind::Keyword};
+    ///
+    /// const CUSTOMER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerId");
+    /// let options = StartActivityOptions::start_to_close("payments", "charge-17", Duration::from_secs(30))
+    ///     .search_attribute(&CUSTOMER, "c-17")
+    ///     .search_attribute("Amount", SearchAttributeValue::Int(100)); // by a name alone
+    /// ```
     #[must_use]
-    pub fn search_attribute(mut self, name: impl Into<String>, value: &SearchAttributeValue) -> Self {
-        match value.to_payload() {
-            Ok(payload) => _ = self.search_attributes.insert(name.into(), payload),
+    pub fn search_attribute<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        let name = key.into().name().to_owned();
+        match K::to_search_attribute(value.into()).to_payload() {
+            Ok(payload) => _ = self.search_attributes.insert(name, payload),
             Err(error) => _ = self.error.get_or_insert(error),
         }
         self
@@ -356,15 +374,21 @@ impl Client {
             Ok(request) => request,
             Err(source) => return Err(StartActivityError::Conversion { activity_id, source }),
         };
+        let intercepted = match self.intercept(ClientCall::StartActivity(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(StartActivityError::Rpc { activity_id, source }),
+        };
         if let Err(source) = self.data_converter().encode(&mut request).await {
             return Err(StartActivityError::Codec { activity_id, source });
         }
-        match self.workflow_service().start_activity_execution(request).await {
+        let started = self.workflow_service().start_activity_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&started);
+        match started {
             Ok(response) => {
                 let run_id = Some(response.into_inner().run_id).filter(|run_id| !run_id.is_empty());
                 Ok(self.activity_handle_untyped(activity_id, run_id))
             }
-            Err(status) => Err(start_error(activity_id, status.into())),
+            Err(error) => Err(start_error(activity_id, error)),
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 mod asynchronous_completion;
+mod commands;
 mod eager;
 mod load;
 mod operators;
@@ -10,3 +11,4 @@ mod sessions;
 mod standalone;
 #[path = "../support/mod.rs"]
 mod support;
+mod surroundings;

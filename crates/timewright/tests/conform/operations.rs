@@ -230,7 +230,7 @@ fn changed(outcome: Result<(), ConversionError>) -> String {
 }
 
 pub(crate) async fn tell_nobody(context: &Context, cancel: bool) -> String {
-    let nobody = context.external_workflow::<Conform>("nobody-has-this-id", None);
+    let nobody = context.external_workflow(Conform, "nobody-has-this-id", None);
     let told = if cancel { nobody.request_cancel("enough").await } else { nobody.signal(definitions::Note, ()).await };
     match told {
         Ok(()) => "told nobody".to_owned(),

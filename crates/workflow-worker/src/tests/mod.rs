@@ -113,6 +113,7 @@ mod built_in;
 mod cancellation;
 mod concurrency;
 mod destructors;
+mod interceptors;
 mod messages;
 mod operations;
 mod updates;
@@ -134,7 +135,8 @@ fn start_instance_with<W: Workflow<Definition = Definition>>(
     started: WorkflowExecutionStartedEventAttributes,
 ) -> Box<dyn Instance> {
     let initialize = Initialize { started: Box::new(started), ..initialize() };
-    start::<W>(&environment(), Box::new(initialize)).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+    start::<W>(&environment(), Box::new(initialize), &activation(Vec::new()))
+        .unwrap_or_else(|problem| panic!("{:#}", problem.failure))
 }
 
 fn environment() -> Environment {
@@ -144,8 +146,10 @@ fn environment() -> Environment {
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
+        interceptors: Default::default(),
         detects_foreign_waits: true,
         checks_determinism: false,
+        rollout: Default::default(),
     }
 }
 
