@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use timewright_client::Client;
+use timewright_client::{Client, MetricMeter};
 use timewright_converter::{CodecError, DataConverter};
 use timewright_proto::Bytes;
 use timewright_proto::history::History;
@@ -158,6 +158,7 @@ impl Replayer {
             executes_local_activities: false,
             detects_foreign_waits: true,
             checks_determinism: false,
+            meter: MetricMeter::none(),
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);

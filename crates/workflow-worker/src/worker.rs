@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind, SlotPool,
-    SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
+    CheckNamespaceError, Client, MetricMeter, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind,
+    SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -25,7 +25,7 @@ use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
 use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
-use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
+use timewright_protocol::workflow::{AbandonReason, CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -35,6 +35,7 @@ use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, Room};
+use crate::metrics::{WorkflowMetrics, worker_meter};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -183,8 +184,9 @@ impl WorkflowWorker {
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
+        let metrics = WorkflowMetrics::of_worker(&self.client, &task_queue);
         let (outbox, requests) = unbounded_channel();
-        let shards = self.start_shards(&outbox).map_err(|error| WorkerError::Thread { task_queue, error })?;
+        let shards = self.start_shards(&outbox, &metrics).map_err(|error| WorkerError::Thread { task_queue, error })?;
         let source = Source {
             client: self.client.clone(),
             task_queue: self.options.task_queue.clone(),
@@ -208,9 +210,11 @@ impl WorkflowWorker {
                     slots: SlotPool::new(
                         self.options.local_activity_slots.clone(),
                         SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
-                    ),
+                    )
+                    .metered(metrics.meter()),
                     limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
                 },
+                metrics.clone(),
             )
         });
         let mut poller = self.poller;
@@ -228,7 +232,14 @@ impl WorkflowWorker {
         let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
         let worker = Running {
             local_activities,
-            answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
+            answerer: Arc::new(Answerer::new(
+                self.client.clone(),
+                &self.options,
+                namespace,
+                sticky_queue.clone(),
+                metrics.clone(),
+            )),
+            metrics,
             tasks,
             presence,
             readiness: self.readiness,
@@ -251,7 +262,7 @@ impl WorkflowWorker {
         worker.run(shutdown).await
     }
 
-    fn start_shards(&self, outbox: &UnboundedSender<Request>) -> std::io::Result<Shards> {
+    fn start_shards(&self, outbox: &UnboundedSender<Request>, metrics: &WorkflowMetrics) -> std::io::Result<Shards> {
         let Options { task_queue, threads, deadlock_detection_timeout, maximum_held_threads, .. } = &self.options;
         let environment = Environment {
             namespace: self.client.namespace().to_owned(),
@@ -261,6 +272,7 @@ impl WorkflowWorker {
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
+            meter: metrics.meter().clone(),
         };
         let cache = CacheLimits {
             runs: self.options.maximum_cached_workflows,
@@ -269,8 +281,16 @@ impl WorkflowWorker {
         };
         let registry = Arc::clone(&self.registry);
         let policies = Arc::new(self.options.policies.clone());
-        let settings = ShardSettings { registry, environment, policies, cache, outbox: outbox.clone() };
         let counters = Arc::clone(&self.monitor.counters);
+        let settings = ShardSettings {
+            registry,
+            environment,
+            policies,
+            cache,
+            outbox: outbox.clone(),
+            metrics: metrics.clone(),
+            counters: Arc::clone(&counters),
+        };
         Shards::start(
             task_queue.clone(),
             *threads,
@@ -323,6 +343,10 @@ impl TaskSource for Source {
         task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
+    fn metric_meter(&self) -> MetricMeter {
+        worker_meter(&self.client, &self.task_queue)
+    }
+
     fn describe(&self, queue: QueueKind) -> String {
         match queue {
             QueueKind::Normal => format!("Workflow Tasks on task queue {:?}", self.task_queue),
@@ -353,6 +377,7 @@ struct Running {
     client: Client,
     options: Options,
     answerer: Arc<Answerer>,
+    metrics: WorkflowMetrics,
     tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
@@ -446,6 +471,7 @@ impl Running {
     /// Checks a task, and decodes its Payloads beside everything else.
     fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, mut slot: Slot) {
         slot.set_poller_group(std::mem::take(&mut response.poller_group_id));
+        self.metrics.task_received(&response);
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -560,8 +586,11 @@ impl Running {
             Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
         };
         let task = token.and_then(|token| self.open.remove(token));
-        if task.is_some() {
+        if let Some(open) = &task {
             self.presence.count_task(matches!(request.action, Action::Fail(_)));
+            if is_executed(&request.action) {
+                self.metrics.task_executed(&request.workflow.workflow_type, open.task.received_at.elapsed());
+            }
             self.shards.close(request.key.run_id());
         }
         let answerer = Arc::clone(&self.answerer);
@@ -642,6 +671,15 @@ fn without_events(task: &WorkflowTask) -> WorkflowTask {
         history: HistoryPage::default(),
         kind: task.kind.clone(),
         ..*task
+    }
+}
+
+/// Whether this answers a task that user code, or the history, has come to an end with.
+fn is_executed(action: &Action) -> bool {
+    match action {
+        Action::Complete(_) | Action::Fail(_) | Action::RespondQuery { .. } => true,
+        Action::Abandon { reason, .. } => matches!(reason, AbandonReason::FailedAgain { .. }),
+        _ => false,
     }
 }
 

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use timewright_client::MetricMeter;
 use timewright_converter::{ConversionError, Failure, Value};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, SearchAttributes};
@@ -54,12 +55,19 @@ struct Shared<W: Workflow> {
     state: RefCell<W>,
     info: WorkflowInfo,
     messages: Messages<W>,
+    meter: MetricMeter,
 }
 
 impl<W: Workflow> WorkflowContext<W> {
-    pub(crate) fn new(mailbox: SharedMailbox, state: W, info: WorkflowInfo, handlers: Handlers<W>) -> Self {
+    pub(crate) fn new(
+        mailbox: SharedMailbox,
+        state: W,
+        info: WorkflowInfo,
+        handlers: Handlers<W>,
+        meter: MetricMeter,
+    ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
-        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers) };
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers), meter };
         Self { shared: Rc::new(shared), scope, update: None }
     }
 
@@ -83,6 +91,22 @@ impl<W: Workflow> WorkflowContext<W> {
     /// workflow does.
     pub fn is_replaying(&self) -> bool {
         self.shared.mailbox.borrow().moment().replaying
+    }
+
+    /// Counts and measures where the worker's metrics go, with the namespace, the Task Queue and the Workflow Type as labels.
+    ///
+    /// On replay nothing is counted, since it was counted when it was done first. So what a workflow counts is right however often
+    /// it leaves the cache and comes back; only a Workflow Task that fails is counted again when it is tried again. Times are
+    /// measured with [`time`](Self::time).
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// context.metric_meter().with_label("kind", "express").counter("orders_shipped").increment(1);
+    /// # Ok(()) }
+    /// ```
+    pub fn metric_meter(&self) -> &MetricMeter {
+        &self.shared.meter
     }
 
     /// How many Events the history has.

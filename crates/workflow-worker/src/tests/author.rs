@@ -235,7 +235,7 @@ fn what_workflow_code_says_names_the_workflow_and_is_not_heard_again_on_replay()
         tracing::info!("something else");
         instance.activate(activation(vec![signal("a")])).unwrap_or_else(|_| panic!("executed"));
     });
-    let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\"}";
+    let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\" namespace=\"default\" task_queue=\"queue\"}";
     assert_eq!(lines, ["INFO something else".to_owned(), format!("INFO {span}: a coroutine words=1")]);
     let lines = lines_logged(|| drop(run::<Speaks>(Vec::new())));
     assert_eq!(lines, [format!("INFO {span}: run begins input=\"input\"")]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use timewright_client::MetricMeter;
 use timewright_converter::{Payload, Value};
 use timewright_definition::{
     ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
@@ -146,6 +147,7 @@ fn environment() -> Environment {
         executes_local_activities: false,
         detects_foreign_waits: true,
         checks_determinism: false,
+        meter: MetricMeter::none(),
     }
 }
 
