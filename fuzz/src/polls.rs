@@ -88,7 +88,7 @@ fn attempt(task: &ActivityTask, script: &mut Script<'_>) {
         }
         assert!(step < 1 << 17, "the attempt does not end");
         let over = script.len() == 0;
-        match script.below(8) {
+        match script.below(9) {
             0 if over => attempt.handle_outcome(ActivityOutcome::Cancelled(Vec::new())),
             0 => attempt.handle_outcome(ActivityOutcome::Completed(Default::default())),
             1 => attempt.handle_heartbeat(Vec::new(), now),
@@ -104,7 +104,8 @@ fn attempt(task: &ActivityTask, script: &mut Script<'_>) {
                 attempt.handle_heartbeat_answer(answer, now);
             }
             5 => attempt.handle_worker_shutdown(now),
-            6 => now = now.checked_add(Duration::from_secs(script.number().into())).unwrap_or(now),
+            6 => attempt.handle_cancel_requested(now),
+            7 => now = now.checked_add(Duration::from_secs(script.number().into())).unwrap_or(now),
             _ => {
                 // The time that it waits for has come, and it does not wait for the same again.
                 let Some(timeout) = attempt.poll_timeout() else { continue };

@@ -14,6 +14,7 @@
 #[cfg(feature = "json")]
 pub mod json;
 mod payloads;
+pub mod worker_service;
 
 #[allow(missing_docs, clippy::all, rustdoc::all, reason = "generated from wire facts that have few comments")]
 mod generated {

@@ -47,6 +47,8 @@ pub(crate) enum Command {
 pub(crate) struct Chaos {
     pub(crate) seconds: u64,
     pub(crate) seed: u64,
+    /// Of each Task Queue.
+    pub(crate) partitions: u64,
 }
 
 /// Which programs are compared.
@@ -88,9 +90,10 @@ cargo xtask COMMAND
                      installs into target/. With --ui, server, workers and Web UI stay up until Ctrl-C.
   test [ARGUMENT…]   Installs what the tests need into target/, starts a server, and runs every test. Arguments go to
                      the test runner (cargo nextest, or cargo test), and then nothing but tests runs.
-  chaos [--seconds T] [--seed S]
+  chaos [--seconds T] [--seed S] [--partitions P]
                      Runs a fleet of workers on a dev server for T seconds (60), rolls, kills and stops them, kills the
                      server, breaks connections, and checks that nothing was lost. What is done when comes from the seed.
+                     With more than one partition (1), the server itself may lose a task now and then.
   ci                 All that must pass before a change lands: fmt, clippy, rustdoc, deps, codegen, cargo-deny, test.
   codegen [--check] [--from-server [ADDRESS]]
                      Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
@@ -161,14 +164,16 @@ fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
 }
 
 fn parse_chaos(arguments: &[String]) -> Result<Command> {
-    let wrong = || format!("chaos takes --seconds and --seed, each with a number, not `{}`", arguments.join(" "));
-    let mut chaos = Chaos { seconds: 60, seed: 1 };
+    let wrong =
+        || format!("chaos takes --seconds, --seed and --partitions, each with a number, not `{}`", arguments.join(" "));
+    let mut chaos = Chaos { seconds: 60, seed: 1, partitions: 1 };
     for pair in arguments.chunks(2) {
         let [name, number] = pair else { return Err(wrong()) };
         let number = number.parse().map_err(|_| wrong())?;
         match name.as_str() {
             "--seconds" => chaos.seconds = number,
             "--seed" => chaos.seed = number,
+            "--partitions" if number > 0 => chaos.partitions = number,
             _ => return Err(wrong()),
         }
     }
@@ -246,8 +251,11 @@ mod tests {
         check("conform", conform(200, 1, 0, None));
         check("conform --seed 7 --first 3 --programs 1", conform(1, 7, 3, None));
         check("conform --seconds 60", conform(200, 1, 0, Some(60)));
-        check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1 }));
-        check("chaos --seed 7 --seconds 600", Command::Chaos(Chaos { seconds: 600, seed: 7 }));
+        check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1, partitions: 1 }));
+        check(
+            "chaos --seed 7 --partitions 4 --seconds 600",
+            Command::Chaos(Chaos { seconds: 600, seed: 7, partitions: 4 }),
+        );
         check("deps", Command::Deps);
         check("fuzz", Command::Fuzz(Fuzz::Seconds(60)));
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
@@ -272,7 +280,9 @@ mod tests {
         check_error("demo --gui", "demo takes --ui or nothing, not `--gui`");
         check_error("ci fast", "ci takes no arguments, not `fast`");
         let conform = "conform takes --programs, --seed, --first and --seconds, each with a number, not ";
-        check_error("chaos --minutes 1", "chaos takes --seconds and --seed, each with a number, not `--minutes 1`");
+        let chaos = "chaos takes --seconds, --seed and --partitions, each with a number, not ";
+        check_error("chaos --minutes 1", &format!("{chaos}`--minutes 1`"));
+        check_error("chaos --partitions 0", &format!("{chaos}`--partitions 0`"));
         check_error("conform --seed", &format!("{conform}`--seed`"));
         check_error("conform --seed x", &format!("{conform}`--seed x`"));
         check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");

@@ -25,7 +25,7 @@ pub(crate) fn run(what: &Chaos) -> Result<()> {
 
 /// As much as there is time for in `cargo xtask test`.
 pub(crate) fn run_some(temporal: &Path) -> Result<()> {
-    run_built(temporal, &Chaos { seconds: SECONDS_IN_TESTS, seed: 1 })
+    run_built(temporal, &Chaos { seconds: SECONDS_IN_TESTS, seed: 1, partitions: 1 })
 }
 
 fn run_built(temporal: &Path, what: &Chaos) -> Result<()> {
@@ -33,7 +33,8 @@ fn run_built(temporal: &Path, what: &Chaos) -> Result<()> {
     test.args(["--", "--ignored", "--exact", "--nocapture", NAME])
         .env("TEMPORAL_BINARY", temporal)
         .env("TIMEWRIGHT_CHAOS_SECONDS", what.seconds.to_string())
-        .env("TIMEWRIGHT_CHAOS_SEED", what.seed.to_string());
+        .env("TIMEWRIGHT_CHAOS_SEED", what.seed.to_string())
+        .env("TIMEWRIGHT_CHAOS_PARTITIONS", what.partitions.to_string());
     run_to_end("chaos", test)
 }
 

@@ -163,8 +163,8 @@ impl ActivityContext {
     ///
     /// Call it as often as is convenient: it only notes the details and returns. The worker sends the newest ones at most once
     /// in each throttling interval, of which the first goes at once; a failure takes the newest along. In a heartbeat's answer
-    /// the server says that the activity is to stop, so an activity that can be cancelled has to heartbeat, and so does one
-    /// with a heartbeat timeout. <https://docs.temporal.io/encyclopedia/detecting-activity-failures#activity-heartbeat>
+    /// the server says that the activity is to stop, so an activity that can be cancelled has to heartbeat, unless the server
+    /// gives commands to workers (`frontend.WorkerCommandsEnabled`), and so does one with a heartbeat timeout. <https://docs.temporal.io/encyclopedia/detecting-activity-failures#activity-heartbeat>
     ///
     /// `()` is a heartbeat without details. After the attempt has ended nothing happens, and nothing ever for a Local Activity.
     ///

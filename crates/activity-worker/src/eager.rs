@@ -27,6 +27,7 @@ pub(crate) type Task = (PollActivityTaskQueueResponse, Slot);
 
 struct Open {
     slots: SlotReserver,
+    control_task_queue: String,
     tasks: UnboundedSender<Task>,
 }
 
@@ -42,11 +43,18 @@ impl EagerActivities {
         Some(EagerSlot { slot, tasks })
     }
 
+    /// Where the server leaves commands for the worker; empty if it gives none, or the worker does not run. Who asks for eager
+    /// activities says it, so that the server can have them cancelled.
+    #[must_use]
+    pub fn control_task_queue(&self) -> String {
+        self.open_part().as_ref().map(|open| open.control_task_queue.clone()).unwrap_or_default()
+    }
+
     /// From now on slots can be reserved. The tasks that come of it; it ends when this was closed and all slots are back.
-    pub(crate) fn open(&self, slots: SlotReserver) -> UnboundedReceiver<Task> {
+    pub(crate) fn open(&self, slots: SlotReserver, control_task_queue: String) -> UnboundedReceiver<Task> {
         // It cannot grow without bound: there is at most one task for each slot.
         let (tasks, receiver) = unbounded_channel();
-        *self.open_part() = Some(Open { slots, tasks });
+        *self.open_part() = Some(Open { slots, control_task_queue, tasks });
         receiver
     }
 

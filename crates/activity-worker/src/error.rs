@@ -10,10 +10,10 @@ use timewright_protocol::activity::ActivityOutcome;
 
 /// How an activity ends without a result: it failed, or stopped because it had been told to.
 ///
-/// Any [`std::error::Error`] becomes one with `?`: an application failure whose type is the last segment of the Rust type's
-/// name, retryable unless the retry policy lists that type. To say more, return an
-/// [`ApplicationFailure`](timewright_converter::ApplicationFailure). (That is why this type is not itself an `Error`: it could
-/// not be made of every error if it were one.)
+/// Any error becomes one by `?`: those of the standard library, boxed ones (`Box<dyn Error + Send + Sync>`), those of `anyhow`
+/// and `eyre`, and texts. It is then an application failure whose type is the last segment of the Rust type's name (`Error` for
+/// what is boxed), retryable unless the retry policy lists that type. To say more, return an [`ApplicationFailure`], or have one
+/// among the error's sources. (That is why this type is not itself an `Error`: it could not be made of every error if it were one.)
 ///
 /// ```
 /// use timewright_activity_worker::{ActivityContext, ActivityError};
@@ -75,19 +75,6 @@ impl ActivityError {
         Self(Kind::WillCompleteAsynchronously)
     }
 
-    /// The error that something boxed means: a `Box<dyn Error + Send + Sync>`, a text, or what else turns into such a box.
-    ///
-    /// ```
-    /// use timewright_activity_worker::ActivityError;
-    ///
-    /// let error: Box<dyn std::error::Error + Send + Sync> = "no paper".into();
-    /// assert_eq!(ActivityError::from_boxed(error).to_string(), "no paper");
-    /// ```
-    pub fn from_boxed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let error = error.into();
-        Self::failed(Failure::from_dyn_error(&*error))
-    }
-
     /// The failure that the server will be told; `None` for a cancellation, and where somebody else will complete the activity.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -118,9 +105,9 @@ impl ActivityError {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for ActivityError {
+impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for ActivityError {
     fn from(error: E) -> Self {
-        Self::failed(Failure::from_error(&error))
+        Self::failed(Failure::from_boxed_error::<E>(&*error.into()))
     }
 }
 
@@ -172,7 +159,17 @@ mod tests {
             of(|| Err(ApplicationFailure::new("no").with_type("Refused").into())).application_type(),
             Some("Refused")
         );
-        assert_eq!(of(|| Err(ActivityError::from_boxed("no"))).message, "no");
+    }
+
+    #[test]
+    fn errors_of_applications_become_one() {
+        let boxed: Box<dyn Error + Send + Sync> = "no paper".into();
+        for failure in [of(|| Err(boxed)?), of(|| Err("no paper")?), of(|| Err(anyhow::anyhow!("no paper"))?)] {
+            assert_eq!((failure.application_type(), failure.message.as_str()), (Some("Error"), "no paper"));
+        }
+        let refused = ApplicationFailure::new("no").with_type("Refused");
+        let failure = of(|| Err(anyhow::Error::new(refused).context("while charging"))?);
+        assert_eq!((failure.application_type(), failure.message.as_str()), (Some("Refused"), "while charging"));
     }
 
     #[test]

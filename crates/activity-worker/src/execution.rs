@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tower::{BoxError, ServiceExt};
 use tracing::Instrument;
 
+use crate::commands::RunningAttempts;
 use crate::handler::panic_of;
 use crate::slot::AttemptSlot;
 use crate::{ActivityContext, ActivityRequest, ActivityService, failures};
@@ -28,6 +29,8 @@ pub(crate) struct Surroundings {
     pub(crate) options: AttemptOptions,
     /// The largest Payloads that the server takes, in bytes.
     pub(crate) size_limit: usize,
+    /// Where the server's commands find it.
+    pub(crate) attempts: RunningAttempts,
     /// Whether the worker has begun to shut down.
     pub(crate) worker_shutdown: watch::Receiver<bool>,
     /// Whether the grace period is over after that.
@@ -48,9 +51,10 @@ pub(crate) async fn execute(
     surroundings: Surroundings,
     slot: AttemptSlot,
 ) -> Ended {
-    let Surroundings { client, service, options, size_limit, worker_shutdown, mut grace_over } = surroundings;
+    let Surroundings { client, service, options, size_limit, attempts, worker_shutdown, mut grace_over } = surroundings;
     let (cancel, cancel_reason) = watch::channel(None);
     let context = ActivityContext::new(&task, client.clone(), size_limit, cancel_reason, worker_shutdown, slot);
+    let commands = attempts.register(task.task_token.clone());
     let mut attempt = Attempt::new(&task.info, options, received_at);
     let mut user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input: task.input });
     let mut sending: Option<Sending> = None;
@@ -87,6 +91,7 @@ pub(crate) async fn execute(
                 sending = None;
                 attempt.handle_heartbeat_answer(answer, now());
             }
+            () = commands.cancel_requested() => attempt.handle_cancel_requested(now()),
             () = is_true(&mut grace_over), if !shutdown_told => {
                 shutdown_told = true;
                 attempt.handle_worker_shutdown(now());

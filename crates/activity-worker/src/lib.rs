@@ -50,6 +50,7 @@
 mod activities;
 mod blocking;
 mod builder;
+mod commands;
 mod completion;
 mod context;
 mod eager;

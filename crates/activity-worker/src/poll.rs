@@ -15,6 +15,8 @@ pub(crate) struct ActivityTaskSource {
     pub(crate) task_queue: String,
     /// By what the server knows the polls of this worker when it shuts down.
     pub(crate) worker_instance_key: String,
+    /// Where the server leaves commands for this worker; empty if it gives none.
+    pub(crate) control_task_queue: String,
     /// The limit that the server is to keep for the whole Task Queue.
     pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) deployment: Option<WorkerDeploymentOptions>,
@@ -34,6 +36,7 @@ impl TaskSource for ActivityTaskSource {
             }),
             identity: self.client.identity().to_owned(),
             worker_instance_key: self.worker_instance_key.clone(),
+            worker_control_task_queue: self.control_task_queue.clone(),
             poller_group_id: group.unwrap_or_default().to_owned(),
             task_queue_metadata: self
                 .task_queue_activities_per_second

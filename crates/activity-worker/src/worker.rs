@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::builder::FatalErrorHook;
+use crate::commands::{self, RunningAttempts};
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
@@ -183,15 +184,21 @@ impl ActivityWorker {
             namespace.map_err(|error| say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
+        let control_task_queue = match namespace.gives_commands {
+            true => commands::task_queue(client.namespace(), &worker_instance_key),
+            false => String::new(),
+        };
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
             worker_instance_key: worker_instance_key.clone(),
+            control_task_queue: control_task_queue.clone(),
             task_queue_activities_per_second,
             deployment: deployment_options.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
+        let attempts = RunningAttempts::default();
         let worker = Arc::new(Running {
             completer: Completer {
                 client: client.clone(),
@@ -204,6 +211,7 @@ impl ActivityWorker {
                 service,
                 options: attempt_options,
                 size_limit: namespace.payload_size_limit,
+                attempts: attempts.clone(),
                 worker_shutdown,
                 grace_over,
             },
@@ -223,14 +231,17 @@ impl ActivityWorker {
             deployment,
         };
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
-        let mut eager_tasks = eager.open(polls.slot_reserver());
+        let mut eager_tasks = eager.open(polls.slot_reserver(), control_task_queue.clone());
         if !takes_eager {
             eager.close();
         }
         let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
-        // Nobody waits for this; what is left of it is dropped at the end.
-        let mut telling = JoinSet::new();
+        // Nobody waits for these; what is left of them is dropped at the end.
+        let mut beside = JoinSet::new();
+        if namespace.gives_commands {
+            beside.spawn(commands::obey(client.clone(), control_task_queue, attempts));
+        }
         let mut phase = Phase::Running;
         let mut outcome = Ok(());
         while !polls_ended || !eager_ended || !executions.tasks.is_empty() {
@@ -273,7 +284,7 @@ impl ActivityWorker {
                     ..ShutdownWorkerRequest::default()
                 };
                 let client = client.clone();
-                telling.spawn(async move { client.tell_worker_shutdown(request).await });
+                beside.spawn(async move { client.tell_worker_shutdown(request).await });
             }
         }
         tracing::info!(task_queue, "the Activity Worker has stopped");

@@ -156,9 +156,25 @@ pub enum TerminateWorkflowError {
 
 impl Client {
     /// The handle of a workflow that was started before, by anybody: of one run of it, or of the latest.
+    ///
+    /// ```
+    /// # use timewright_client::Client;
+    /// # use timewright_definition::WorkflowDefinition;
+    /// # struct Greeting;
+    /// # impl WorkflowDefinition for Greeting {
+    /// #     const NAME: &'static str = "Greeting";
+    /// #     type Input = String;
+    /// #     type Output = String;
+    /// # }
+    /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let greeting = client.workflow_handle(Greeting, "greeting-ada", None);
+    /// println!("{}", greeting.result().await?);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn workflow_handle<D: WorkflowDefinition>(
         &self,
+        _workflow: D,
         workflow_id: impl Into<String>,
         run_id: Option<String>,
     ) -> WorkflowHandle<D> {

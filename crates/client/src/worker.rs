@@ -18,6 +18,8 @@ pub struct WorkerNamespace {
     pub ends_polls: bool,
     /// Whether the server takes heartbeats of workers (RPC `RecordWorkerHeartbeat`).
     pub takes_heartbeats: bool,
+    /// Whether the server tells workers what to do, such as to cancel an activity that does not heartbeat.
+    pub gives_commands: bool,
     /// The most bytes that a Workflow Task's completion may have in pages; `None` where the server takes no pages.
     pub paged_completion_limit: Option<usize>,
     /// What the server says of polls.
@@ -43,6 +45,7 @@ impl Client {
                     payload_size_limit: known_limit(limits.blob_size_limit_error).unwrap_or(PAYLOAD_SIZE_LIMIT),
                     ends_polls: capabilities.worker_poll_complete_on_shutdown,
                     takes_heartbeats: capabilities.worker_heartbeats,
+                    gives_commands: capabilities.worker_commands,
                     paged_completion_limit: capabilities
                         .workflow_task_completion_pagination
                         .then(|| completion_limit.unwrap_or(PAGED_COMPLETION_LIMIT)),
@@ -97,6 +100,7 @@ impl Default for WorkerNamespace {
             payload_size_limit: PAYLOAD_SIZE_LIMIT,
             ends_polls: false,
             takes_heartbeats: false,
+            gives_commands: false,
             paged_completion_limit: None,
             polls: PollSupport::default(),
         }

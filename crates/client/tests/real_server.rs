@@ -242,13 +242,13 @@ async fn mistakes_are_answered_with_what_to_do() {
     let client = connect().await;
     let address = client.address().to_owned();
     let wrong = Client::connect(ClientOptions::new(&address).namespace("nowhere")).await.unwrap();
-    let none = client.workflow_handle::<Greeting>("no-such-workflow", None);
+    let none = client.workflow_handle(Greeting, "no-such-workflow", None);
     let options = || StartWorkflowOptions::new("queue", "some-workflow");
-    let run = client.workflow_handle::<Greeting>("some-workflow", Some("no-uuid".into()));
+    let run = client.workflow_handle(Greeting, "some-workflow", Some("no-uuid".into()));
     let texts = [
         text(wrong.check_namespace().await.unwrap_err(), &client),
         text(wrong.start_workflow(Greeting, "Ada".into(), options()).await.unwrap_err(), &client),
-        text(wrong.workflow_handle::<Greeting>("w", None).result().await.unwrap_err(), &client),
+        text(wrong.workflow_handle(Greeting, "w", None).result().await.unwrap_err(), &client),
         text(none.result().await.unwrap_err(), &client),
         text(none.signal(Approve, 1).await.unwrap_err(), &client),
         text(none.describe().await.unwrap_err(), &client),

@@ -168,13 +168,15 @@ impl Expansion<'_> {
                     ::core::option::Option::Some(#workflow::VersioningBehavior::#behavior);
             }
         });
+        // The definition is as visible as `#[run]`: what the compiler says when the type is more visible than that is said there.
+        let definition = quote_spanned!(at(methods.runs[0].sig.ident.span())=> type Definition = #definition;);
         quote! {
             #defined
             #(#messages_defined)*
             #(#conditions)*
             #[automatically_derived]
             impl #workflow::Workflow for #target {
-                type Definition = #definition;
+                #definition
                 #versioning
                 #init
                 #run

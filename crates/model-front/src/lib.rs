@@ -18,7 +18,7 @@
 //!
 //! What the model does not do, and methods that are not in `routes.rs`, are answered with `UNIMPLEMENTED`: lists and counts
 //! of workflows, schedules, batches, versioning, the operator's service but for Nexus endpoints. Callbacks of Nexus
-//! operations, which come by HTTP, are not heard. There is one namespace, no TLS, no limits, and no memory is ever given
+//! operations come from workflows that were started with them, and not by HTTP. There is one namespace, no TLS, no limits, and no memory is ever given
 //! back. A status has code and text, but no details; so a client learns that a workflow is started already, but not in
 //! which run.
 #![forbid(unsafe_code)]

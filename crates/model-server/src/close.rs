@@ -166,6 +166,9 @@ impl Execution {
         if self.started.parent_workflow_execution.is_some() || !self.children.is_empty() {
             self.outbox.push(Effect::Transfer(Transfer::Close));
         }
+        if !self.started.completion_callbacks.is_empty() {
+            self.outbox.push(Effect::Transfer(Transfer::CallBack));
+        }
     }
 
     /// Starts the workflow again if its policy says so. Returns what to record of that.
@@ -250,6 +253,7 @@ impl Execution {
             header: command.header,
             workflow_id: first.workflow_id,
             priority: self.priority.clone(),
+            completion_callbacks: first.completion_callbacks,
             parent_workflow_namespace: first.parent_workflow_namespace,
             parent_workflow_namespace_id: first.parent_workflow_namespace_id,
             parent_workflow_execution: first.parent_workflow_execution,

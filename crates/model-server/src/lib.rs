@@ -13,8 +13,8 @@
 //! # What it does
 //!
 //! Workflow Tasks with attempts, transient and sticky tasks, buffered Events, refused completions; activities with retries,
-//! time-outs and cancellation; Nexus operations with retries, time-outs, callbacks and cancellation, and endpoints in the
-//! same namespace; timers; markers, search attributes and memo; signals, cancellation, termination, time-outs of runs;
+//! time-outs and cancellation; Nexus operations with retries, time-outs, callbacks and cancellation, also those that a
+//! workflow stands for, and endpoints in the same namespace; timers; markers, search attributes and memo; signals, cancellation, termination, time-outs of runs;
 //! completion, failure with retries, continue-as-new; child workflows; signals and cancellations from workflow to workflow;
 //! resets; priorities, and changing them; Queries with and without a task of their own; Updates, speculative Workflow
 //! Tasks; the limit of prolonged Workflow Tasks; histories and completions in pages.

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use timewright_proto::common::Payload;
 use timewright_proto::failure::failure::FailureInfo;
-use timewright_proto::failure::{
-    ApplicationFailureInfo, CanceledFailureInfo, Failure, NexusHandlerFailureInfo, TerminatedFailureInfo,
-    TimeoutFailureInfo,
-};
+use timewright_proto::failure::{ApplicationFailureInfo, Failure, NexusHandlerFailureInfo};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::nexus::v1 as nexus;
 use timewright_proto::temporal::api::nexus::v1::request::Variant as Asked;
@@ -19,6 +16,7 @@ use timewright_proto::workflow_service::{
     RespondNexusTaskFailedRequest,
 };
 
+use crate::nexus::{operation_cancelled, operation_terminated, operation_timed_out};
 use crate::random::{Random, named};
 use crate::server::Server;
 use crate::time::Time;
@@ -216,22 +214,20 @@ fn call_back(token: &str, operation: Operation, server: &mut Server) {
     server.handle_nexus_callback(&operation.callback_header, token, outcome).ok();
 }
 
-/// Facts (server 1.32): a workflow that fails calls back with its own failure; these are the failures of other ends.
 fn failure(end: End) -> Failure {
-    let (message, failure_info) = match end {
-        End::Canceled => ("operation canceled", FailureInfo::CanceledFailureInfo(CanceledFailureInfo::default())),
-        End::Terminated => {
-            ("operation terminated", FailureInfo::TerminatedFailureInfo(TerminatedFailureInfo::default()))
-        }
-        End::TimedOut => {
-            ("operation exceeded internal timeout", FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo::default()))
-        }
+    match end {
+        End::Canceled => operation_cancelled(),
+        End::Terminated => operation_terminated(),
+        End::TimedOut => operation_timed_out(),
         End::Completed | End::Failed | End::Never => {
             let info = ApplicationFailureInfo { r#type: "Modelled".into(), ..ApplicationFailureInfo::default() };
-            ("the modelled operation failed", FailureInfo::ApplicationFailureInfo(info))
+            Failure {
+                message: "the modelled operation failed".into(),
+                failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+                ..Failure::default()
+            }
         }
-    };
-    Failure { message: message.into(), failure_info: Some(failure_info), ..Failure::default() }
+    }
 }
 
 fn handler_error(kind: &str) -> Failure {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use timewright_proto::common::{Priority, RetryPolicy, SearchAttributes, WorkflowExecution};
+use timewright_proto::common::{Callback, Priority, RetryPolicy, SearchAttributes, WorkflowExecution, callback};
 use timewright_proto::enums::{TaskQueueKind, WorkflowExecutionStatus};
 use timewright_proto::history::history_event::Attributes;
 use timewright_proto::history::{
@@ -111,6 +111,10 @@ pub(crate) fn run_of_request(
     if !request.cron_schedule.is_empty() {
         return Err(ServerError::unsupported("cron schedules"));
     }
+    let is_nexus = |callback: &Callback| matches!(callback.variant, Some(callback::Variant::Nexus(_)));
+    if !request.completion_callbacks.iter().all(is_nexus) {
+        return Err(ServerError::unsupported("callbacks that are not of Nexus"));
+    }
     let duration_of = |wire, name: &str| {
         duration(wire).map_err(|error: Negative| {
             ServerError::InvalidArgument(format!("An invalid {name}Seconds is set on request. cause: {error}"))
@@ -154,6 +158,7 @@ pub(crate) fn run_of_request(
             header: request.header,
             workflow_id: request.workflow_id,
             priority: request.priority,
+            completion_callbacks: request.completion_callbacks,
             ..WorkflowExecutionStartedEventAttributes::default()
         },
         run_id,

@@ -21,6 +21,8 @@ pub(crate) enum Transfer {
     CancelExternal(i64),
     /// Its own end: for the parent, and for its children.
     Close,
+    /// Its own end: for the Nexus operations that it stands for.
+    CallBack,
 }
 
 /// What is on its way.

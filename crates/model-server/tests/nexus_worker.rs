@@ -10,7 +10,7 @@ use timewright_proto::command::command::Attributes as Attribute;
 use timewright_proto::command::{
     Command, RequestCancelNexusOperationCommandAttributes, ScheduleNexusOperationCommandAttributes,
 };
-use timewright_proto::common::{WorkflowExecution, WorkflowType};
+use timewright_proto::common::{Callback, WorkflowExecution, WorkflowType, callback};
 use timewright_proto::enums::CommandType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
@@ -100,6 +100,75 @@ fn a_callback_finds_no_other_operation_of_the_same_event() {
     server.handle_nexus_callback(&of_second_run, "", Ok(None)).unwrap();
     let lines = history_lines(server.history("w", None).unwrap());
     assert_eq!(lines[8..10], ["9 NexusOperationStarted scheduled=8", "10 NexusOperationCompleted scheduled=8"]);
+}
+
+#[test]
+fn a_workflow_that_stands_for_an_operation_calls_back_when_its_last_run_ends() {
+    let mut server = with_endpoint(0);
+    let token = start(&mut server);
+    complete(&mut server, token, ["a", "b"].map(|name| schedule(name, 20)).into()).unwrap();
+    for operation in ["a", "b"] {
+        let mut header = callback_header(&mut server, operation);
+        header.insert("nexus-operation-token".into(), operation.into());
+        let callback = callback::Nexus { url: String::new(), header };
+        server
+            .start_workflow(StartWorkflowExecutionRequest {
+                workflow_id: operation.into(),
+                workflow_type: Some(WorkflowType { name: "W".into() }),
+                task_queue: Some(TaskQueue { name: operation.into(), ..Default::default() }),
+                completion_callbacks: vec![Callback {
+                    variant: Some(callback::Variant::Nexus(callback)),
+                    links: vec![],
+                }],
+                ..Default::default()
+            })
+            .unwrap();
+    }
+    let end = |server: &mut Server, queue: &str, kind: CommandType, attributes| {
+        let task_queue = Some(TaskQueue { name: queue.into(), ..Default::default() });
+        let task =
+            server.poll_workflow_task(&PollWorkflowTaskQueueRequest { task_queue, ..Default::default() }).unwrap();
+        let command = Command { command_type: kind.into(), attributes: Some(attributes), ..Default::default() };
+        complete(server, task.task_token, vec![command]).unwrap();
+        server.handle_timeout(server.now() + Duration::from_secs(2));
+    };
+    let outcome_of = |server: &Server| {
+        let lines = history_lines(server.history("w", None).unwrap());
+        lines
+            .into_iter()
+            .filter(|line| line.contains("NexusOperation") && !line.contains("Scheduled "))
+            .collect::<Vec<_>>()
+    };
+
+    end(
+        &mut server,
+        "a",
+        CommandType::ContinueAsNewWorkflowExecution,
+        Attribute::ContinueAsNewWorkflowExecutionCommandAttributes(Default::default()),
+    );
+    assert_eq!(outcome_of(&server), Vec::<String>::new(), "another run follows");
+    end(
+        &mut server,
+        "a",
+        CommandType::CompleteWorkflowExecution,
+        Attribute::CompleteWorkflowExecutionCommandAttributes(Default::default()),
+    );
+    end(
+        &mut server,
+        "b",
+        CommandType::CancelWorkflowExecution,
+        Attribute::CancelWorkflowExecutionCommandAttributes(Default::default()),
+    );
+    assert_eq!(
+        outcome_of(&server),
+        [
+            "7 NexusOperationStarted scheduled=5 id=a token=a",
+            "8 NexusOperationCompleted scheduled=5",
+            "10 NexusOperationStarted scheduled=6 id=b token=b",
+            "11 NexusOperationCanceled scheduled=6 failure=(nexus-operation scheduled=6 endpoint/S/b id=b token=b: \
+             nexus operation completed unsuccessfully cause=(canceled: operation canceled))",
+        ]
+    );
 }
 
 /// A workflow with five operations, of which it cancels two; all that happens within a hundred seconds.

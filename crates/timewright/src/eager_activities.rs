@@ -43,6 +43,10 @@ impl EagerActivityExecutor for EagerActivities {
             Some(Box::new(Reserved(slot)) as Box<dyn EagerActivitySlot>)
         })
     }
+
+    fn control_task_queue(&self) -> String {
+        self.0.control_task_queue()
+    }
 }
 
 struct Reserved(EagerSlot);

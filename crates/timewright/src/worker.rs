@@ -7,6 +7,8 @@ use tokio::task::JoinSet;
 
 #[cfg(all(feature = "activity", feature = "workflow"))]
 use crate::eager_activities::{EagerActivities, belong_together};
+#[cfg(all(feature = "activity", feature = "workflow"))]
+use crate::local_activities::LocalActivities;
 #[cfg(feature = "activity")]
 use timewright_activity_worker::ActivityWorker;
 #[cfg(feature = "workflow")]
@@ -17,8 +19,9 @@ use timewright_client::Readiness;
 /// The Worker Entities of a process, of whatever roles, on whatever Task Queues. They share the connection of their
 /// [`Client`](crate::client::Client).
 ///
-/// Where a Workflow Worker and an Activity Worker are on the same Task Queue, activities that workflows ask for there begin at once
-/// while the Activity Worker has room, without the way over the Task Queue:
+/// Where a Workflow Worker and an Activity Worker are on the same Task Queue, workflows may execute the Activity Worker's activities
+/// as Local Activities. What else they ask for there begins at once while the Activity Worker has room, without the way over the
+/// Task Queue:
 /// [`maximum_eager_activities_per_workflow_task`](crate::workflow::WorkflowWorkerBuilder::maximum_eager_activities_per_workflow_task).
 ///
 /// ```no_run
@@ -102,7 +105,9 @@ impl Worker {
         for worker in self.workflow_workers {
             #[cfg(feature = "activity")]
             let worker = match self.activity_workers.iter().find(|activities| belong_together(&worker, activities)) {
-                Some(activities) => worker.or_eager_activities(EagerActivities::of(activities)),
+                Some(activities) => worker
+                    .or_eager_activities(EagerActivities::of(activities))
+                    .or_local_activities(LocalActivities::of(activities)),
                 None => worker,
             };
             let stopped = stopped.clone();

@@ -208,6 +208,7 @@ impl Answerer {
         }
         let mut request = answer.into_request();
         let reserved = self.eager_activities.reserve(&mut request.commands).await;
+        request.worker_control_task_queue = reserved.control_task_queue.clone();
         match self.send_completion(request).await {
             Ok(mut response) => {
                 reserved.execute(std::mem::take(&mut response.activity_tasks));

@@ -15,6 +15,11 @@ use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
 pub trait EagerActivityExecutor: Send + Sync + 'static {
     /// A slot for one activity, if there is one to spare now. This must not wait for one.
     fn reserve(&self) -> BoxFuture<'_, Option<Box<dyn EagerActivitySlot>>>;
+
+    /// Where the server leaves commands for the worker that executes them, such as to cancel one; empty if nowhere.
+    fn control_task_queue(&self) -> String {
+        String::new()
+    }
 }
 
 /// Room for one activity. Dropping it gives it back.
@@ -32,7 +37,11 @@ pub(crate) struct EagerActivities {
 }
 
 /// The slots that were reserved for a Workflow Task.
-pub(crate) struct Reserved(Vec<Box<dyn EagerActivitySlot>>);
+pub(crate) struct Reserved {
+    slots: Vec<Box<dyn EagerActivitySlot>>,
+    /// Where the server leaves commands for their worker.
+    pub(crate) control_task_queue: String,
+}
 
 impl EagerActivities {
     /// Reserves slots for those activities that may be executed at once, and takes the wish back for all others.
@@ -52,7 +61,8 @@ impl EagerActivities {
             schedule.request_eager_execution = slot.is_some();
             slots.extend(slot);
         }
-        Reserved(slots)
+        let asking = self.executor.as_ref().filter(|_| !slots.is_empty());
+        Reserved { control_task_queue: asking.map(|executor| executor.control_task_queue()).unwrap_or_default(), slots }
     }
 }
 
@@ -60,7 +70,7 @@ impl Reserved {
     /// Executes what the server handed out. Slots that are left over are given back.
     pub(crate) fn execute(mut self, tasks: Vec<PollActivityTaskQueueResponse>) {
         for task in tasks {
-            match self.0.pop() {
+            match self.slots.pop() {
                 Some(slot) => slot.execute(task),
                 None => tracing::error!(
                     activity_id = task.activity_id,

@@ -87,7 +87,11 @@ pub use timewright_client::{
     PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
 };
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
-pub use timewright_definition::{Priority, SearchAttributeKey, SearchAttributeValue, search_attribute_kind};
+pub use timewright_definition::{
+    Priority, RetryPolicy, SearchAttributeKey, SearchAttributeValue, search_attribute_kind,
+};
+/// What becomes of a Child Workflow when its parent ends; whether a Workflow Id may have been used before.
+pub use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
     NexusOperationCancellationType, Nondeterminism, Recorded,

@@ -361,7 +361,9 @@ impl WorkflowWorkerBuilder {
         self
     }
 
-    /// Executes Local Activities with this. Default: none, so that a workflow which asks for one fails its Workflow Task.
+    /// Executes Local Activities with this: with the crate `timewright`, `LocalActivities::of(&activity_worker)`. Its `Worker` does so
+    /// by itself where both workers are on the same Task Queue. Default: none, so that a workflow which asks for one fails its
+    /// Workflow Task.
     pub fn local_activities(mut self, executor: impl LocalActivityExecutor) -> Self {
         self.options.local_activities = Some(Arc::new(executor));
         self

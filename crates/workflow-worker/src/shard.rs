@@ -381,7 +381,8 @@ impl State {
         let Environment { task_queue, converter, .. } = &self.code.environment;
         let message = format!(
             "the workflow asks for the Local Activity {activity_type:?}, and the Workflow Worker on task queue \
-             {task_queue:?} executes none; give it an executor with `local_activities(…)`"
+             {task_queue:?} executes none; run it in one `Worker` with an Activity Worker on the same task queue, or say \
+             `.local_activities(LocalActivities::of(&activity_worker))` where it is built"
         );
         converter.failure_to_proto(&task_failure("NoLocalActivities", message))
     }

@@ -34,7 +34,7 @@ use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
-use crate::local_activities::{Ended, LocalActivities, Room};
+use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
 use crate::metrics::{WorkflowMetrics, worker_meter};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
@@ -158,6 +158,14 @@ impl WorkflowWorker {
     #[must_use]
     pub fn or_eager_activities(mut self, executor: impl EagerActivityExecutor) -> Self {
         self.options.eager_activities.executor.get_or_insert_with(|| Arc::new(executor));
+        self
+    }
+
+    /// Executes Local Activities with this, unless
+    /// [`WorkflowWorkerBuilder::local_activities`](crate::WorkflowWorkerBuilder::local_activities) has said with what.
+    #[must_use]
+    pub fn or_local_activities(mut self, executor: impl LocalActivityExecutor) -> Self {
+        self.options.local_activities.get_or_insert_with(|| Arc::new(executor));
         self
     }
 

@@ -68,7 +68,7 @@ async fn main() -> Outcome {
         let options = StartWorkflowOptions::new(TASK_QUEUE, workflow_id.as_str());
         let first_run = client.start_workflow(AccountEntity, new, options).await?;
         // By its id alone: whichever run is the current one.
-        let account = client.workflow_handle::<AccountEntity>(workflow_id, None);
+        let account = client.workflow_handle(AccountEntity, workflow_id, None);
         for amount in 1..=7 {
             println!("balance: {}", account.update(Deposit, amount).await?);
         }

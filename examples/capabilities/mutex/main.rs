@@ -32,7 +32,7 @@ impl LockWorkflow {
             context.wait_condition(|state| !state.waiting.is_empty()).await?;
             let Some(holder) = context.state_mut(|state| state.waiting.pop_front()) else { continue };
             // Whoever has ended meanwhile does not want it any more.
-            if context.external_workflow::<Customer>(&holder, None).signal(Acquired, ()).await.is_err() {
+            if context.external_workflow(Customer, &holder, None).signal(Acquired, ()).await.is_err() {
                 continue;
             }
             // Nobody holds it for ever: a holder that was terminated releases nothing.
@@ -70,13 +70,13 @@ impl CustomerWorkflow {
     #[run]
     async fn run(context: WorkflowContext<Self>, visit: Visit) -> Result<(), WorkflowError> {
         let workflow_id = context.info().workflow_id.clone();
-        let lock = context.external_workflow::<Lock>(visit.lock, None);
+        let lock = context.external_workflow(Lock, visit.lock, None);
         lock.signal(Acquire, workflow_id.clone()).await?;
         context.wait_condition(|state| state.has_lock).await?;
 
         let served = Self::be_served(&context, visit.name).await;
         // Released whatever came of it, and also when this workflow was cancelled.
-        let lock = context.detached().external_workflow::<Lock>(lock.workflow_id(), None);
+        let lock = context.detached().external_workflow(Lock, lock.workflow_id(), None);
         lock.signal(Release, workflow_id).await?;
         served
     }

@@ -104,6 +104,7 @@ impl Client {
     #[must_use]
     pub fn activity_handle<D: ActivityDefinition>(
         &self,
+        _activity: D,
         activity_id: impl Into<String>,
         run_id: Option<String>,
     ) -> ActivityHandle<D> {

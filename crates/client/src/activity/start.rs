@@ -9,7 +9,7 @@ use crate::start::payloads;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use timewright_converter::{CodecError, ConversionError, Payload, Value};
-use timewright_definition::{ActivityDefinition, RetryPolicy, SearchAttributeValue};
+use timewright_definition::{ActivityDefinition, RetryPolicy, SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{ActivityType, Priority, SearchAttributes};
 use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
@@ -241,11 +241,28 @@ impl StartActivityOptions {
         self
     }
 
-    /// Adds a value by which the activity can be found. The attribute must be known in the namespace.
+    /// Adds a search attribute, by which the activity can be found. The server must know it, and reads it: nothing secret belongs
+    /// here. <https://docs.temporal.io/search-attribute>
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timewright_client::StartActivityOptions;
+    /// use timewright_definition::{SearchAttributeKey, SearchAttributeValue, search_attribute_kind::Keyword};
+    ///
+    /// const CUSTOMER: SearchAttributeKey<Keyword> = SearchAttributeKey::new("CustomerId");
+    /// let options = StartActivityOptions::start_to_close("payments", "charge-17", Duration::from_secs(30))
+    ///     .search_attribute(&CUSTOMER, "c-17")
+    ///     .search_attribute("Amount", SearchAttributeValue::Int(100)); // by a name alone
+    /// ```
     #[must_use]
-    pub fn search_attribute(mut self, name: impl Into<String>, value: &SearchAttributeValue) -> Self {
-        match value.to_payload() {
-            Ok(payload) => _ = self.search_attributes.insert(name.into(), payload),
+    pub fn search_attribute<K: SearchAttributeKind>(
+        mut self,
+        key: impl Into<SearchAttributeKey<K>>,
+        value: impl Into<K::Value>,
+    ) -> Self {
+        let name = key.into().name().to_owned();
+        match K::to_search_attribute(value.into()).to_payload() {
+            Ok(payload) => _ = self.search_attributes.insert(name, payload),
             Err(error) => _ = self.error.get_or_insert(error),
         }
         self

@@ -117,7 +117,7 @@ fn data(mut message: impl CollectPayloads) -> Vec<String> {
 }
 
 fn handle(server: &FakeServer) -> WorkflowHandle<Greeting> {
-    server.client().workflow_handle("w", None)
+    server.client().workflow_handle(Greeting, "w", None)
 }
 
 /// A status with a detail, as the server sends it.
@@ -260,8 +260,8 @@ async fn a_started_handle_means_its_chain_and_a_plain_one_the_latest_run() {
     let client = server.client();
     let started =
         client.start_workflow(Greeting, "Ada".into(), StartWorkflowOptions::new("greetings", "w")).await.unwrap();
-    let latest = client.workflow_handle::<Greeting>("w", None);
-    let run = client.workflow_handle::<Greeting>("w", Some("r-7".into()));
+    let latest = client.workflow_handle(Greeting, "w", None);
+    let run = client.workflow_handle(Greeting, "w", Some("r-7".into()));
     let mut table = Vec::new();
     for handle in [started, latest, run] {
         let before = server.calls().len();
@@ -395,7 +395,7 @@ async fn a_history_is_all_its_pages() {
 #[tokio::test]
 async fn g10_every_payload_goes_through_the_codecs_on_its_way_out() {
     let server = FakeServer::replying([Reply::Message(Bytes::new())]);
-    let handle: WorkflowHandle<Greeting> = coded(&server, Reverse).workflow_handle("w", None);
+    let handle: WorkflowHandle<Greeting> = coded(&server, Reverse).workflow_handle(Greeting, "w", None);
     let options = StartWorkflowOptions::new("greetings", "w").memo("m", "memo".to_owned()).static_summary("summary");
     coded(&server, Reverse).start_workflow(Greeting, "Ada".into(), options).await.unwrap();
     handle.signal(Approve, 12).await.unwrap();
@@ -442,7 +442,7 @@ async fn g10_every_payload_goes_through_the_codecs_on_its_way_in() {
             ..DescribeWorkflowExecutionResponse::default()
         }),
     ]);
-    let handle: WorkflowHandle<Greeting> = coded(&server, Reverse).workflow_handle("w", None);
+    let handle: WorkflowHandle<Greeting> = coded(&server, Reverse).workflow_handle(Greeting, "w", None);
     assert_eq!(handle.result().await.unwrap(), "done");
     let error = handle.result().await.unwrap_err();
     assert_eq!(error.to_string(), "workflow `w` failed: outer: hidden");
@@ -466,7 +466,7 @@ async fn g9_a_codec_that_fails_sends_nothing_and_says_so() {
         ..QueryWorkflowResponse::default()
     })]);
     let client = coded(&server, Broken);
-    let handle: WorkflowHandle<Greeting> = client.workflow_handle("w", None);
+    let handle: WorkflowHandle<Greeting> = client.workflow_handle(Greeting, "w", None);
     let options = StartWorkflowOptions::new("greetings", "w");
     let start = client.start_workflow(Greeting, "Ada".into(), options).await.unwrap_err();
     assert!(matches!(start, StartWorkflowError::Codec { .. }), "{start:?}");
@@ -489,7 +489,7 @@ async fn g9_a_codec_that_fails_sends_nothing_and_says_so() {
         history: Some(History { events: vec![event] }),
         ..GetWorkflowExecutionHistoryResponse::default()
     })]);
-    let result = coded(&server, Broken).workflow_handle::<Greeting>("w", None).result().await;
+    let result = coded(&server, Broken).workflow_handle(Greeting, "w", None).result().await;
     assert!(matches!(result, Err(WorkflowResultError::Codec { .. })), "{result:?}");
 }
 

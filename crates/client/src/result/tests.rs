@@ -88,7 +88,7 @@ fn continued(next: &str) -> Attributes {
 }
 
 async fn result_with(server: &FakeServer, options: ResultOptions) -> Result<Option<String>, WorkflowResultError> {
-    server.client().workflow_handle::<Greeting>("w", Some("r-1".into())).result_with(options).await
+    server.client().workflow_handle(Greeting, "w", Some("r-1".into())).result_with(options).await
 }
 
 async fn result(server: &FakeServer) -> Result<Option<String>, WorkflowResultError> {

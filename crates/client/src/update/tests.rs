@@ -28,7 +28,7 @@ impl UpdateDefinition for Add {
 }
 
 fn handle(server: &FakeServer) -> WorkflowHandle<Cart> {
-    server.client().workflow_handle("cart-7", None)
+    server.client().workflow_handle(Cart, "cart-7", None)
 }
 
 fn success(count: u32) -> Outcome {

@@ -1,10 +1,13 @@
 //! Failures of Nexus operations, and what becomes of those that handlers send.
 
+use timewright_proto::common::Payload;
 use timewright_proto::enums::{NexusHandlerErrorRetryBehavior, TimeoutType};
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{
-    ApplicationFailureInfo, CanceledFailureInfo, Failure, NexusHandlerFailureInfo, TimeoutFailureInfo,
+    ApplicationFailureInfo, CanceledFailureInfo, Failure, NexusHandlerFailureInfo, TerminatedFailureInfo,
+    TimeoutFailureInfo,
 };
+use timewright_proto::history::history_event::Attributes;
 use timewright_proto::temporal::api::nexus::v1 as nexus;
 use timewright_proto::workflow_service::RespondNexusTaskFailedRequest;
 
@@ -89,6 +92,44 @@ pub(super) fn no_time_to_cancel(timeout_type: TimeoutType) -> Failure {
         failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
         ..Failure::default()
     }
+}
+
+/// What the callback of a workflow says that has ended with this Event; nothing where another run follows.
+///
+/// Facts (server 1.32): the result is the first Payload; a workflow that fails calls back with its own failure.
+pub(crate) fn outcome_of_workflow(end: &Attributes) -> Option<Result<Option<Payload>, Failure>> {
+    let goes_on = |new_run_id: &str| !new_run_id.is_empty();
+    Some(match end {
+        Attributes::WorkflowExecutionCompletedEventAttributes(completed) => {
+            Ok(completed.result.as_ref().and_then(|result| result.payloads.first().cloned()))
+        }
+        Attributes::WorkflowExecutionFailedEventAttributes(failed) if !goes_on(&failed.new_execution_run_id) => {
+            Err(failed.failure.clone().unwrap_or_default())
+        }
+        Attributes::WorkflowExecutionTimedOutEventAttributes(end) if !goes_on(&end.new_execution_run_id) => {
+            Err(operation_timed_out())
+        }
+        Attributes::WorkflowExecutionCanceledEventAttributes(_) => Err(operation_cancelled()),
+        Attributes::WorkflowExecutionTerminatedEventAttributes(_) => Err(operation_terminated()),
+        _ => return None,
+    })
+}
+
+/// Of a workflow that was cancelled. Fact (server 1.32), as are those that follow.
+pub(crate) fn operation_cancelled() -> Failure {
+    of("operation canceled", FailureInfo::CanceledFailureInfo(CanceledFailureInfo::default()))
+}
+
+pub(crate) fn operation_terminated() -> Failure {
+    of("operation terminated", FailureInfo::TerminatedFailureInfo(TerminatedFailureInfo::default()))
+}
+
+pub(crate) fn operation_timed_out() -> Failure {
+    of("operation exceeded internal timeout", FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo::default()))
+}
+
+fn of(message: &str, info: FailureInfo) -> Failure {
+    Failure { message: message.to_owned(), failure_info: Some(info), ..Failure::default() }
 }
 
 /// Fact (server 1.32): a Nexus failure without metadata and details becomes a Failure without an info. (Others become

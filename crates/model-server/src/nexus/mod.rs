@@ -39,8 +39,9 @@ use timewright_proto::history::NexusOperationScheduledEventAttributes;
 use crate::execution::after;
 use crate::time::{Time, checked_duration};
 
+pub(crate) use failure::{operation_cancelled, operation_terminated, operation_timed_out, outcome_of_workflow};
 pub(crate) use replay::{end_of_nexus_operation, news_of_nexus_operation};
-pub(crate) use requests::{Answer, CALLBACK_TOKEN_HEADER, NexusRequest, NexusRequests};
+pub(crate) use requests::{Answer, CALLBACK_TOKEN_HEADER, NexusRequest, NexusRequests, OPERATION_TOKEN_HEADER};
 
 /// An operation without an outcome.
 #[derive(Debug, Clone)]

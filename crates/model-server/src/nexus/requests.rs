@@ -177,4 +177,7 @@ fn milliseconds(duration: std::time::Duration) -> String {
 /// The header that a callback must bring.
 pub(crate) const CALLBACK_TOKEN_HEADER: &str = "temporal-callback-token";
 
+/// The header of a callback that says the operation's token.
+pub(crate) const OPERATION_TOKEN_HEADER: &str = "nexus-operation-token";
+
 const CALLBACK_URL: &str = "temporal://system";

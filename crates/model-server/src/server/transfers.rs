@@ -1,6 +1,6 @@
 //! What arrives from run to run. How long that takes stands in `transfer.rs`.
 
-use timewright_proto::common::WorkflowExecution;
+use timewright_proto::common::{WorkflowExecution, callback};
 use timewright_proto::enums::{ParentClosePolicy, StartChildWorkflowExecutionFailedCause, WorkflowIdConflictPolicy};
 use timewright_proto::history::{
     WorkflowExecutionCancelRequestedEventAttributes, WorkflowExecutionSignaledEventAttributes,
@@ -12,6 +12,7 @@ use crate::child::Child;
 use crate::error::ServerError;
 use crate::execution::Execution;
 use crate::external::ExternalOutcome;
+use crate::nexus::{OPERATION_TOKEN_HEADER, outcome_of_workflow};
 use crate::start::run_of_child;
 use crate::time::Time;
 use crate::transfer::Transfer;
@@ -25,6 +26,7 @@ impl Server {
             Transfer::SignalExternal(initiated_event_id) => self.signal_external(&run_id, initiated_event_id),
             Transfer::CancelExternal(initiated_event_id) => self.cancel_external(&run_id, initiated_event_id),
             Transfer::Close => self.tell_of_close(&run_id),
+            Transfer::CallBack => self.call_back(&run_id),
         }
     }
 
@@ -140,6 +142,19 @@ impl Server {
         let Some((end, parent_run_id)) = end.zip(self.run_in_place_of(&parent.run_id)) else { return };
         let (child, initiated_event_id) = (execution_of(run), run.started.parent_initiated_event_id);
         self.change(&parent_run_id, |run, context| run.child_closed(initiated_event_id, child, &end, context));
+    }
+
+    /// Fact (server 1.32): the Nexus operations that the workflow was started for hear of its end, unless another run follows.
+    fn call_back(&mut self, run_id: &str) {
+        let Some(run) = self.runs.get(run_id).filter(|run| run.reset_run_id.is_none()) else { return };
+        let end = run.events.all().last().and_then(|event| event.attributes.as_ref());
+        let Some(outcome) = end.and_then(outcome_of_workflow) else { return };
+        for callback in run.started.completion_callbacks.clone() {
+            let Some(callback::Variant::Nexus(callback::Nexus { header, .. })) = callback.variant else { continue };
+            let token = header.get(OPERATION_TOKEN_HEADER).cloned().unwrap_or_default();
+            // Nobody may wait for it any more.
+            self.handle_nexus_callback(&header, &token, outcome.clone()).ok();
+        }
     }
 
     /// The run itself, or the one that goes on in its place since it was reset.

@@ -65,7 +65,8 @@ pub enum AttemptOutput {
 ///
 /// 1. reports what happens: user code heartbeats ([`handle_heartbeat`](Self::handle_heartbeat)) or ends
 ///    ([`handle_outcome`](Self::handle_outcome)), a heartbeat was answered
-///    ([`handle_heartbeat_answer`](Self::handle_heartbeat_answer)), the worker wants to stop
+///    ([`handle_heartbeat_answer`](Self::handle_heartbeat_answer)), the server asks for cancellation of its own accord
+///    ([`handle_cancel_requested`](Self::handle_cancel_requested)), the worker wants to stop
 ///    ([`handle_worker_shutdown`](Self::handle_worker_shutdown)), or the time that [`poll_timeout`](Self::poll_timeout) says
 ///    has come ([`handle_timeout`](Self::handle_timeout)); and
 /// 2. does what [`poll_output`](Self::poll_output) says until that is `None`,
@@ -182,6 +183,13 @@ impl Attempt {
                 self.cancel(CancelReason::NotFound);
             }
         }
+        self.handle_timeout(now);
+    }
+
+    /// The server asks for cancellation, other than by the answer to a heartbeat.
+    pub fn handle_cancel_requested(&mut self, now: Instant) {
+        self.cancel_requested = true;
+        self.cancel(CancelReason::CancelRequested);
         self.handle_timeout(now);
     }
 

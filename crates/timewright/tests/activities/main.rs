@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
 mod asynchronous_completion;
+mod commands;
 mod eager;
 mod load;
 mod operators;

@@ -114,7 +114,7 @@ async fn an_activity_without_a_workflow_is_executed() {
     let options = stage.options().static_summary("a greeting").start_delay(Duration::from_millis(10));
     let started = stage.client.start_activity(Describe, "hello".to_owned(), options).await.unwrap();
     // By somebody who knows only the id.
-    let handle = stage.client.activity_handle::<Describe>(started.activity_id(), None);
+    let handle = stage.client.activity_handle(Describe, started.activity_id(), None);
     assert_eq!(within("the result", handle.result()).await.unwrap(), "hello from Describe in attempt 1");
     let description = handle.describe().await.unwrap();
     assert_eq!(description.status(), ActivityExecutionStatus::Completed);
@@ -261,7 +261,7 @@ async fn it_is_completed_from_outside_by_its_id() {
 #[tokio::test]
 async fn what_does_not_exist_is_said_so() {
     let client = client().await;
-    let nothing = client.activity_handle::<Wait>("nothing-like-it", None);
+    let nothing = client.activity_handle(Wait, "nothing-like-it", None);
     let error = nothing.result().await.unwrap_err();
     assert_eq!(error.to_string(), "there is no activity `nothing-like-it` whose result could be waited for");
     let error = nothing.untyped().pause("no").await.unwrap_err();

@@ -251,7 +251,7 @@ async fn whoever_lacks_the_codec_is_told_so() {
         "CodecError: the Payloads of this Workflow Task could not be decoded: Payload Codec Invert could not decode: \
          this was not inverted"
     );
-    let error = owner.workflow_handle::<Vault>(vault.workflow_id(), None).history().await.unwrap_err();
+    let error = owner.workflow_handle(Vault, vault.workflow_id(), None).history().await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

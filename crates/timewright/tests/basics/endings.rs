@@ -113,7 +113,7 @@ async fn a_failed_workflow_says_why() {
 #[tokio::test]
 async fn a_workflow_that_does_not_exist_is_named_in_every_answer() {
     let client = client().await;
-    let handle = client.workflow_handle::<Fails>(unique("nobody"), None);
+    let handle = client.workflow_handle(Fails, unique("nobody"), None);
     let id = handle.workflow_id();
     let result = within("the result", handle.result()).await.unwrap_err();
     assert_eq!(result.to_string(), format!("there is no workflow `{id}` whose result could be waited for"));

@@ -50,7 +50,7 @@ async fn a_workflow_with_an_activity_typed_by_definitions() {
     assert_eq!(within("the result", greeting.result()).await.unwrap(), "Hello, Ada!");
 
     // Whoever asks later, by the Workflow Id alone, gets the same.
-    let found = client.workflow_handle::<Greet>(greeting.workflow_id(), None);
+    let found = client.workflow_handle(Greet, greeting.workflow_id(), None);
     assert_eq!(within("the result", found.result()).await.unwrap(), "Hello, Ada!");
     assert_eq!(
         event_types(greeting.untyped()).await,

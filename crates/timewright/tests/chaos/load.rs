@@ -8,7 +8,7 @@ use timewright::client::{
     Client, StartWorkflowError, StartWorkflowOptions, UpdateOptions, WorkflowHandle, WorkflowIdConflictPolicy,
     WorkflowIdReusePolicy,
 };
-use timewright::proto::enums::EventType;
+use timewright::proto::enums::{EventType, TimeoutType};
 use timewright::proto::history::history_event::Attributes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -16,6 +16,15 @@ use tokio::task::JoinSet;
 use crate::ledger::Count;
 use crate::stage::{Run, Stage};
 use crate::trip::{Double, Ring, Trip};
+
+/// Tasks that no worker got, as histories show them.
+#[derive(Default)]
+pub(crate) struct NeverArrived {
+    /// The server takes them for started.
+    pub(crate) started: Vec<String>,
+    /// The server has them on the sticky queue of a worker that has gone.
+    pub(crate) left_in_queue: Vec<String>,
+}
 
 pub(crate) struct Load {
     pub(crate) client: Client,
@@ -110,7 +119,7 @@ impl Load {
                 Ok(handle) => return Ok(handle),
                 // The answer to an earlier try was lost.
                 Err(StartWorkflowError::AlreadyStarted { .. }) => {
-                    return Ok(self.client.workflow_handle(trip.workflow_id(), None));
+                    return Ok(self.client.workflow_handle(trip, trip.workflow_id(), None));
                 }
                 Err(StartWorkflowError::Rpc { .. }) => tokio::time::sleep(PAUSE).await,
                 Err(error) => return Err(error.to_string()),
@@ -118,13 +127,14 @@ impl Load {
         }
     }
 
-    /// Nothing had to be tried again, neither in this workflow nor in its children; except what no worker has ever got. Gives how
-    /// many activities those are.
-    ///
-    /// When a worker says that it ends, the server ends its polls; and with them, a task that it is just about to give to one of
-    /// them. It logs that as "context canceled". Workers can do nothing about it: what they must not do is lose what they got.
-    pub(crate) async fn expect_undisturbed(&self, trip: Trip, ledger: &BTreeMap<(u64, u64), Count>) -> u64 {
-        let mut lost_by_server = 0;
+    /// Nothing had to be tried again, neither in this workflow nor in its children; except tasks that no worker has ever got, which
+    /// are noted. How many of those there may be is for the caller to say.
+    pub(crate) async fn expect_undisturbed(
+        &self,
+        trip: Trip,
+        ledger: &BTreeMap<(u64, u64), Count>,
+        never_arrived: &mut NeverArrived,
+    ) {
         for member in trip.family() {
             let id = member.workflow_id();
             let history = match self.client.workflow_handle_untyped(&id, None).history().await {
@@ -134,14 +144,23 @@ impl Load {
                     continue;
                 }
             };
-            let mut retried = Vec::new();
             for event in &history.events {
                 let attempt = match &event.attributes {
                     Some(Attributes::ActivityTaskStartedEventAttributes(started)) => started.attempt,
                     _ => 1,
                 };
-                if attempt > 1 {
-                    retried.push(event.event_id);
+                let shown = || format!("workflow {id}: event {}: {:?}", event.event_id, event.attributes);
+                match &event.attributes {
+                    // It left its queue too late, and so nobody ever had it.
+                    Some(Attributes::WorkflowTaskTimedOutEventAttributes(timed_out))
+                        if timed_out.timeout_type() == TimeoutType::ScheduleToStart =>
+                    {
+                        never_arrived.left_in_queue.push(shown());
+                    }
+                    Some(Attributes::WorkflowTaskTimedOutEventAttributes(_)) => never_arrived.started.push(shown()),
+                    // That an attempt before it was not lost by a worker, the ledger shows below.
+                    _ if attempt > 1 => never_arrived.started.push(shown()),
+                    _ => (),
                 }
                 let disturbed = matches!(
                     event.event_type(),
@@ -162,9 +181,7 @@ impl Load {
                     "workflow {id}, rolled by SIGTERM only: an activity was executed twice, or begun and lost"
                 ));
             }
-            lost_by_server += retried.len() as u64;
         }
-        lost_by_server
     }
 }
 

@@ -30,7 +30,7 @@ use std::time::Duration;
 use timewright::client::ClientOptions;
 use timewright_testing::DevServer;
 
-use load::Load;
+use load::{Load, NeverArrived};
 use proxy::Proxy;
 use stage::{Run, Stage};
 use support::{connect, unique};
@@ -47,13 +47,14 @@ async fn nothing_is_lost_whatever_happens() {
     let seed = number("TIMEWRIGHT_CHAOS_SEED", 1);
     let seconds = number("TIMEWRIGHT_CHAOS_SECONDS", 40);
     let at_once = number("TIMEWRIGHT_CHAOS_AT_ONCE", 20) as usize;
+    let partitions = number("TIMEWRIGHT_CHAOS_PARTITIONS", 1);
 
     // In memory where that can be had: the disk of a machine that does other things, too, would be most of what is seen.
     let memory = PathBuf::from("/dev/shm");
     let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
     let folder = folder.join(unique("timewright-chaos"));
     std::fs::create_dir(&folder).unwrap();
-    let server = start_server(folder.clone()).await;
+    let server = start_server(folder.clone(), partitions).await;
     let proxy = Proxy::start(server.address()).await.unwrap();
     let site = Site { server: proxy.address(), task_queue: "chaos".to_owned(), folder: folder.clone() };
     // Not through the proxy: what is done to workers is not done to those who look at what they do.
@@ -85,20 +86,19 @@ async fn nothing_is_lost_whatever_happens() {
     let server = tokio::task::spawn_blocking(|| server.join().expect("the server starts again")).await.unwrap();
 
     let ledger = ledger::read_all(&folder).unwrap();
-    let mut lost_by_server = 0;
+    let mut never_arrived = NeverArrived::default();
     for trip in &rolled {
-        lost_by_server += load.expect_undisturbed(*trip, &ledger).await;
+        load.expect_undisturbed(*trip, &ledger, &mut never_arrived).await;
     }
-    run.say(format_args!(
-        "{lost_by_server} activities of workers that were only rolled were lost on the server's side"
-    ));
     run.set_stage(Stage::Over);
     let accounts = tokio::task::spawn_blocking(|| {
         network.join().unwrap();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
+    let mut rolls = 0;
     for account in accounts.await.unwrap() {
         run.say(format_args!("{account:?}"));
+        rolls += account.rolled_alone;
         if account.peak_memory > MEMORY_LIMIT {
             run.fault(format_args!("a worker has needed {} KiB", account.peak_memory));
         }
@@ -107,6 +107,7 @@ async fn nothing_is_lost_whatever_happens() {
         }
     }
     check_ledgers(&run, &folder, &rolled, &disturbed);
+    check_arrivals(&run, &never_arrived, rolls, partitions);
     drop(server);
 
     let faults = run.faults();
@@ -140,6 +141,25 @@ fn check_ledgers(run: &Run, folder: &std::path::Path, rolled: &[Trip], disturbed
     run.say(format_args!("{workflows} workflows, {} activities, {again} executions more than needed", asked.len()));
 }
 
+/// Rolls alone lose nothing that has started. Where a Task Queue has several partitions, the server itself may now and then: the
+/// polls of one partition are passed on to others, and when a worker says that it ends, the server ends those with the task that they
+/// were just about to take back. With one partition nothing is passed on.
+///
+/// What the server is just about to put on the sticky queue of a worker stays there when that worker ends, until the queue's timeout.
+fn check_arrivals(run: &Run, NeverArrived { started, left_in_queue }: &NeverArrived, rolls: u64, partitions: u64) {
+    let allowed = if partitions == 1 { 0 } else { rolls.div_ceil(ROLLS_PER_LOST_TASK) };
+    let kinds = [("started", started, allowed), ("left", left_in_queue, rolls.div_ceil(ROLLS_PER_LEFT_TASK))];
+    for (what, tasks, allowed) in kinds {
+        let count = tasks.len();
+        run.say(format_args!(
+            "{count} tasks were {what} and arrived at no worker in {rolls} rolls; allowed: {allowed}"
+        ));
+        if count as u64 > allowed {
+            run.fault(format_args!("too many tasks arrived nowhere:\n{}", tasks.join("\n")));
+        }
+    }
+}
+
 /// Ends a stage after so long. After rolls, nothing more is done to the fleet until the load has ended.
 async fn next_stage(run: &Run, stage: Stage, after: Duration, calm: bool) {
     tokio::time::sleep(after).await;
@@ -148,17 +168,23 @@ async fn next_stage(run: &Run, stage: Stage, after: Duration, calm: bool) {
 }
 
 /// A server with a database, which outlives it.
-async fn start_server(folder: PathBuf) -> DevServer {
+async fn start_server(folder: PathBuf, partitions: u64) -> DevServer {
     let builder = DevServer::builder()
         .db_filename(folder.join("temporal.db"))
         .log_file(folder.join("server.log"))
         // Polls come back when a worker says that it ends, as they do on Temporal Cloud.
         .argument("--log-level=warn")
-        .argument("--dynamic-config-value=frontend.enableCancelWorkerPollsOnShutdown=true");
+        .argument("--dynamic-config-value=frontend.enableCancelWorkerPollsOnShutdown=true")
+        .argument(format!("--dynamic-config-value=matching.numTaskqueueReadPartitions={partitions}"))
+        .argument(format!("--dynamic-config-value=matching.numTaskqueueWritePartitions={partitions}"));
     let started = tokio::task::spawn_blocking(|| builder.start()).await.unwrap();
     started.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Where the server loses tasks that have started, no more than one in so many rolls.
+const ROLLS_PER_LOST_TASK: u64 = 10;
+/// Of those that stay on sticky queues, no more than one in so many rolls.
+const ROLLS_PER_LEFT_TASK: u64 = 5;
 /// The most memory that a worker may need, in KiB.
 const MEMORY_LIMIT: u64 = 200 * 1024;
 /// The most lines that a worker may log in a minute.

@@ -22,6 +22,8 @@ pub(crate) struct Site {
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub(crate) rolled: u64,
+    /// Those of them while nothing else was done to the fleet.
+    pub(crate) rolled_alone: u64,
     pub(crate) killed: u64,
     pub(crate) stopped: u64,
     /// The most memory that a process has had, in KiB.
@@ -108,6 +110,7 @@ impl Worker {
             Err(error) => self.run.fault(error),
         }
         self.account.rolled += 1;
+        self.account.rolled_alone += u64::from(self.run.stage() == Stage::Rolls);
         self.note_end();
     }
 

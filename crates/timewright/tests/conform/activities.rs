@@ -47,7 +47,7 @@ pub(crate) async fn act(
 ) -> Result<String, ActivityError> {
     let origin = context.info().workflow.clone().ok_or_else(|| ApplicationFailure::new("no workflow has asked"))?;
     let activity_id = context.info().activity_id.clone();
-    let workflow = context.client().workflow_handle::<Conform>(origin.workflow_id, Some(origin.run_id));
+    let workflow = context.client().workflow_handle(Conform, origin.workflow_id, Some(origin.run_id));
     let answer = match action {
         Action::Signal => workflow.signal(Note, ()).await.map(|()| "sent".to_owned())?,
         Action::Query => workflow.query(Heard, ()).await?.join(", "),

@@ -19,6 +19,16 @@ impl WorkflowDefinition for Conform {
     type Output = Vec<String>;
 }
 
+/// The workflow that a Nexus operation stands for.
+pub(crate) struct Operated;
+
+impl WorkflowDefinition for Operated {
+    const NAME: &'static str = "operated";
+    /// The milliseconds that it takes, and those that it takes to clean up.
+    type Input = String;
+    type Output = String;
+}
+
 /// A Signal that is counted.
 pub(crate) struct Note;
 

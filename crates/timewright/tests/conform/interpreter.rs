@@ -10,8 +10,8 @@ use timewright::workflow::{Cancelled, Handlers, Workflow, WorkflowContext, Workf
 use crate::branches::{Branch, Branches, Scope};
 use crate::definitions::{Acting, Change, Conform, Heard, Input, Note};
 use crate::operations::{
-    LONG, do_child, do_nexus, leave_child, leave_note, nexus_text, nexus_that_goes_on, options, outcome_text, start,
-    start_locally, stopped, tell_nobody, time, within,
+    LONG, do_child, do_nexus, do_nexus_workflow, leave_child, leave_note, nexus_text, nexus_that_goes_on, options,
+    outcome_text, start, start_locally, stopped, tell_nobody, time, within,
 };
 use crate::program::{Action, Activity, End, OnCancel, Program, Run, Step, Update};
 
@@ -156,6 +156,10 @@ async fn do_step(context: &Context, scope: &Scope, step: &Step) -> Result<(), St
         }
         Step::Nexus(operation) => {
             hear(do_nexus(context, operation).await);
+            Ok(())
+        }
+        Step::NexusWorkflow(slots) => {
+            hear(do_nexus_workflow(context, *slots).await);
             Ok(())
         }
         Step::CancelNexus(cancellation, inner) => {

@@ -14,6 +14,7 @@ mod definitions;
 mod generate;
 mod interpreter;
 mod normal_form;
+mod operated;
 mod operations;
 mod program;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,6 @@
 //! Histories as lines in which only that is left which must be the same everywhere.
 //!
-//! Left out: times, identities, what names the SDK, where a Workflow Task waits (with a cache that is the sticky queue), and how
+//! Left out: times, identities, what names the SDK, the tokens of Nexus operations, where a Workflow Task waits (with a cache that is the sticky queue), and how
 //! long a run waits that goes on as new: for the rest of the second that the run before it did not need.
 //! Ids of runs are numbered, the names of workflow and Task Queue replaced. Everything else is compared, down to the numbers
 //! of Events: which Events a Workflow Task brings is certain in these programs.
@@ -30,10 +30,11 @@ fn normal_line(line: &str, names: &Names) -> String {
     let is_task_scheduled = line.split(' ').nth(1) == Some("WorkflowTaskScheduled");
     let continues_as_new = line.contains(" initiator=Workflow ");
     let is_left_out = |word: &str| {
-        let key = word.split('=').next().unwrap_or_default();
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
         ["identity", "sdk", "sdk-version"].contains(&key)
             || is_task_scheduled && ["queue", "kind", "normal-name"].contains(&key)
             || continues_as_new && key == "backoff"
+            || ["id", "token"].contains(&key) && value.starts_with("operation-")
     };
     line.split(' ').filter(|word| !is_left_out(word)).collect::<Vec<_>>().join(" ")
 }
@@ -63,6 +64,10 @@ mod tests {
             "5 ActivityTaskScheduled completed=4 queue=QUEUE-nobody",
         );
         check("3 WorkflowTaskStarted scheduled=2 identity=7@host", "3 WorkflowTaskStarted scheduled=2");
+        check(
+            "7 NexusOperationStarted scheduled=6 id=operation-1-2 token=operation-1-2",
+            "7 NexusOperationStarted scheduled=6",
+        );
         check("9 WorkflowExecutionContinuedAsNew new-run=c-d", "9 WorkflowExecutionContinuedAsNew new-run=RUN1");
         check(
             "1 WorkflowExecutionStarted type=conform backoff=116ms initiator=Workflow continued=a-b",

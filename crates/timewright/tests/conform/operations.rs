@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use timewright::converter::{ConversionError, Multiple, Value};
-use timewright::definition::RetryPolicy;
+use timewright::definition::{RetryPolicy, WorkflowDefinition};
 use timewright::proto::enums::ParentClosePolicy;
 use timewright::workflow::{
     ActivityCancellationType, ActivityFailure, ActivityHandle, ActivityOptions, ChildWorkflowFailure,
@@ -15,8 +15,9 @@ use timewright::workflow::{
 };
 
 use crate::branches::Scope;
-use crate::definitions::{self, Conform, Working};
+use crate::definitions::{self, Conform, Operated, Working};
 use crate::interpreter::{Context, Stop};
+use crate::operated::takes;
 use crate::program::{
     Activity, Cancellation, LocalActivity, Nexus, NexusCancellation, Note, Timeout, ToChild, Work, slots,
 };
@@ -147,6 +148,19 @@ pub(crate) async fn do_nexus(context: &Context, operation: &Nexus) -> String {
     }
 }
 
+/// An operation that its handler leaves to a workflow.
+pub(crate) async fn do_nexus_workflow(context: &Context, slots: u64) -> String {
+    let order: Order = (operated(time(context, slots), Duration::ZERO), 0);
+    match context.start_nexus_operation::<String>(nexus_options(context), order).await {
+        Ok(started) => nexus_text(&started.await),
+        Err(failure) => nexus_text(&Err(failure)),
+    }
+}
+
+fn operated(time: Duration, clean_up: Duration) -> Deed {
+    Deed::Run(Operated::NAME.to_owned(), takes(time, clean_up))
+}
+
 /// An operation that was started.
 pub(crate) async fn nexus_that_goes_on(
     context: &Context,
@@ -155,9 +169,14 @@ pub(crate) async fn nexus_that_goes_on(
     let options = nexus_options(context).cancellation_type(match cancellation {
         NexusCancellation::Try => NexusOperationCancellationType::TryCancel,
         NexusCancellation::WaitRequested => NexusOperationCancellationType::WaitCancellationRequested,
+        NexusCancellation::WaitCompleted(_) => NexusOperationCancellationType::WaitCancellationCompleted,
         NexusCancellation::Abandon => NexusOperationCancellationType::Abandon,
     });
-    let order: Order = (Deed::Start, 0);
+    let deed = match cancellation {
+        NexusCancellation::WaitCompleted(clean_up) => operated(LONG, time(context, clean_up)),
+        _ => Deed::Start,
+    };
+    let order: Order = (deed, 0);
     let started = context.start_nexus_operation(options, order).await;
     started.unwrap_or_else(|failure| panic!("its handler starts every such operation: {failure}"))
 }
@@ -211,7 +230,7 @@ fn changed(outcome: Result<(), ConversionError>) -> String {
 }
 
 pub(crate) async fn tell_nobody(context: &Context, cancel: bool) -> String {
-    let nobody = context.external_workflow::<Conform>("nobody-has-this-id", None);
+    let nobody = context.external_workflow(Conform, "nobody-has-this-id", None);
     let told = if cancel { nobody.request_cancel("enough").await } else { nobody.signal(definitions::Note, ()).await };
     match told {
         Ok(()) => "told nobody".to_owned(),

@@ -52,6 +52,8 @@ pub(crate) enum Step {
     LeaveChild(usize, ParentClosePolicy),
     /// Asks for a Nexus operation, and waits for its outcome.
     Nexus(Nexus),
+    /// Asks for a Nexus operation that is a workflow of so many slots, and waits for its outcome.
+    NexusWorkflow(u64),
     /// Asks for a Nexus operation that goes on, does something else, cancels the operation.
     CancelNexus(NexusCancellation, Vec<Step>),
     /// Notes something in the history, or changes the workflow's own properties.
@@ -150,6 +152,8 @@ pub(crate) struct Nexus {
 pub(crate) enum NexusCancellation {
     Try,
     WaitRequested,
+    /// The operation is a workflow, which takes so many slots to clean up.
+    WaitCompleted(u64),
     Abandon,
 }
 

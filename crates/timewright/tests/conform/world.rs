@@ -16,6 +16,7 @@ use crate::activities::{act, work};
 use crate::definitions::{Acting, Conform, Working};
 use crate::interpreter::Interpreter;
 use crate::normal_form::{Names, normal_form};
+use crate::operated::Operation;
 use crate::program::{End, Program, TASK_TIMEOUT, slots};
 use crate::support::background::{Background, run_both};
 use crate::support::nexus::Endpoint;
@@ -42,6 +43,7 @@ impl World {
             .unwrap();
         let workflows = WorkflowWorker::builder(client.clone(), &task_queue)
             .workflow::<Interpreter>()
+            .workflow::<Operation>()
             .maximum_cached_workflows(cached_workflows)
             .local_activities(LocalActivities::of(&activities))
             .build()

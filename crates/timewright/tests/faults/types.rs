@@ -217,7 +217,7 @@ async fn a_result_that_a_workflow_cannot_read_fails_its_task() {
     let queue = worker.task_queue().to_owned();
     let _worker = run_workflows(worker);
     let known = client.start_workflow(Known, (), start_options(&queue)).await.unwrap();
-    let mistaken = client.workflow_handle::<Count>(known.workflow_id(), None);
+    let mistaken = client.workflow_handle(Count, known.workflow_id(), None);
     assert_eq!(
         within("the result", mistaken.result()).await.unwrap_err().to_string(),
         format!(

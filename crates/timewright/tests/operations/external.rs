@@ -31,7 +31,7 @@ impl Workflow for MailboxWorkflow {
 }
 
 workflow!(Writer: (String, bool) => String, |context, (recipient, cancels)| {
-    let recipient = context.external_workflow::<Mailbox>(recipient, None);
+    let recipient = context.external_workflow(Mailbox, recipient, None);
     let sent = match cancels {
         true => recipient.request_cancel("enough").await,
         false => recipient.signal(Letter, "hello".to_owned()).await,

@@ -178,7 +178,8 @@ async fn a_worker_that_executes_none_fails_the_task_and_says_what_to_do() {
         text,
         format!(
             "NoLocalActivities: the workflow asks for the Local Activity \"Echo\", and the Workflow Worker on task queue \
-             {queue:?} executes none; give it an executor with `local_activities(…)`"
+             {queue:?} executes none; run it in one `Worker` with an Activity Worker on the same task queue, or say \
+             `.local_activities(LocalActivities::of(&activity_worker))` where it is built"
         )
     );
     handle.terminate("the test is over").await.unwrap();

@@ -16,7 +16,6 @@ mod python;
 mod support;
 mod updates;
 
-use timewright::LocalActivities;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, UntypedWorkflowHandle};
 use timewright::converter::ApplicationFailure;
@@ -62,9 +61,8 @@ impl Stage {
     ) -> Self {
         let (client, task_queue) = (client().await, unique("operations"));
         let activities = activities(&client, &task_queue);
-        let builder = WorkflowWorker::builder(client.clone(), &task_queue)
-            .maximum_cached_workflows(cached)
-            .local_activities(LocalActivities::of(&activities));
+        // Local Activities are those of the Activity Worker: `Worker` sees to that.
+        let builder = WorkflowWorker::builder(client.clone(), &task_queue).maximum_cached_workflows(cached);
         let workflows = workflows(builder).build().unwrap();
         let worker = run_both(workflows, activities);
         Self { client, task_queue, replayer, _worker: worker }

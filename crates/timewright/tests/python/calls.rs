@@ -119,7 +119,7 @@ async fn a_cancellation_goes_through_to_the_other_sides_activity() {
     let workflow_id = unique("relay");
     let call = RelayInput::new("work_until_cancelled", json!(["work"]), &python_queue);
     python::start(&our_queue, "our_relay", &workflow_id, json!([call])).await;
-    let handle = client.workflow_handle::<OurRelay>(workflow_id.as_str(), None);
+    let handle = client.workflow_handle(OurRelay, workflow_id.as_str(), None);
     let is_begun = async || handle.query(IsBegun, ()).await.ok().filter(|begun| *begun);
     poll_until("the activity", is_begun).await;
     python::cancel(&workflow_id).await;

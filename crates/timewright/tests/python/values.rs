@@ -88,7 +88,7 @@ async fn as_input_and_output_of_a_python_workflow() {
     for (RawArguments(arguments), index, expected) in calls {
         let options = StartWorkflowOptions::new(&task_queue, unique("values"));
         let handle = client.start_workflow_untyped("PythonValues", arguments, options).await.expect("it starts");
-        let typed = client.workflow_handle::<PythonValues>(handle.workflow_id(), None);
+        let typed = client.workflow_handle(PythonValues, handle.workflow_id(), None);
         // An argument is left out.
         typed.signal(PythonShortNote, "a note".to_owned()).await.expect("it is sent");
         typed.signal(PythonNote, Multiple(("finish".to_owned(), Some(index)))).await.expect("it is sent");

@@ -18,8 +18,7 @@ use super::Unstarted;
 /// <https://docs.temporal.io/child-workflows>
 ///
 /// ```
-/// use timewright_proto::enums::ParentClosePolicy;
-/// use timewright_workflow_worker::ChildWorkflowOptions;
+/// use timewright_workflow_worker::{ChildWorkflowOptions, ParentClosePolicy};
 ///
 /// let options = ChildWorkflowOptions::new("order-7-ship")
 ///     .task_queue("shipping")

@@ -209,6 +209,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// Another workflow, which may be signalled and asked to cancel itself; `run_id` names a run other than the current one.
     pub fn external_workflow<D: WorkflowDefinition>(
         &self,
+        _workflow: D,
         workflow_id: impl Into<String>,
         run_id: Option<String>,
     ) -> ExternalWorkflowHandle<D> {
@@ -221,7 +222,7 @@ impl<W: Workflow> WorkflowContext<W> {
         workflow_id: impl Into<String>,
         run_id: Option<String>,
     ) -> ExternalWorkflowHandle<AnyWorkflow> {
-        self.external_workflow(workflow_id, run_id)
+        ExternalWorkflowHandle::new(&self.shared.mailbox, &self.scope, workflow_id.into(), run_id)
     }
 
     /// Starts a Nexus operation. When it was started there is a handle, which gives its result, and can cancel it.

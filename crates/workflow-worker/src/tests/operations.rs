@@ -84,7 +84,7 @@ fn a_child_is_cancelled_with_its_parent() {
 }
 
 workflow!(WritesToOthers, |context, _input| {
-    let other = context.external_workflow::<Definition>("other", None);
+    let other = context.external_workflow(Definition, "other", None);
     other.signal(Add, "word".into()).await?;
     other.request_cancel("enough").await?;
     Ok("told".into())

@@ -18,13 +18,13 @@ impl Gpu {
     async fn load(self: Arc<Self>, _context: ActivityContext, data_set: String) -> Result<u64, ActivityError> {
         let samples: Vec<f64> = data_set.bytes().map(f64::from).collect();
         let count = samples.len() as u64;
-        *self.samples.lock().map_err(|_| ActivityError::from_boxed("the GPU is in an unknown state"))? = samples;
+        *self.samples.lock().map_err(|_| "the GPU is in an unknown state")? = samples;
         Ok(count)
     }
 
     /// Computes, so it blocks: it gets a thread of its own, on which heartbeats and cancellation work all the same.
     fn train(&self, context: &ActivityContext, epoch: u32) -> Result<f64, ActivityError> {
-        let samples = self.samples.lock().map_err(|_| ActivityError::from_boxed("the GPU is in an unknown state"))?;
+        let samples = self.samples.lock().map_err(|_| "the GPU is in an unknown state")?;
         if samples.is_empty() {
             // Outside of a session it would be on whatever machine is free.
             return Err(ApplicationFailure::new("nothing is loaded on this machine").non_retryable().into());

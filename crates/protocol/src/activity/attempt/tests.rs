@@ -76,6 +76,7 @@ impl Driver {
             "reset" => attempt.handle_heartbeat_answer(confirmed(false, true, true), now),
             "lost" => attempt.handle_heartbeat_answer(HeartbeatAnswer::Lost, now),
             "not-found" => attempt.handle_heartbeat_answer(HeartbeatAnswer::NotFound, now),
+            "command" => attempt.handle_cancel_requested(now),
             "shutdown" => attempt.handle_worker_shutdown(now),
             "completed" => attempt.handle_outcome(ActivityOutcome::Completed(Payload::default())),
             "cancelled" => attempt.handle_outcome(ActivityOutcome::Cancelled(details)),
@@ -260,6 +261,37 @@ fn v3_cancellation_is_told_once() {
         81 cancel-requested ->
         82 shutdown         ->
         83 cancelled done   -> cancel done
+        ",
+    );
+}
+
+/// Whoever never heartbeats hears of it as well, and is believed.
+#[test]
+fn v3_a_command_cancels_without_a_heartbeat_and_once() {
+    check(
+        0,
+        100,
+        "
+        10 command          -> tell: cancellation was requested
+        20 command          ->
+        30 heartbeat a      -> send a
+        40 cancel-requested ->
+        50 cancelled done   -> cancel done
+        ",
+    );
+    check(0, 0, "0 command -> tell: cancellation was requested\n 1 completed -> complete");
+}
+
+/// It counts as asked for, although something else was the first reason to stop.
+#[test]
+fn v6_a_command_after_another_reason_makes_it_a_cancellation() {
+    check(
+        0,
+        0,
+        "
+        0 shutdown  -> tell: the worker shuts down
+        1 command   ->
+        2 cancelled -> cancel
         ",
     );
 }
@@ -457,6 +489,7 @@ enum Step {
     Wait(u64),
     Heartbeat,
     Answer(&'static str),
+    Command,
     Shutdown,
 }
 
@@ -466,6 +499,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Heartbeat),
         4 => prop::sample::select(vec!["confirmed", "confirmed", "confirmed", "lost", "paused", "cancel-requested", "not-found"])
             .prop_map(Step::Answer),
+        1 => Just(Step::Command),
         1 => Just(Step::Shutdown),
     ]
 }
@@ -504,6 +538,10 @@ proptest! {
                     seen.push((at, driver.input(at, answer)));
                 }
                 Step::Answer(_) => (),
+                Step::Command => {
+                    asked = true;
+                    seen.push((at, driver.input(at, "command")));
+                }
                 Step::Shutdown => seen.push((at, driver.input(at, "shutdown"))),
             }
             for (at, outputs) in seen {

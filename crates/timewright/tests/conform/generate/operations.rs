@@ -134,17 +134,25 @@ impl Generator {
         Nexus { deed, takes: self.wait(now), start_to_close: None }
     }
 
-    /// One that is started at once; it times out or is cancelled.
+    /// One that is started at once; it times out, is a workflow that ends, or is cancelled.
     pub(super) fn nexus_that_goes_on(&mut self, now: &mut u64) -> Step {
-        if self.chance.percent(40) {
-            return Step::Nexus(Nexus { deed: Deed::Start, takes: 0, start_to_close: Some(self.wait(now)) });
+        match self.chance.between(1, 10) {
+            1..=3 => return Step::Nexus(Nexus { deed: Deed::Start, takes: 0, start_to_close: Some(self.wait(now)) }),
+            4..=5 => return Step::NexusWorkflow(self.wait(now)),
+            _ => {}
         }
-        let cancellations = [NexusCancellation::Try, NexusCancellation::WaitRequested, NexusCancellation::Abandon];
-        let (cancellation, began) = (self.chance.one_of(&cancellations), *now);
+        let began = *now;
         let mut inner = self.inner(now);
         // The handler's answer to the request must be alone at that moment.
         while *now != began && !self.times.followed.insert(*now) {
             inner.push(Step::Timer(self.wait(now)));
+        }
+        use NexusCancellation::{Abandon, Try, WaitCompleted, WaitRequested};
+        let mut cancellation = self.chance.one_of(&[Try, WaitRequested, WaitCompleted(0), Abandon]);
+        if let WaitCompleted(clean_up) = &mut cancellation {
+            // So that it does not end while the request is still being recorded.
+            let asked = std::mem::replace(now, self.times.take(*now + 1));
+            *clean_up = *now - asked;
         }
         Step::CancelNexus(cancellation, inner)
     }
