@@ -229,6 +229,7 @@ impl ActivityWorker {
             task_queue: task_queue.clone(),
             kind: TaskQueueType::Activity,
             deployment,
+            slot_supplier: slots.supplier_name().to_owned(),
         };
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
         let mut eager_tasks = eager.open(polls.slot_reserver(), control_task_queue.clone());

@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod deployment;
 mod description;
+mod environment;
 mod error_details;
 #[cfg(test)]
 mod fake_server;
@@ -54,7 +55,7 @@ pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };
-pub use heartbeat::{WorkerPresence, WorkerProfile};
+pub use heartbeat::{ExecutedTasks, LocalActivityFigures, WorkerFigures, WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use metric_meter::{GaugePart, MetricDescription, MetricKind, MetricMeter};
 pub use options::{ClientOptions, EnvironmentError};

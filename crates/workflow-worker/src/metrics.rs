@@ -17,6 +17,7 @@ use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
 use timewright_protocol::workflow::{CacheLookup, EvictionReason, LocalActivityOutcome};
 
 use crate::local_activities::WorkflowNames;
+use crate::monitor::Counters;
 
 /// What the Workflow Tasks of a worker are measured with. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct WorkflowMetrics(Arc<Shared>);
 struct Shared {
     /// With the namespace and the Task Queue.
     meter: MetricMeter,
+    /// For those who look on in other ways.
+    counters: Arc<Counters>,
     schedule_to_start: Histogram,
     cache_hits: Counter,
     cache_misses: Counter,
@@ -58,6 +61,7 @@ struct OfLocalActivity {
 /// An attempt of a Local Activity that is executed.
 pub(crate) struct MeasuredLocalActivity {
     metrics: Arc<OfLocalActivity>,
+    counters: Arc<Counters>,
     began: tokio::time::Instant,
 }
 
@@ -74,16 +78,17 @@ pub(crate) enum End {
 
 impl WorkflowMetrics {
     /// Of a worker on this Task Queue, which starts.
-    pub(crate) fn of_worker(client: &Client, task_queue: &str) -> Self {
+    pub(crate) fn of_worker(client: &Client, task_queue: &str, counters: Arc<Counters>) -> Self {
         let meter = worker_meter(client, task_queue);
         meter.describe(METRICS);
         meter.with_label("worker_type", "WorkflowWorker").counter(WORKER_START).increment(1);
-        Self::new(meter)
+        Self::new(meter, counters)
     }
 
     /// With a meter that has the labels of the namespace and the Task Queue.
-    pub(crate) fn new(meter: MetricMeter) -> Self {
+    pub(crate) fn new(meter: MetricMeter, counters: Arc<Counters>) -> Self {
         Self(Arc::new(Shared {
+            counters,
             schedule_to_start: meter.histogram(SCHEDULE_TO_START),
             cache_hits: meter.counter(CACHE_HIT),
             cache_misses: meter.counter(CACHE_MISS),
@@ -109,6 +114,7 @@ impl WorkflowMetrics {
 
     /// A task has looked for its workflow in the cache.
     pub(crate) fn cache_looked_up(&self, lookup: CacheLookup) {
+        self.0.counters.count_lookup(lookup);
         match lookup {
             CacheLookup::Hit => self.0.cache_hits.increment(1),
             CacheLookup::Miss => self.0.cache_misses.increment(1),
@@ -116,7 +122,7 @@ impl WorkflowMetrics {
         }
     }
 
-    /// How many workflows are cached; the rest of it.
+    /// A gauge for how many workflows are cached.
     pub(crate) fn cache_size(&self) -> GaugePart {
         self.0.meter.gauge_part(CACHE_SIZE)
     }
@@ -175,7 +181,8 @@ impl WorkflowMetrics {
             }
         });
         metrics.total.increment(1);
-        MeasuredLocalActivity { metrics, began: tokio::time::Instant::now() }
+        let counters = Arc::clone(&self.0.counters);
+        MeasuredLocalActivity { metrics, counters, began: tokio::time::Instant::now() }
     }
 
     fn of_workflow(&self, workflow_type: &str) -> Arc<OfWorkflow> {
@@ -200,8 +207,12 @@ impl WorkflowMetrics {
 impl MeasuredLocalActivity {
     /// It ended so, or is given up. `asked_for` says how long ago its workflow asked for it.
     pub(crate) fn end(&self, outcome: &LocalActivityOutcome, asked_for: Duration) {
-        let Self { metrics, began } = self;
+        let Self { metrics, counters, began } = self;
         metrics.execution.record(began.elapsed());
+        counters.count_local_activity(matches!(
+            outcome,
+            LocalActivityOutcome::Failed(_) | LocalActivityOutcome::TimedOut(_)
+        ));
         match outcome {
             LocalActivityOutcome::Completed(_) => metrics.end_to_end.record(asked_for),
             LocalActivityOutcome::Failed(failure) if is_benign(failure) => (),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use timewright_client::{ExecutedTasks, LocalActivityFigures, SlotPool, WorkerFigures};
 use timewright_protocol::workflow::CacheLookup;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -34,6 +35,8 @@ pub(crate) struct Counters {
     cached_workflows: AtomicUsize,
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
+    local_activities: AtomicU64,
+    failed_local_activities: AtomicU64,
     deadlocks: AtomicU64,
     held_threads: AtomicUsize,
 }
@@ -88,6 +91,32 @@ impl Counters {
             CacheLookup::First => (),
             CacheLookup::Hit => drop(self.cache_hits.fetch_add(1, Ordering::Relaxed)),
             CacheLookup::Miss => drop(self.cache_misses.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    pub(crate) fn count_local_activity(&self, has_failed: bool) {
+        self.local_activities.fetch_add(1, Ordering::Relaxed);
+        if has_failed {
+            self.failed_local_activities.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What the server is shown.
+    pub(crate) fn figures(&self, local_activity_slots: Option<&SlotPool>) -> WorkerFigures {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WorkerFigures {
+            cached_workflows: self.cached_workflows.load(Ordering::Relaxed),
+            cache_hits: of(&self.cache_hits),
+            cache_misses: of(&self.cache_misses),
+            local_activities: local_activity_slots.map(|slots| LocalActivityFigures {
+                used_slots: slots.used(),
+                free_slots: slots.free(),
+                slot_supplier: slots.supplier_name().to_owned(),
+                tasks: ExecutedTasks {
+                    processed: of(&self.local_activities),
+                    failed: of(&self.failed_local_activities),
+                },
+            }),
         }
     }
 

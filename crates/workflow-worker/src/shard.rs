@@ -23,7 +23,6 @@ use crate::error::task_failure;
 use crate::instance::{Environment, Instance, TaskProblem};
 use crate::local_activities::{Clock, Ended, WorkflowNames};
 use crate::metrics::WorkflowMetrics;
-use crate::monitor::Counters;
 use crate::policy::{Origin, Policies, fail_workflow};
 use crate::registry::Registry;
 use crate::rehearsal::Rehearsal;
@@ -113,7 +112,6 @@ pub(crate) struct ShardSettings {
     pub(crate) cache: CacheLimits,
     pub(crate) outbox: UnboundedSender<Request>,
     pub(crate) metrics: WorkflowMetrics,
-    pub(crate) counters: Arc<Counters>,
 }
 
 impl Shard {
@@ -127,7 +125,7 @@ impl Shard {
         std::thread::Builder::new().name(name).spawn(move || {
             let watch = Arc::clone(&thread_end.watch);
             watch_this_thread(Arc::clone(&watch));
-            let ShardSettings { registry, environment, policies, cache, outbox, metrics, counters } = settings;
+            let ShardSettings { registry, environment, policies, cache, outbox, metrics } = settings;
             State {
                 id,
                 code: UserCode::new(registry, environment, Some(watch)),
@@ -141,7 +139,6 @@ impl Shard {
                 replays: BTreeMap::new(),
                 has_cache: cache.runs > 0,
                 metrics,
-                counters,
             }
             .run(&messages);
         })?;
@@ -190,7 +187,6 @@ struct State {
     replays: BTreeMap<RunKey, Instant>,
     has_cache: bool,
     metrics: WorkflowMetrics,
-    counters: Arc<Counters>,
 }
 
 impl State {
@@ -228,9 +224,7 @@ impl State {
                     started: self.names.get(&task.run_id).and_then(|known| known.started),
                 };
                 self.names.insert(task.run_id.clone(), names);
-                let lookup = self.runs.look_up(&task);
-                self.metrics.cache_looked_up(lookup);
-                self.counters.count_lookup(lookup);
+                self.metrics.cache_looked_up(self.runs.look_up(&task));
                 self.runs.handle_task(*task);
             }
             Input::History { key, page: Ok(page) } => self.runs.handle_history(&key, page),

@@ -192,7 +192,7 @@ impl WorkflowWorker {
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
-        let metrics = WorkflowMetrics::of_worker(&self.client, &task_queue);
+        let metrics = WorkflowMetrics::of_worker(&self.client, &task_queue, Arc::clone(&self.monitor.counters));
         let (outbox, requests) = unbounded_channel();
         let shards = self.start_shards(&outbox, &metrics).map_err(|error| WorkerError::Thread { task_queue, error })?;
         let source = Source {
@@ -208,18 +208,19 @@ impl WorkflowWorker {
             identity = self.client.identity(),
             "the Workflow Worker is polling"
         );
-        let local_activities = self.options.local_activities.clone().map(|executor| {
+        let local_activity_slots = self.options.local_activities.is_some().then(|| {
+            let request = SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client);
+            SlotPool::new(self.options.local_activity_slots.clone(), request).metered(metrics.meter())
+        });
+        let executor = self.options.local_activities.clone().zip(local_activity_slots.clone());
+        let local_activities = executor.map(|(executor, slots)| {
             LocalActivities::new(
                 executor,
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
                 Room {
-                    slots: SlotPool::new(
-                        self.options.local_activity_slots.clone(),
-                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
-                    )
-                    .metered(metrics.meter()),
+                    slots,
                     limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
                 },
                 metrics.clone(),
@@ -236,8 +237,11 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             kind: TaskQueueType::Workflow,
             deployment: self.options.versioning.deployment.clone(),
+            slot_supplier: self.options.slots.supplier_name().to_owned(),
         };
         let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
+        let counters = Arc::clone(&self.monitor.counters);
+        presence.show_figures(move || counters.figures(local_activity_slots.as_ref()));
         let worker = Running {
             local_activities,
             answerer: Arc::new(Answerer::new(
@@ -290,15 +294,8 @@ impl WorkflowWorker {
         let registry = Arc::clone(&self.registry);
         let policies = Arc::new(self.options.policies.clone());
         let counters = Arc::clone(&self.monitor.counters);
-        let settings = ShardSettings {
-            registry,
-            environment,
-            policies,
-            cache,
-            outbox: outbox.clone(),
-            metrics: metrics.clone(),
-            counters: Arc::clone(&counters),
-        };
+        let settings =
+            ShardSettings { registry, environment, policies, cache, outbox: outbox.clone(), metrics: metrics.clone() };
         Shards::start(
             task_queue.clone(),
             *threads,

@@ -51,7 +51,7 @@ fn activities_with(slots: WorkerSlots, limit: Option<RateLimit>) -> (LocalActivi
     let converter = DataConverter::default();
     let slots = SlotPool::new(slots, SlotRequest::new(SlotKind::LocalActivity, "queue"));
     let room = Room { slots, limit };
-    let metrics = WorkflowMetrics::new(MetricMeter::none());
+    let metrics = WorkflowMetrics::new(MetricMeter::none(), Arc::default());
     (LocalActivities::new(Arc::new(executor), "default".into(), "queue".into(), converter, room, metrics), seen)
 }
 
