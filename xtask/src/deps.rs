@@ -5,6 +5,7 @@
 
 mod arrows;
 mod hygiene;
+mod log;
 
 use std::fs;
 use std::process::Command;
@@ -37,6 +38,7 @@ pub(crate) fn run() -> Result<()> {
     for member in &members {
         violations.extend(hygiene::violations(member)?);
     }
+    violations.extend(log::violations(&members)?);
     violations.extend(check_on_wasm()?);
     for program in members.iter().filter(|member| COUNTED.contains(&member.name.as_str())) {
         let packages = tree::reached(&program.name, &[])?;

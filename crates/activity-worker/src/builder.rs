@@ -1,6 +1,6 @@
 //! What a worker executes, and how it is set up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use timewright_client::{
@@ -41,11 +41,24 @@ pub struct ActivityWorkerBuilder {
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
-    on_fatal_error: Option<FatalErrorHook>,
+    on_fatal_error: FatalErrorHook,
 }
 
-/// What is called when a worker cannot go on.
-pub(crate) type FatalErrorHook = Box<dyn FnOnce(&WorkerError) + Send + Sync>;
+/// What is called, once, when a worker or what runs beside it cannot go on.
+#[derive(Clone, Default)]
+pub(crate) struct FatalErrorHook(Arc<Mutex<Option<Hook>>>);
+
+type Hook = Box<dyn FnOnce(&WorkerError) + Send>;
+
+impl FatalErrorHook {
+    pub(crate) fn call(&self, error: &WorkerError) {
+        // Not while it is locked: whatever it does is its own affair.
+        let hook = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hook) = hook {
+            hook(error);
+        }
+    }
+}
 
 /// A worker that cannot be built. The application's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -334,7 +347,7 @@ impl ActivityWorkerBuilder {
     /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
     /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
     pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
-        self.on_fatal_error = Some(Box::new(hook));
+        self.on_fatal_error = FatalErrorHook(Arc::new(Mutex::new(Some(Box::new(hook)))));
         self
     }
 
@@ -377,7 +390,7 @@ impl ActivityWorkerBuilder {
             Ok(ActivityWorker {
                 client: self.client.clone(),
                 readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
-                on_fatal_error: None,
+                on_fatal_error: self.on_fatal_error.clone(),
                 task_queue,
                 service,
                 poller,
@@ -406,13 +419,7 @@ impl ActivityWorkerBuilder {
         }
         let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
         let task_queue_activities_per_second = self.task_queue_activities_per_second;
-        Ok(ActivityWorker {
-            deployment: self.deployment,
-            on_fatal_error: self.on_fatal_error,
-            task_queue_activities_per_second,
-            companions,
-            ..worker
-        })
+        Ok(ActivityWorker { deployment: self.deployment, task_queue_activities_per_second, companions, ..worker })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
@@ -431,7 +438,7 @@ impl ActivityWorkerBuilder {
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,
-            on_fatal_error: None,
+            on_fatal_error: FatalErrorHook::default(),
         }
     }
 }

@@ -48,6 +48,10 @@ impl TaskSource for ActivityTaskSource {
         Ok(self.client.workflow_service().poll_activity_task_queue(request).await?.into_inner().into())
     }
 
+    fn describe(&self, _queue: QueueKind) -> String {
+        format!("Activity Tasks on task queue {:?}", self.task_queue)
+    }
+
     fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
         task.activity_type.as_ref().map_or("", |known| known.name.as_str())
     }

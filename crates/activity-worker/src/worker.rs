@@ -46,7 +46,7 @@ pub struct ActivityWorker {
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) readiness: ReadinessSource,
-    pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) on_fatal_error: FatalErrorHook,
     pub(crate) eager: EagerActivities,
     /// Whether activities may come without a poll.
     pub(crate) takes_eager: bool,
@@ -89,10 +89,11 @@ impl ActivityWorker {
         &self.task_queue
     }
 
-    /// Whether it gets tasks: for a readiness probe.
+    /// Whether it gets tasks, those of its sessions included: for a readiness probe.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.readiness.readiness()
+        let beside = self.companions.iter().map(Self::readiness);
+        Readiness::all(std::iter::once(self.readiness.readiness()).chain(beside))
     }
 
     /// The client that it works with.
@@ -171,13 +172,11 @@ impl ActivityWorker {
             deployment,
             eager,
             readiness,
-            mut on_fatal_error,
+            on_fatal_error,
             ..
         } = self;
-        let mut say_fatal = |error: WorkerError| {
-            if let Some(hook) = on_fatal_error.take() {
-                hook(&error);
-            }
+        let say_fatal = |error: WorkerError| {
+            on_fatal_error.call(&error);
             error
         };
         let namespace =

@@ -4,11 +4,12 @@
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use support::{FakeServer, Nothing, Number, Reply, failure, seconds, task, value};
 use timewright_activity_worker::{ActivityContext, ActivityError, ActivityWorkerBuilder, CancelReason, WorkerError};
+use timewright_client::Readiness;
 use timewright_proto::workflow_service::{
     PollActivityTaskQueueRequest, PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest,
     RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest, ShutdownWorkerRequest,
@@ -222,6 +223,29 @@ async fn a_server_that_stays_away_does_not_keep_a_worker_for_ever() {
     let (outcome, took) = running.stop().await;
     assert_eq!(outcome, Ok(()));
     assert!(took < Duration::from_secs(40), "{took:?}");
+}
+
+/// What runs beside a worker belongs to it: it is not ready, and not well, where its sessions cannot be opened.
+#[tokio::test(start_paused = true)]
+async fn c3_a_worker_whose_sessions_cannot_be_opened_is_not_ready_and_ends() {
+    let server = FakeServer::new();
+    server.refuse_polls_of("__session_creation");
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let builder = server.worker().activity(Number, stubborn).maximum_concurrent_sessions(1);
+    let readiness: Arc<OnceLock<Readiness>> = Arc::default();
+    let asked = Arc::clone(&readiness);
+    let worker = builder.on_fatal_error(move |error| {
+        tell.send((error.to_string(), asked.get().unwrap().check().unwrap_err().to_string())).unwrap();
+    });
+    let worker = worker.build().unwrap();
+    readiness.set(worker.readiness()).unwrap();
+    let worker = tokio::spawn(worker.run(std::future::pending()));
+    let (fatal, not_ready) = told.recv().await.unwrap();
+    let queue = "\"queue__session_creation\"";
+    assert!(fatal.starts_with(&format!("the Activity Worker on task queue {queue} stopped: polling ")), "{fatal}");
+    assert!(not_ready.starts_with(&format!("the Activity Worker on task queue {queue} is not ready: ")), "{not_ready}");
+    assert_eq!(worker.await.unwrap().unwrap_err().to_string(), fatal);
+    assert_eq!(told.recv().await, None, "it is said once");
 }
 
 #[tokio::test(start_paused = true)]

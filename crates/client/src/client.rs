@@ -1,6 +1,7 @@
 //! A client: a connection, a namespace, and who calls.
 
 use crate::connect::{self, ConnectError};
+use crate::eager_start::EagerWorkers;
 use crate::heartbeat::Heartbeats;
 use crate::host::host_name;
 use crate::metric_meter::MetricMeter;
@@ -55,6 +56,7 @@ struct Inner {
     server_info: OnceCell<ServerInfo>,
     worker_heartbeat_interval: Option<Duration>,
     heartbeats: Heartbeats,
+    eager_workers: EagerWorkers,
     metric_meter: MetricMeter,
 }
 
@@ -145,6 +147,7 @@ impl Client {
             server_info: OnceCell::new(),
             worker_heartbeat_interval: options.worker_heartbeat_interval,
             heartbeats: Heartbeats::default(),
+            eager_workers: EagerWorkers::default(),
             metric_meter,
         })))
     }
@@ -271,6 +274,10 @@ impl Client {
 
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
         &self.0.heartbeats
+    }
+
+    pub(crate) fn eager_workers(&self) -> &EagerWorkers {
+        &self.0.eager_workers
     }
 
     async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {

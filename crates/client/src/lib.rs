@@ -13,6 +13,7 @@ mod client;
 mod connect;
 mod deployment;
 mod description;
+mod eager_start;
 mod environment;
 mod error_details;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use deployment::{
     InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle,
 };
 pub use description::{DescribeWorkflowError, WorkflowDescription};
+pub use eager_start::{EagerWorkflowOffer, EagerWorkflowTasks};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };

@@ -14,7 +14,7 @@ use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::sdk::v1::UserMetadata;
 use timewright_proto::to_duration;
-use timewright_proto::workflow_service::StartWorkflowExecutionRequest;
+use timewright_proto::workflow_service::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest};
 use tonic::Code;
 
 /// How a workflow is started. Task Queue and Workflow Id must be given; the rest is as the server has it.
@@ -48,6 +48,7 @@ pub struct StartWorkflowOptions {
     priority: Option<Priority>,
     static_summary: Option<String>,
     static_details: Option<String>,
+    request_eager_start: bool,
     /// Builder methods do not fail; starting does.
     error: Option<ConversionError>,
 }
@@ -141,6 +142,7 @@ impl StartWorkflowOptions {
             priority: None,
             static_summary: None,
             static_details: None,
+            request_eager_start: false,
             error: None,
         }
     }
@@ -267,9 +269,79 @@ impl StartWorkflowOptions {
         self
     }
 
+    /// Lets the workflow begin at once in this process, if there is a Workflow Worker on its Task Queue that was built with the same
+    /// client, or a clone of it, and has room: the server then gives the first Workflow Task with its answer, without the way over
+    /// the Task Queue. Else the workflow begins as any other. Nothing is lost if the process dies meanwhile: the task times out, and
+    /// is handed out again.
+    ///
+    /// Servers can forbid it: `system.enableEagerWorkflowStart`, on by default. Where the worker has a deployment version, the workflow
+    /// begins on that one, also if another is the current one; where there are workers of several versions in this process, none of
+    /// them is asked for.
+    /// <https://docs.temporal.io/develop/worker-performance#eager-workflow-start>
+    #[must_use]
+    pub const fn request_eager_start(mut self, request: bool) -> Self {
+        self.request_eager_start = request;
+        self
+    }
+
+    /// The same for a workflow that is started only if it does not run, and gets a Signal; as a request that workflow code makes.
+    #[doc(hidden)]
+    pub fn into_signal_with_start(
+        self,
+        namespace: String,
+        workflow_type: &str,
+        input: Vec<Payload>,
+        signal_name: String,
+        signal_input: Vec<Payload>,
+    ) -> Result<SignalWithStartWorkflowExecutionRequest, ConversionError> {
+        // Whose the request is and which, the server says of a Nexus operation by itself; a replay could not say the same again.
+        let request_id = self.request_id.clone().unwrap_or_default();
+        // A workflow that runs gets the Signal, so `Fail`, the default of a start, makes no sense, and the server refuses it.
+        let conflict_policy = match self.id_conflict_policy {
+            WorkflowIdConflictPolicy::Fail => WorkflowIdConflictPolicy::UseExisting,
+            policy => policy,
+        };
+        let start = self.into_start(namespace, workflow_type, input)?;
+        Ok(SignalWithStartWorkflowExecutionRequest {
+            namespace: start.namespace,
+            workflow_id: start.workflow_id,
+            workflow_type: start.workflow_type,
+            task_queue: start.task_queue,
+            input: start.input,
+            workflow_execution_timeout: start.workflow_execution_timeout,
+            workflow_run_timeout: start.workflow_run_timeout,
+            workflow_task_timeout: start.workflow_task_timeout,
+            request_id,
+            workflow_id_reuse_policy: start.workflow_id_reuse_policy,
+            workflow_id_conflict_policy: conflict_policy.to_proto().into(),
+            signal_name,
+            signal_input: payloads(signal_input),
+            retry_policy: start.retry_policy,
+            cron_schedule: start.cron_schedule,
+            memo: start.memo,
+            search_attributes: start.search_attributes,
+            workflow_start_delay: start.workflow_start_delay,
+            user_metadata: start.user_metadata,
+            priority: start.priority,
+            ..SignalWithStartWorkflowExecutionRequest::default()
+        })
+    }
+
     fn into_request(
         self,
         client: &Client,
+        workflow_type: &str,
+        input: Vec<Payload>,
+    ) -> Result<StartWorkflowExecutionRequest, ConversionError> {
+        let request_id = self.request_id.clone().unwrap_or_else(random::request_id);
+        let start = self.into_start(client.namespace().to_owned(), workflow_type, input)?;
+        Ok(StartWorkflowExecutionRequest { identity: client.identity().to_owned(), request_id, ..start })
+    }
+
+    /// Without what says who asks.
+    fn into_start(
+        self,
+        namespace: String,
         workflow_type: &str,
         input: Vec<Payload>,
     ) -> Result<StartWorkflowExecutionRequest, ConversionError> {
@@ -280,7 +352,7 @@ impl StartWorkflowOptions {
         let (summary, details) = (text(self.static_summary)?, text(self.static_details)?);
         let has_metadata = summary.is_some() || details.is_some();
         Ok(StartWorkflowExecutionRequest {
-            namespace: client.namespace().to_owned(),
+            namespace,
             workflow_id: self.workflow_id,
             workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
             task_queue: Some(TaskQueue {
@@ -292,8 +364,6 @@ impl StartWorkflowOptions {
             workflow_execution_timeout: self.execution_timeout.map(to_duration),
             workflow_run_timeout: self.run_timeout.map(to_duration),
             workflow_task_timeout: self.task_timeout.map(to_duration),
-            identity: client.identity().to_owned(),
-            request_id: self.request_id.unwrap_or_else(random::request_id),
             workflow_id_reuse_policy: self.id_reuse_policy.to_proto().into(),
             workflow_id_conflict_policy: self.id_conflict_policy.to_proto().into(),
             retry_policy: self.retry_policy.map(Into::into),
@@ -353,7 +423,7 @@ impl Client {
         input: Vec<Payload>,
         options: StartWorkflowOptions,
     ) -> Result<UntypedWorkflowHandle, StartWorkflowError> {
-        let workflow_id = options.workflow_id.clone();
+        let (workflow_id, request_eager_start) = (options.workflow_id.clone(), options.request_eager_start);
         let mut request = match options.into_request(self, workflow_type, input) {
             Ok(request) => request,
             Err(source) => return Err(StartWorkflowError::Conversion { workflow_id, source }),
@@ -361,9 +431,16 @@ impl Client {
         if let Err(source) = self.data_converter().encode(&mut request).await {
             return Err(StartWorkflowError::Codec { workflow_id, source });
         }
+        let eager_start = match request_eager_start {
+            true => self.eager_workers().reserve(&mut request).await,
+            false => None,
+        };
         match self.workflow_service().start_workflow_execution(request).await {
             Ok(response) => {
-                let response = response.into_inner();
+                let mut response = response.into_inner();
+                if let (Some(start), Some(task)) = (eager_start, response.eager_workflow_task.take()) {
+                    start.execute(task);
+                }
                 Ok(UntypedWorkflowHandle::of_started(self.clone(), workflow_id, response))
             }
             Err(status) => Err(start_error(workflow_id, status.into())),

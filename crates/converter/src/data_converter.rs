@@ -6,9 +6,10 @@ use std::sync::Arc;
 use timewright_proto::{CollectPayloads, PayloadSlot, failure};
 
 use crate::codec::Direction;
+use crate::system_payload::{SystemPayload, signal_with_start_payload};
 use crate::{
-    Arguments, CodecError, ConversionError, DefaultFailureConverter, Failure, FailureConverter, Payload, PayloadCodec,
-    Value, concurrent,
+    Arguments, BoxFuture, CodecError, ConversionError, DefaultFailureConverter, Failure, FailureConverter, Payload,
+    PayloadCodec, Value, concurrent,
 };
 
 /// How many places of a message a codec works on at the same time.
@@ -137,6 +138,15 @@ impl DataConverter {
         Ok(())
     }
 
+    /// What a request to the server holds that travels as a Payload itself.
+    fn convert_within<'a, M: CollectPayloads + Send>(
+        &'a self,
+        message: &'a mut M,
+        direction: Direction,
+    ) -> BoxFuture<'a, Result<(), CodecError>> {
+        Box::pin(self.convert(message, direction))
+    }
+
     async fn run_chain(
         &self,
         arity: Arity,
@@ -144,6 +154,15 @@ impl DataConverter {
         direction: Direction,
     ) -> Result<Vec<Payload>, CodecError> {
         if payloads.is_empty() {
+            return Ok(payloads);
+        }
+        if arity == Arity::One
+            && let Some(of_server) = SystemPayload::read(&payloads[0])
+        {
+            if let SystemPayload::Request(mut request) = of_server {
+                self.convert_within(&mut *request, direction).await?;
+                payloads[0] = signal_with_start_payload(&request);
+            }
             return Ok(payloads);
         }
         let mut codecs: Vec<&dyn PayloadCodec> = self.codecs.iter().map(AsRef::as_ref).collect();

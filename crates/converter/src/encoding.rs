@@ -12,6 +12,9 @@ pub(crate) const BINARY_NULL: &str = "binary/null";
 /// Bytes as they are.
 pub(crate) const BINARY_PLAIN: &str = "binary/plain";
 
+/// A protobuf message; the metadata key `messageType` says which.
+pub(crate) const BINARY_PROTOBUF: &str = "binary/protobuf";
+
 /// A Payload with this encoding and this data.
 pub(crate) fn payload(encoding: &'static str, data: impl Into<Bytes>) -> Payload {
     Payload {

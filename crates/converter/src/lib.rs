@@ -37,6 +37,7 @@ mod encoding;
 mod failure;
 mod failure_converter;
 mod from_error;
+mod system_payload;
 mod value;
 
 pub use application_failure::ApplicationFailure;
@@ -50,6 +51,7 @@ pub use failure::{
     ErrorCategory, Failure, FailureKind, MAXIMUM_CAUSES, NexusRetryBehavior, RetryState, SOURCE, TimeoutType,
 };
 pub use failure_converter::{DefaultFailureConverter, FailureConverter};
+pub use system_payload::{read_signal_with_start_payload, signal_with_start_payload};
 pub use value::{RawValue, Value};
 
 /// A future on the heap, as [`PayloadCodec`] returns them.

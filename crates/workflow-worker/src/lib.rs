@@ -40,9 +40,11 @@ mod random;
 mod registry;
 mod rehearsal;
 mod replayer;
+mod rollout;
 mod session;
 mod shard;
 mod shards;
+mod signal_with_start;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -79,10 +81,12 @@ pub use policy::{FailurePolicy, FailureTarget};
 pub use properties::{MemoChanges, SearchAttributeChanges};
 pub use random::RandomStream;
 pub use replayer::{ReplayError, Replayer};
+pub use rollout::{PatchActivation, VersionChoice};
 pub use session::{
     OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
 };
 pub use timer::{TimerHandle, TimerOptions};
+pub use timewright_client::StartWorkflowOptions;
 pub use timewright_client::{
     PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
 };

@@ -16,6 +16,7 @@ use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
 use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
+use crate::rollout::{PatchActivation, Rollout, VersionChoice};
 use crate::versioning::Versioning;
 use crate::worker::{WorkerError, WorkflowWorker};
 use crate::workflow::Workflow;
@@ -55,6 +56,7 @@ pub(crate) struct Options {
     pub(crate) policies: Policies,
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
+    pub(crate) rollout: Rollout,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
 }
 
@@ -178,6 +180,7 @@ impl WorkflowWorkerBuilder {
                 policies: Policies::default(),
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
+                rollout: Rollout::default(),
                 on_fatal_error: None,
             },
         }
@@ -453,6 +456,66 @@ impl WorkflowWorkerBuilder {
     /// ([`Workflow::VERSIONING_BEHAVIOR`]).
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
+        self
+    }
+
+    /// Says for each Workflow Type of a dynamic workflow whether its runs stay on the version on which they started; `None`: what the
+    /// workflow itself says ([`Workflow::VERSIONING_BEHAVIOR`]). Types that [`versioning_behavior`](Self::versioning_behavior) names are
+    /// not asked for. The answer for a type must not change while the worker runs.
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::{VersioningBehavior, WorkflowWorkerBuilder};
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.dynamic_versioning_behavior(|workflow_type| {
+    ///     workflow_type.starts_with("report-").then_some(VersioningBehavior::AutoUpgrade)
+    /// })
+    /// # }
+    /// ```
+    pub fn dynamic_versioning_behavior(
+        mut self,
+        behavior: impl Fn(&str) -> Option<VersioningBehavior> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.versioning.choose_dynamically(behavior);
+        self
+    }
+
+    /// Decides which runs go the new way of a [patch](crate::WorkflowContext::patched) when they come to it for the first time: so a
+    /// patch can be deployed first, and activated for more and more of the runs later, without another deployment. A run that was let
+    /// off stays so. Default: all do.
+    ///
+    /// Deploy this only when all workers know the patch: a worker without it cannot go on with a run that has it.
+    /// <https://docs.temporal.io/patching>
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::WorkflowWorkerBuilder;
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.patch_activation(|patch| {
+    ///     patch.patch_id != "by-email" || patch.workflow.workflow_id.ends_with('7') // a tenth of the orders
+    /// })
+    /// # }
+    /// ```
+    pub fn patch_activation(
+        mut self,
+        activates: impl Fn(&PatchActivation<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.options.rollout.patches = Some(Arc::new(activates));
+        self
+    }
+
+    /// Decides which [version](crate::WorkflowContext::version) of a change runs follow that come to it for the first time. What lies
+    /// outside of the versions that the code knows counts as the nearest of them. Default: the newest.
+    ///
+    /// ```no_run
+    /// # use timewright_workflow_worker::WorkflowWorkerBuilder;
+    /// # fn example(builder: WorkflowWorkerBuilder) -> WorkflowWorkerBuilder {
+    /// builder.preferred_version(|change| match change.change_id {
+    ///     "shipping" => 2, // until all workers know 3
+    ///     _ => change.newest,
+    /// })
+    /// # }
+    /// ```
+    pub fn preferred_version(mut self, prefers: impl Fn(&VersionChoice<'_>) -> i32 + Send + Sync + 'static) -> Self {
+        self.options.rollout.versions = Some(Arc::new(prefers));
         self
     }
 

@@ -159,6 +159,7 @@ impl Replayer {
             detects_foreign_waits: true,
             checks_determinism: false,
             meter: MetricMeter::none(),
+            rollout: Default::default(),
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);

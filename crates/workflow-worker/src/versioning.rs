@@ -1,6 +1,8 @@
 //! What a Workflow Worker says of its version, and of how its workflows behave when another version is made the current one.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use timewright_client::{VersioningBehavior, WorkerDeployment};
 use timewright_proto::enums;
@@ -15,7 +17,14 @@ pub(crate) struct Versioning {
     dynamic: Option<VersioningBehavior>,
     /// What whoever set the worker up says, by type. It counts more.
     chosen: BTreeMap<String, VersioningBehavior>,
+    /// The same, for types that nobody named.
+    chosen_dynamically: Option<Choice>,
 }
+
+#[derive(Clone)]
+struct Choice(Arc<Chooses>);
+
+type Chooses = dyn Fn(&str) -> Option<VersioningBehavior> + Send + Sync;
 
 impl Versioning {
     pub(crate) fn declare(&mut self, workflow_type: &str, behavior: Option<VersioningBehavior>) {
@@ -28,6 +37,13 @@ impl Versioning {
 
     pub(crate) fn choose(&mut self, workflow_type: String, behavior: VersioningBehavior) {
         self.chosen.insert(workflow_type, behavior);
+    }
+
+    pub(crate) fn choose_dynamically(
+        &mut self,
+        choice: impl Fn(&str) -> Option<VersioningBehavior> + Send + Sync + 'static,
+    ) {
+        self.chosen_dynamically = Some(Choice(Arc::new(choice)));
     }
 
     /// Whether the server would refuse what this type's Workflow Tasks are answered with.
@@ -58,9 +74,21 @@ impl Versioning {
     }
 
     fn known(&self, workflow_type: &str) -> Option<VersioningBehavior> {
-        let declared = self.declared.get(workflow_type).copied().unwrap_or(self.dynamic);
+        let declared = self.declared.get(workflow_type).copied().unwrap_or_else(|| self.of_dynamic(workflow_type));
         let said = self.chosen.get(workflow_type).copied().or(declared);
         said.or_else(|| self.versioned().and_then(WorkerDeployment::default_behavior))
+    }
+}
+
+impl Versioning {
+    fn of_dynamic(&self, workflow_type: &str) -> Option<VersioningBehavior> {
+        self.chosen_dynamically.as_ref().and_then(|Choice(choice)| choice(workflow_type)).or(self.dynamic)
+    }
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Choice")
     }
 }
 
@@ -83,6 +111,9 @@ mod tests {
         use enums::VersioningBehavior::{AutoUpgrade, Pinned, Unspecified};
         assert_eq!(behaviors(&versioning), [(Pinned, false), (AutoUpgrade, false), (Unspecified, true)]);
         assert_eq!(versioning.behavior("any other"), Pinned);
+        versioning.choose_dynamically(|name| (name != "any other").then_some(VersioningBehavior::AutoUpgrade));
+        assert_eq!(["any other", "one of many"].map(|name| versioning.behavior(name)), [Pinned, AutoUpgrade]);
+        assert_eq!(versioning.behavior("declared"), Pinned);
 
         versioning.deployment = Some(deployment.default_versioning_behavior(VersioningBehavior::AutoUpgrade));
         assert_eq!(behaviors(&versioning)[2], (AutoUpgrade, false));

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, MetricMeter, PollError, Polled, Readiness, ReadinessSource, RpcError, Slot, SlotKind,
-    SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
+    CheckNamespaceError, Client, EagerWorkflowOffer, EagerWorkflowTasks, MetricMeter, PollError, Polled, Readiness,
+    ReadinessSource, RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence,
+    WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -231,6 +232,11 @@ impl WorkflowWorker {
         let request = SlotRequest::new(SlotKind::Workflow, &*self.options.task_queue).of(&self.client);
         let poll_drain = namespace.poll_drain();
         let tasks = TaskPoller::start(source, poller, &self.options.slots, request);
+        let eager_tasks = self.client.offer_eager_workflow_start(EagerWorkflowOffer {
+            task_queue: self.options.task_queue.clone(),
+            deployment: self.options.versioning.options(),
+            slots: tasks.slot_reserver(),
+        });
         self.readiness.begin(tasks.snapshots());
         let profile = WorkerProfile {
             key: key.clone(),
@@ -267,6 +273,8 @@ impl WorkflowWorker {
             sticky_queue,
             key,
             polling: true,
+            eager_tasks,
+            takes_eager_tasks: true,
             poll_drain,
             deadline: None,
             failure: None,
@@ -285,6 +293,7 @@ impl WorkflowWorker {
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
             meter: metrics.meter().clone(),
+            rollout: self.options.rollout.clone(),
         };
         let cache = CacheLimits {
             runs: self.options.maximum_cached_workflows,
@@ -399,6 +408,10 @@ struct Running {
     key: String,
     /// Tasks may still come.
     polling: bool,
+    /// First Workflow Tasks of workflows that this process starts.
+    eager_tasks: EagerWorkflowTasks,
+    /// Such tasks may still come.
+    takes_eager_tasks: bool,
     poll_drain: Duration,
     /// When the shutdown gives up waiting; `None` while there is no shutdown.
     deadline: Option<Instant>,
@@ -409,7 +422,7 @@ struct Running {
 
 impl Running {
     async fn run(mut self, mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<(), WorkerError> {
-        while self.polling || !self.open.is_empty() || !self.in_flight.is_empty() {
+        while self.polling || self.takes_eager_tasks || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
             let look = self.shards.next_look(!self.open.is_empty());
             tokio::select! {
@@ -425,6 +438,10 @@ impl Running {
                         }
                     }
                     None => self.polling = false,
+                },
+                next = self.eager_tasks.next(), if self.takes_eager_tasks => match next {
+                    Some((response, slot)) => self.take_task(response, slot),
+                    None => self.takes_eager_tasks = false,
                 },
                 Some(request) = self.requests.recv() => self.carry_out(request),
                 Some(runs) = self.pressure.recv() => self.shards.relieve(runs),
@@ -459,6 +476,7 @@ impl Running {
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
         self.answerer.stop_sticky();
+        self.eager_tasks.close();
         self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
             sticky_task_queue: self.sticky_queue.clone().unwrap_or_default(),

@@ -38,6 +38,17 @@ pub(crate) fn violations(member: &Member) -> Result<Vec<String>> {
     Ok(violations)
 }
 
+/// What a package itself is made of, without its tests: each file's path, from the root of the workspace, and its text.
+pub(crate) fn own_code(member: &Member) -> Result<Vec<(String, String)>> {
+    let root = fs::canonicalize(root()).unwrap_or_default();
+    let own = sources(&Path::new(&member.directory).join("src"))?.into_iter().filter(|source| {
+        !source.generated && !source.path.ends_with("tests.rs") && !source.path.iter().any(|part| part == "tests")
+    });
+    Ok(own
+        .map(|Source { path, text, .. }| (path.strip_prefix(&root).unwrap_or(&path).display().to_string(), text))
+        .collect())
+}
+
 /// Dependencies that no line of code needs: package, dependency, reason.
 const UNUSED: &[(&str, &str, &str)] = &[];
 

@@ -46,6 +46,8 @@ struct State {
     given: u32,
     calls: Vec<Call>,
     replies: BTreeMap<String, VecDeque<Reply>>,
+    /// Polls of Task Queues whose names end so are not allowed.
+    refused: Option<String>,
     /// Whether `ShutdownWorker` lets polls return.
     ends_polls: bool,
     shut_down: bool,
@@ -195,6 +197,16 @@ impl FakeServer {
         self.0.state.lock().unwrap().calls.clear();
     }
 
+    /// From now on, does not allow polls of Task Queues whose names end so.
+    pub fn refuse_polls_of(&self, end_of_name: &str) {
+        self.0.state.lock().unwrap().refused = Some(end_of_name.to_owned());
+    }
+
+    fn is_refused(&self, poll: &Bytes) -> bool {
+        let queue = PollActivityTaskQueueRequest::decode(poll.clone()).unwrap().task_queue.unwrap().name;
+        self.0.state.lock().unwrap().refused.as_ref().is_some_and(|end_of_name| queue.ends_with(end_of_name))
+    }
+
     pub fn open_polls(&self) -> usize {
         self.0.state.lock().unwrap().open_polls
     }
@@ -215,6 +227,9 @@ impl FakeServer {
     }
 
     async fn answer(self, rpc: String, message: Bytes) -> Result<Vec<u8>, Status> {
+        if rpc == "PollActivityTaskQueue" && self.is_refused(&message) {
+            return Err(Status::permission_denied("this queue is not for you"));
+        }
         let reply = {
             let mut state = self.0.state.lock().unwrap();
             state.calls.push(Call { rpc: rpc.clone(), at: Instant::now(), message });

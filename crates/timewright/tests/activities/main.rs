@@ -11,3 +11,4 @@ mod sessions;
 mod standalone;
 #[path = "../support/mod.rs"]
 mod support;
+mod surroundings;

@@ -1,12 +1,20 @@
 //! Several versions of one worker at the same time.
 
+use std::time::Duration;
+
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, UntypedWorkflowHandle, VersioningBehavior, WorkerDeployment, WorkflowHandle};
 use timewright::definition::{SignalDefinition, WorkflowDefinition};
-use timewright::proto::enums::{self, EventType};
+use timewright::proto::enums::{self, ContinueAsNewVersioningBehavior, EventType};
 use timewright::proto::history::history_event::Attributes;
+use timewright::proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
+use timewright::proto::temporal::api::workflow::v1::VersioningOverride;
+use timewright::proto::temporal::api::workflow::v1::versioning_override::{
+    Override, PinnedOverride, PinnedOverrideBehavior,
+};
 use timewright::workflow::{
-    ActivityOptions, BuildError, Handlers, Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
+    ActivityOptions, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers, Workflow, WorkflowContext,
+    WorkflowError, WorkflowInfo, WorkflowWorker,
 };
 
 use crate::support::background::{Background, run_both};
@@ -69,6 +77,29 @@ impl Workflow for MovesWorkflow {
     }
 }
 
+workflow!(Reports: () => String, |context, ()| { Ok(version(&context)) });
+
+// Its child runs on version 2, whatever the current one is.
+workflow!(Directs: String => String, |context, deployment_name| {
+    let version = WorkerDeploymentVersion { deployment_name, build_id: "2".to_owned() };
+    let pinned = PinnedOverride { behavior: PinnedOverrideBehavior::Pinned.into(), version: Some(version) };
+    let versioning = VersioningOverride { r#override: Some(Override::Pinned(pinned)), ..VersioningOverride::default() };
+    let child = ChildWorkflowOptions::new(format!("{}-child", context.info().workflow_id)).versioning_override(versioning);
+    Ok(context.execute_child_workflow(Reports, (), child).await?)
+});
+
+// Pinned; its next run begins on the version that has become the current one meanwhile.
+workflow!(GoesOn: bool => String, |context, is_first| {
+    if !is_first {
+        return Ok(version(&context));
+    }
+    while !context.is_target_deployment_version_changed() {
+        context.sleep(Duration::from_millis(200)).await?;
+    }
+    let next = ContinueAsNewOptions::new().initial_versioning_behavior(ContinueAsNewVersioningBehavior::AutoUpgrade);
+    Err(context.continue_as_new_with(false, next))
+});
+
 fn version<W: Workflow>(context: &WorkflowContext<W>) -> String {
     context.current_deployment_version().map_or_else(|| "none".to_owned(), |version| version.build_id)
 }
@@ -90,7 +121,13 @@ fn start(
     let workflows = WorkflowWorker::builder(client.clone(), queue)
         .workflow::<StaysWorkflow>()
         .workflow::<MovesWorkflow>()
+        .workflow::<Reports>()
+        .workflow::<Directs>()
+        .workflow::<GoesOn>()
         .versioning_behavior(Moves::NAME, VersioningBehavior::AutoUpgrade)
+        .versioning_behavior(Reports::NAME, VersioningBehavior::Pinned)
+        .versioning_behavior(Directs::NAME, VersioningBehavior::Pinned)
+        .versioning_behavior(GoesOn::NAME, VersioningBehavior::Pinned)
         .deployment(deployment);
     run_both(workflows.build().unwrap(), activities.build().unwrap())
 }
@@ -159,6 +196,50 @@ async fn completed_by(handle: &UntypedWorkflowHandle) -> (&'static str, String) 
     };
     let behavior = completed.versioning_behavior().as_str_name();
     (behavior, completed.deployment_version.unwrap_or_default().build_id)
+}
+
+/// Where one process has both versions, only the server knows which is the current one.
+#[tokio::test]
+async fn x16_a_workflow_that_begins_at_once_begins_on_the_current_version() {
+    let (client, queue, deployment) = (client().await, unique("versions"), unique("orders"));
+    let start_at_once = || async {
+        let options = start_options(&queue).request_eager_start(true);
+        let handle = client.start_workflow(Stays, (), options).await.unwrap();
+        completed_by(handle.untyped()).await.1
+    };
+    let first = start(&client, &queue, &deployment, "1");
+    make_current(&client, &deployment, "1").await;
+    assert_eq!(start_at_once().await, "1");
+    let second = start(&client, &queue, &deployment, "2");
+    make_current(&client, &deployment, "2").await;
+    poll_until("a workflow on version 2", || async { (start_at_once().await == "2").then_some(()) }).await;
+    for _ in 0..5 {
+        assert_eq!(start_at_once().await, "2");
+    }
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_child_and_the_next_run_begin_on_the_version_that_they_are_told() {
+    let (client, queue, deployment) = (client().await, unique("versions"), unique("orders"));
+    let first = start(&client, &queue, &deployment, "1");
+    make_current(&client, &deployment, "1").await;
+    let goes_on = client.start_workflow(GoesOn, true, start_options(&queue)).await.unwrap();
+    wait_for_event(goes_on.untyped(), EventType::WorkflowTaskCompleted).await;
+
+    let second = start(&client, &queue, &deployment, "2");
+    // The server takes no override to a version that it has not heard of on this Task Queue.
+    let child = poll_until("a child on version 2", || async {
+        let directs = client.start_workflow(Directs, deployment.clone(), start_options(&queue)).await.unwrap();
+        directs.result().await.ok()
+    })
+    .await;
+    assert_eq!(child, "2");
+    make_current(&client, &deployment, "2").await;
+    assert_eq!(within("the last run", goes_on.result()).await.unwrap(), "2");
+    first.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod author;
 mod children;
+mod eager_start;
 mod external;
 mod local_activities;
 mod messages;
@@ -12,6 +13,7 @@ mod nexus;
 mod notes;
 mod pages;
 mod python;
+mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
 mod updates;

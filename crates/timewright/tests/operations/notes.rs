@@ -3,16 +3,17 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use timewright::client::StartWorkflowOptions;
 use timewright::converter::Value;
 use timewright::proto::history::history_event::Attributes;
 use timewright::workflow::{
     ContinueAsNewOptions, DEFAULT_VERSION, MemoChanges, Replayer, SearchAttributeChanges, SearchAttributeValue,
-    Workflow, WorkflowContext, WorkflowError, WorkflowInfo,
+    Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorkerBuilder,
 };
 
 use crate::support::definitions::{workflow, workflow_definition};
 use crate::support::history::event_types;
-use crate::support::{start_options, within};
+use crate::support::{LIMIT, start_options, unique, within};
 use crate::{CACHES, Stage};
 
 workflow_definition!(Grown: () => String);
@@ -86,6 +87,32 @@ workflow!(TakesValue: () => (u32, u32), |context, ()| {
     context.sleep(Duration::from_millis(1)).await?;
     Ok((first, second))
 });
+
+workflow!(Rolls: () => String, |context, ()| {
+    let decide = || (context.patched("roll"), context.version("shipping", 1, 3));
+    let first = decide();
+    context.sleep(Duration::from_millis(1)).await?;
+    Ok(format!("{first:?} {:?}", decide()))
+});
+
+#[tokio::test]
+async fn a_change_is_rolled_out_to_some_and_the_replayer_need_not_know_to_whom() {
+    for cached in CACHES {
+        let workflows = |builder: WorkflowWorkerBuilder| {
+            builder
+                .workflow::<Rolls>()
+                .patch_activation(|patch| patch.workflow.workflow_id.starts_with("new"))
+                .preferred_version(|change| if change.workflow.workflow_id.starts_with("new") { 2 } else { -9 })
+        };
+        let stage = Stage::with(cached, workflows, Replayer::new().workflow::<Rolls>()).await;
+        for (name, expected) in [("new", "(true, 2) (true, 2)"), ("old", "(false, 1) (false, 1)")] {
+            let options = StartWorkflowOptions::new(&stage.task_queue, unique(name)).execution_timeout(LIMIT);
+            let handle = stage.client.start_workflow(Rolls, (), options).await.unwrap();
+            assert_eq!(within("the result", handle.result()).await.unwrap(), expected, "{name}");
+            stage.replay(handle.untyped()).await;
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_value_from_outside_is_taken_once() {

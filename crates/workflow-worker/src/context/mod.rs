@@ -29,6 +29,7 @@ use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
 use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
+use crate::rollout::Rollout;
 use crate::workflow::{Input, Workflow};
 
 /// What a workflow's code works with. Cheap to clone.
@@ -56,6 +57,7 @@ struct Shared<W: Workflow> {
     info: WorkflowInfo,
     messages: Messages<W>,
     meter: MetricMeter,
+    rollout: Rollout,
 }
 
 impl<W: Workflow> WorkflowContext<W> {
@@ -65,9 +67,11 @@ impl<W: Workflow> WorkflowContext<W> {
         info: WorkflowInfo,
         handlers: Handlers<W>,
         meter: MetricMeter,
+        rollout: Rollout,
     ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
-        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers), meter };
+        let messages = Messages::new(handlers);
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages, meter, rollout };
         Self { shared: Rc::new(shared), scope, update: None }
     }
 

@@ -4,6 +4,7 @@ use timewright_converter::{ConversionError, Value};
 
 use super::WorkflowContext;
 use crate::properties::{MemoChanges, SearchAttributeChanges};
+use crate::rollout::{PatchActivation, VersionChoice};
 use crate::workflow::Workflow;
 
 /// The version of a change in code from before the change: [`WorkflowContext::version`].
@@ -28,12 +29,16 @@ impl<W: Workflow> WorkflowContext<W> {
     ///
     /// When no run is left that goes the old way, [`deprecate_patch`](Self::deprecate_patch) takes the place of the condition.
     pub fn patched(&self, patch_id: &str) -> bool {
-        self.shared.mailbox.borrow_mut().patched(patch_id, false)
+        let is_new = self.shared.mailbox.borrow().is_new_patch(patch_id);
+        // What decides is code of users, and runs while the mailbox is not borrowed.
+        let activates =
+            is_new && self.shared.rollout.activates(&PatchActivation { patch_id, workflow: &self.shared.info });
+        self.shared.mailbox.borrow_mut().patched(patch_id, false, activates)
     }
 
     /// Says that the code from before a patch is gone. When no run is left that noted the patch itself, this may be removed.
     pub fn deprecate_patch(&self, patch_id: &str) {
-        self.shared.mailbox.borrow_mut().patched(patch_id, true);
+        self.shared.mailbox.borrow_mut().patched(patch_id, true, true);
     }
 
     /// Which version of a change to follow: the newest for runs that come here for the first time, later the one that they
@@ -43,7 +48,10 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # Panics
     /// If the run follows a version that this code does not know any more, or not yet. That fails the Workflow Task.
     pub fn version(&self, change_id: &str, oldest: i32, newest: i32) -> i32 {
-        let version = self.shared.mailbox.borrow_mut().version(change_id, newest, DEFAULT_VERSION);
+        let is_new = self.shared.mailbox.borrow().is_new_change(change_id);
+        let choice = VersionChoice { change_id, oldest, newest, workflow: &self.shared.info };
+        let preferred = if is_new { self.shared.rollout.prefers(&choice) } else { newest };
+        let version = self.shared.mailbox.borrow_mut().version(change_id, preferred, DEFAULT_VERSION);
         assert!(
             (oldest..=newest).contains(&version),
             "this run follows version {version} of change {change_id:?}, and this code knows the versions {oldest} to \

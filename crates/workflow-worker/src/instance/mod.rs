@@ -32,6 +32,7 @@ use crate::info::WorkflowInfo;
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::observed::{Names, is_heard, observed};
 use crate::policy::Origin;
+use crate::rollout::Rollout;
 use crate::watch;
 use crate::workflow::{Output, Workflow};
 
@@ -91,6 +92,8 @@ pub(crate) struct Environment {
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
     /// What user code counts with.
     pub(crate) meter: MetricMeter,
+    /// Which changes new runs go along with.
+    pub(crate) rollout: Rollout,
 }
 
 /// What `run` returned.
@@ -133,7 +136,8 @@ pub(crate) fn start<W: Workflow>(
         environment.meter.with_label("workflow_type", info.workflow_type.clone()).silenced_by(Arc::clone(&silence));
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter);
+        let rollout = environment.rollout.clone();
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
         let run = Polled::new(Box::pin(W::run(context.clone(), input)));
         (context, run)
     })?;

@@ -43,12 +43,19 @@ impl Mailbox {
         self.notes.memo = memo.fields;
     }
 
+    /// Whether this run comes to the patch for the first time.
+    pub(crate) fn is_new_patch(&self, patch_id: &str) -> bool {
+        let is_known = self.notes.patches.contains_key(patch_id) || self.notes.noted_patches.contains(patch_id);
+        !is_known && !self.moment.replaying && !self.inert
+    }
+
     /// Whether this run has the patch. The first answer stays, so that a run never goes half one way and half the other.
-    pub(crate) fn patched(&mut self, patch_id: &str, deprecated: bool) -> bool {
+    /// `activates`: whether it gets it, if it comes to it for the first time.
+    pub(crate) fn patched(&mut self, patch_id: &str, deprecated: bool, activates: bool) -> bool {
         if let Some(answer) = self.notes.patches.get(patch_id) {
             return *answer;
         }
-        let answer = !self.moment.replaying || self.notes.noted_patches.contains(patch_id);
+        let answer = (!self.moment.replaying && activates) || self.notes.noted_patches.contains(patch_id);
         if self.inert {
             return answer;
         }
@@ -59,13 +66,19 @@ impl Mailbox {
         answer
     }
 
-    /// Which version of a change this run follows.
-    pub(crate) fn version(&mut self, change_id: &str, newest: i32, default: i32) -> i32 {
+    /// Whether this run comes to the change for the first time.
+    pub(crate) fn is_new_change(&self, change_id: &str) -> bool {
+        let is_known = self.notes.versions.contains_key(change_id) || self.notes.noted_versions.contains_key(change_id);
+        !is_known && !self.moment.replaying && !self.inert
+    }
+
+    /// Which version of a change this run follows: `preferred`, if it comes to it for the first time.
+    pub(crate) fn version(&mut self, change_id: &str, preferred: i32, default: i32) -> i32 {
         if let Some(version) = self.notes.versions.get(change_id) {
             return *version;
         }
         let noted = self.notes.noted_versions.get(change_id).copied();
-        let decided = noted.or_else(|| (!self.moment.replaying).then_some(newest));
+        let decided = noted.or_else(|| (!self.moment.replaying).then_some(preferred));
         let version = decided.unwrap_or(default);
         if self.inert {
             return version;

@@ -148,6 +148,7 @@ fn environment() -> Environment {
         detects_foreign_waits: true,
         checks_determinism: false,
         meter: MetricMeter::none(),
+        rollout: Default::default(),
     }
 }
 

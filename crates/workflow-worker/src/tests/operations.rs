@@ -1,5 +1,7 @@
 //! What workflow code asks for beside timers and activities.
 
+use std::sync::Arc;
+
 use timewright_definition::SearchAttributeValue;
 use timewright_proto::enums::{SignalExternalWorkflowExecutionFailedCause, StartChildWorkflowExecutionFailedCause};
 use timewright_proto::failure::Failure;
@@ -8,9 +10,10 @@ use timewright_protocol::workflow::{
 };
 
 use super::*;
+use crate::rollout::Rollout;
 use crate::{
     ChildWorkflowOptions, ContinueAsNewOptions, DEFAULT_VERSION, LocalActivityOptions, MemoChanges,
-    NexusOperationOptions, SearchAttributeChanges,
+    NexusOperationOptions, PatchActivation, SearchAttributeChanges, VersionChoice,
 };
 
 fn local() -> LocalActivityOptions {
@@ -224,6 +227,32 @@ fn p2_on_replay_code_goes_the_way_that_was_noted() {
         vec![Job::NotifyPatch { patch_id: "p".into() }, Job::NotifyVersion { change_id: "c".into(), version: 1 }];
     assert_eq!(first_task::<Decides>(true, noted), "patch p false, version c 1, complete \"true 1\"");
     assert_eq!(first_task::<Decides>(true, Vec::new()), "complete \"false -1\"");
+}
+
+/// As [`first_task`], where new runs get version 1 and no patch.
+fn first_task_of_cautious<W: Workflow<Definition = Definition>>(replaying: bool, jobs: Vec<Job>) -> String {
+    let rollout = Rollout {
+        patches: Some(Arc::new(|patch: &PatchActivation<'_>| patch.patch_id != "p")),
+        versions: Some(Arc::new(|choice: &VersionChoice<'_>| choice.oldest.max(1))),
+    };
+    let environment = Environment { rollout, ..environment() };
+    let mut instance = start::<W>(&environment, Box::new(initialize())).unwrap_or_else(|_| panic!("it starts"));
+    show(instance.activate(Activation { replaying, ..activation(jobs) }))
+}
+
+#[test]
+fn a_rollout_decides_for_runs_that_come_to_a_change_for_the_first_time_only() {
+    assert_eq!(
+        first_task_of_cautious::<Decides>(false, Vec::new()),
+        "patch old true, version c 1, complete \"false 1\""
+    );
+    let noted =
+        vec![Job::NotifyPatch { patch_id: "p".into() }, Job::NotifyVersion { change_id: "c".into(), version: 2 }];
+    for replaying in [true, false] {
+        let outcome = first_task_of_cautious::<Decides>(replaying, noted.clone());
+        assert!(outcome.ends_with("version c 2, complete \"true 2\""), "{outcome}");
+    }
+    assert_eq!(first_task_of_cautious::<Decides>(true, Vec::new()), "complete \"false -1\"");
 }
 
 workflow!(ForgotVersion, |context, _input| {
