@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import signal as signals
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -133,6 +134,33 @@ async def replay(client: Client, arguments: argparse.Namespace) -> None:
 # --- Helpers
 
 
+def tracing_interceptor() -> Any:
+    """Traces as Temporal's SDK does; each span that ends is an answer: ``{"span": {...}}``."""
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+    from temporalio.contrib.opentelemetry import TracingInterceptor
+
+    class Answers(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            for span in spans:
+                answer(
+                    {
+                        "span": {
+                            "name": span.name,
+                            "trace_id": f"{span.context.trace_id:032x}",
+                            "span_id": f"{span.context.span_id:016x}",
+                            "parent_id": f"{span.parent.span_id:016x}" if span.parent else None,
+                            "attributes": dict(span.attributes or {}),
+                        }
+                    }
+                )
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(Answers()))
+    return TracingInterceptor(provider.get_tracer("python-peer"))
+
+
 async def until_polling(client: Client, task_queue: str) -> None:
     """Waits until the server has seen polls of this process for both kinds of task.
 
@@ -159,6 +187,7 @@ def parse_arguments() -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--address", required=True, help="of the Temporal Server, such as 127.0.0.1:7233")
     common.add_argument("--namespace", default="default")
+    common.add_argument("--tracing", action="store_true", help="emit spans, and carry traces in headers")
     common.add_argument("--identity", help="as whom to act; PID@HOST if not given")
 
     one_workflow = argparse.ArgumentParser(add_help=False)
@@ -218,7 +247,10 @@ async def main(arguments: argparse.Namespace) -> int:
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     try:
         client = await Client.connect(
-            arguments.address, namespace=arguments.namespace, identity=arguments.identity
+            arguments.address,
+            namespace=arguments.namespace,
+            identity=arguments.identity,
+            interceptors=[tracing_interceptor()] if arguments.tracing else [],
         )
         await arguments.run(client, arguments)
         return 0

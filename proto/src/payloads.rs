@@ -2,8 +2,8 @@
 //!
 //! The implementations are generated from the wire facts, so that a codec reaches **every** Payload: those in nested
 //! failure causes, encoded attributes, headers, memos, markers and user metadata too. Search attributes are left out on
-//! purpose: the server must read them. So is what SDKs note in markers for themselves: other SDKs read it in the clear. What
-//! stands inside a `google.protobuf.Any` (the body of an Update's message) is reached after it has been unpacked.
+//! purpose: the server must read them. So is what SDKs note in markers for themselves, and the fields of headers whose names
+//! begin with `_`, such as traces: other SDKs read both in the clear. What stands inside a `google.protobuf.Any` (the body of an Update's message) is reached after it has been unpacked.
 
 use std::collections::BTreeMap;
 
@@ -45,6 +45,12 @@ pub(crate) fn collect_marker_details<'a>(
     user_data.for_each(|(_, payloads)| payloads.collect_payloads(slots));
 }
 
+/// The fields of a header, but those that are SDKs' and tools' own.
+pub(crate) fn collect_header_fields<'a>(fields: &'a mut BTreeMap<String, Payload>, slots: &mut Vec<PayloadSlot<'a>>) {
+    let user_data = fields.iter_mut().filter(|(name, _)| !name.starts_with('_'));
+    slots.extend(user_data.map(|(_, payload)| PayloadSlot::One(payload)));
+}
+
 /// Whether SDKs write this in the clear, also where there are codecs.
 fn is_note_of_sdk(marker_name: &str, key: &str) -> bool {
     match marker_name {
@@ -60,6 +66,17 @@ fn is_note_of_sdk(marker_name: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_headers_that_are_of_sdks_stay_in_the_clear() {
+        let field = |name: &str| (name.to_owned(), Payload { data: name.to_owned().into(), ..Payload::default() });
+        let fields = [field("_tracer-data"), field("tenant")].into();
+        let mut header = crate::common::Header { fields };
+        let mut slots = Vec::new();
+        header.collect_payloads(&mut slots);
+        assert!(matches!(slots.as_slice(), [PayloadSlot::One(payload)] if payload.data == "tenant"), "{slots:?}");
+    }
+
     use crate::command::RecordMarkerCommandAttributes;
     use crate::failure::Failure;
     use crate::history::MarkerRecordedEventAttributes;

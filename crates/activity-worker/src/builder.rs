@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SlotSupplier, WorkerDeployment, WorkerSlots,
-    jitter_seed,
+    AppliedSetUps, Client, InvalidWorkerDeployment, PollerBehavior, ReadinessSource, SetUp, SlotSupplier,
+    WorkerDeployment, WorkerLifecycle, WorkerSlots, jitter_seed,
 };
 use timewright_converter::{RawArguments, RawValue};
 use timewright_definition::ActivityDefinition;
@@ -17,6 +17,7 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 
 use crate::blocking::BlockingPool;
 use crate::eager::EagerActivities;
+use crate::propagation::Propagation;
 use crate::router::Router;
 use crate::session::Sessions;
 use crate::worker::{ActivityWorker, WorkerError};
@@ -42,6 +43,8 @@ pub struct ActivityWorkerBuilder {
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
     on_fatal_error: FatalErrorHook,
+    lifecycle: WorkerLifecycle<WorkerError>,
+    applied: AppliedSetUps,
 }
 
 /// What is called, once, when a worker or what runs beside it cannot go on.
@@ -344,6 +347,25 @@ impl ActivityWorkerBuilder {
         self
     }
 
+    /// Calls this when [`run`](ActivityWorker::run) is called, before anything else happens. Can be said several times: the first is called
+    /// first.
+    pub fn on_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.lifecycle.on_start(hook);
+        self
+    }
+
+    /// Calls this when the worker has stopped and all that it executed is over, with the error that [`run`](ActivityWorker::run) returns
+    /// then. Can be said several times: the first is called last.
+    pub fn on_stop(mut self, hook: impl Fn(Result<(), &WorkerError>) + Send + Sync + 'static) -> Self {
+        self.lifecycle.on_stop(hook);
+        self
+    }
+
+    /// Lets a step set this worker up, unless one of its name has done so. Those that the client brings come first of all.
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |builder| &mut builder.applied)
+    }
+
     /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
     /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
     pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
@@ -375,6 +397,11 @@ impl ActivityWorkerBuilder {
         // With a limit, activities come through polls only: the limit stands there, or in the server's Task Queue.
         let takes_eager = self.activities_per_second.is_none() && self.task_queue_activities_per_second.is_none();
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
+        let propagators = self.client.propagators().clone();
+        let service = match propagators.is_empty() {
+            true => service,
+            false => boxed(Propagation { inner: service, propagators }),
+        };
         let worker = |task_queue: String, service, slots: WorkerSlots, polls: Option<PollerBehavior>| {
             let mut options = slots.poller_options().jitter_seed(jitter_seed());
             if let Some(behavior) = polls {
@@ -391,6 +418,7 @@ impl ActivityWorkerBuilder {
                 client: self.client.clone(),
                 readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
                 on_fatal_error: self.on_fatal_error.clone(),
+                lifecycle: WorkerLifecycle::default(),
                 task_queue,
                 service,
                 poller,
@@ -419,10 +447,21 @@ impl ActivityWorkerBuilder {
         }
         let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
         let task_queue_activities_per_second = self.task_queue_activities_per_second;
-        Ok(ActivityWorker { deployment: self.deployment, task_queue_activities_per_second, companions, ..worker })
+        Ok(ActivityWorker {
+            deployment: self.deployment,
+            lifecycle: self.lifecycle,
+            task_queue_activities_per_second,
+            companions,
+            ..worker
+        })
     }
 
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let steps: Vec<SetUp<Self>> = client.extensions().cloned().collect();
+        steps.iter().fold(Self::with_defaults(client, task_queue), Self::set_up)
+    }
+
+    fn with_defaults(client: Client, task_queue: String) -> Self {
         Self {
             client,
             task_queue,
@@ -439,6 +478,8 @@ impl ActivityWorkerBuilder {
             attempt_options: AttemptOptions::default(),
             deployment: None,
             on_fatal_error: FatalErrorHook::default(),
+            lifecycle: WorkerLifecycle::default(),
+            applied: AppliedSetUps::default(),
         }
     }
 }

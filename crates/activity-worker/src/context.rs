@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timewright_client::{Client, MetricMeter, Slot};
+use timewright_client::{Client, ContextValues, MetricMeter, Slot};
 use timewright_converter::{Arguments, ConversionError, Payload};
 use timewright_proto::{Bytes, Message};
 use timewright_protocol::activity::{ActivityInfo, ActivityTask, CancelReason};
@@ -35,7 +35,22 @@ use crate::slot::AttemptSlot;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct ActivityContext(Arc<Shared>);
+pub struct ActivityContext {
+    shared: Arc<Shared>,
+    /// What belongs to the request that the activity is part of; the client has the same.
+    client: Client,
+    /// What interceptors have put in the place of what the task says.
+    replaced: Option<Arc<Replaced>>,
+}
+
+#[derive(Clone, Default)]
+struct Replaced {
+    info: Option<ActivityInfo>,
+    on_heartbeat: Vec<HeartbeatHook>,
+}
+
+/// Sees the details of heartbeats.
+type HeartbeatHook = Arc<dyn Fn(&mut Vec<Payload>) + Send + Sync>;
 
 struct Shared {
     info: ActivityInfo,
@@ -43,7 +58,6 @@ struct Shared {
     task_token: Bytes,
     previous_heartbeat_details: Option<Vec<Payload>>,
     is_local: bool,
-    client: Client,
     /// The largest details that the server takes, in bytes.
     size_limit: usize,
     /// The newest details that user code has given and that have not been fetched yet; nothing piles up here.
@@ -85,31 +99,82 @@ impl ActivityContext {
     /// What the activity is and when it has to be done: ids, type, attempt, timeouts, Task Queue, priority, retry policy.
     #[must_use]
     pub fn info(&self) -> &ActivityInfo {
-        &self.0.info
+        self.replaced.as_ref().and_then(|replaced| replaced.info.as_ref()).unwrap_or(&self.shared.info)
     }
 
     /// Whether it is executed as a Local Activity: within a Workflow Task, without the server. Heartbeats then lead to nothing.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        self.0.is_local
+        self.shared.is_local
     }
 
     /// Context that interceptors of the caller put in, such as a trace.
     #[must_use]
     pub fn header(&self) -> &BTreeMap<String, Payload> {
-        &self.0.header
+        &self.shared.header
     }
 
     /// By what the server knows this attempt; empty for a Local Activity.
     #[must_use]
     pub fn task_token(&self) -> &Bytes {
-        &self.0.task_token
+        &self.shared.task_token
     }
 
-    /// The worker's client, to start or signal workflows with, for example.
+    /// A value that belongs to the request that the activity is part of: one that was carried here, or that a layer has put in.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.client.values().get()
+    }
+
+    /// The same attempt, with this value in place of another of its type: for layers. What is called with its
+    /// [`client`](Self::client) carries it along, as far as a [propagator](timewright_client::ContextPropagator) does.
+    #[must_use]
+    pub fn with_value<T: Send + Sync + 'static>(&self, value: T) -> Self {
+        Self { client: self.client.with_value(value), ..self.clone() }
+    }
+
+    pub(crate) fn with_values(&self, values: ContextValues) -> Self {
+        Self { client: self.client.with_values(values), ..self.clone() }
+    }
+
+    /// The same attempt, whose user code is told something else about it: for layers. The worker itself keeps to what the task
+    /// says.
+    #[must_use]
+    pub fn with_info(&self, info: ActivityInfo) -> Self {
+        self.replacing(|replaced| replaced.info = Some(info))
+    }
+
+    /// The same attempt, whose heartbeats are seen by `hook`, which may change their details: for layers. It is called whenever user
+    /// code heartbeats; only some of those reach the server.
+    ///
+    /// ```
+    /// # use timewright_activity_worker::{ActivityRequest, ActivityWorkerBuilder};
+    /// # use tower::ServiceBuilder;
+    /// # fn example(builder: ActivityWorkerBuilder) -> ActivityWorkerBuilder {
+    /// builder.layer(ServiceBuilder::new().map_request(|request: ActivityRequest| {
+    ///     let activity_type = request.context.info().activity_type.clone();
+    ///     let context = request.context.on_heartbeat(move |details| {
+    ///         tracing::debug!(activity_type, details = details.len(), "heartbeat");
+    ///     });
+    ///     ActivityRequest { context, ..request }
+    /// }))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_heartbeat(&self, hook: impl Fn(&mut Vec<Payload>) + Send + Sync + 'static) -> Self {
+        self.replacing(|replaced| replaced.on_heartbeat.push(Arc::new(hook)))
+    }
+
+    fn replacing(&self, replace: impl FnOnce(&mut Replaced)) -> Self {
+        let mut replaced = self.replaced.clone().unwrap_or_default();
+        replace(Arc::make_mut(&mut replaced));
+        Self { replaced: Some(replaced), ..self.clone() }
+    }
+
+    /// The worker's client, to start or signal workflows with, for example. Its calls carry the values of this context.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.0.client
+        &self.client
     }
 
     /// Counts and measures where the worker's metrics go, with the namespace, the Task Queue and the Activity Type as labels.
@@ -130,8 +195,8 @@ impl ActivityContext {
     /// ```
     #[must_use]
     pub fn metric_meter(&self) -> MetricMeter {
-        let ActivityInfo { task_queue, activity_type, .. } = &self.0.info;
-        worker_meter(&self.0.client, task_queue).with_label("activity_type", activity_type.clone())
+        let ActivityInfo { task_queue, activity_type, .. } = self.info();
+        worker_meter(&self.client, task_queue).with_label("activity_type", activity_type.clone())
     }
 
     /// The span in which the activity is executed, with its ids as fields. What it says itself is in it anyway; take it along to
@@ -156,7 +221,7 @@ impl ActivityContext {
     /// ```
     #[must_use]
     pub fn span(&self) -> &Span {
-        &self.0.span
+        &self.shared.span
     }
 
     /// Says that the activity is alive, and how far it has got.
@@ -171,19 +236,22 @@ impl ActivityContext {
     /// # Errors
     /// If the details cannot be serialised, or are larger than the server takes. They are then not noted.
     pub fn heartbeat(&self, details: impl Arguments) -> Result<(), HeartbeatError> {
-        if self.0.is_local {
+        if self.shared.is_local {
             return Ok(());
         }
-        let activity_type = || self.0.info.activity_type.clone();
-        let details = details
+        let activity_type = || self.shared.info.activity_type.clone();
+        let mut details = details
             .to_payloads()
             .map_err(|problem| HeartbeatError::Conversion { activity_type: activity_type(), problem })?;
-        let (size, limit) = (details.iter().map(Message::encoded_len).sum(), self.0.size_limit);
+        // The innermost layer, which came last, is nearest to user code.
+        let hooks = self.replaced.iter().flat_map(|replaced| replaced.on_heartbeat.iter().rev());
+        hooks.for_each(|hook| hook(&mut details));
+        let (size, limit) = (details.iter().map(Message::encoded_len).sum(), self.shared.size_limit);
         if size > limit {
             return Err(HeartbeatError::TooLarge { activity_type: activity_type(), size, limit });
         }
         *self.noted_heartbeat() = Some(details);
-        self.0.heartbeat_given.notify_one();
+        self.shared.heartbeat_given.notify_one();
         Ok(())
     }
 
@@ -192,7 +260,7 @@ impl ActivityContext {
     /// # Errors
     /// If they are not of type `A`: the previous attempt was of another version, say.
     pub fn previous_heartbeat_details<A: Arguments>(&self) -> Result<Option<A>, ConversionError> {
-        match &self.0.previous_heartbeat_details {
+        match &self.shared.previous_heartbeat_details {
             Some(details) if !details.is_empty() => A::from_payloads(details.clone()).map(Some),
             _ => Ok(None),
         }
@@ -219,7 +287,7 @@ impl ActivityContext {
     /// }
     /// ```
     pub async fn cancelled(&self) -> CancelReason {
-        let mut receiver = self.0.cancel_reason.clone();
+        let mut receiver = self.shared.cancel_reason.clone();
         if let Ok(reason) = receiver.wait_for(Option::is_some).await
             && let Some(reason) = *reason
         {
@@ -238,13 +306,13 @@ impl ActivityContext {
     /// Why the activity is to stop; `None` if it is not.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        *self.0.cancel_reason.borrow()
+        *self.shared.cancel_reason.borrow()
     }
 
     /// Waits until the worker begins to shut down. The activity has the worker's grace period from then on; after that it is
     /// [`cancelled`](Self::cancelled).
     pub async fn worker_shutdown(&self) {
-        let mut receiver = self.0.worker_shutdown.clone();
+        let mut receiver = self.shared.worker_shutdown.clone();
         if receiver.wait_for(|begun| *begun).await.is_err() {
             // The worker is gone without having shut down.
             std::future::pending().await
@@ -254,7 +322,7 @@ impl ActivityContext {
     /// Whether the worker shuts down.
     #[must_use]
     pub fn is_worker_shutting_down(&self) -> bool {
-        *self.0.worker_shutdown.borrow()
+        *self.shared.worker_shutdown.borrow()
     }
 
     pub(crate) fn new(
@@ -265,13 +333,12 @@ impl ActivityContext {
         worker_shutdown: watch::Receiver<bool>,
         slot: AttemptSlot,
     ) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             info: task.info.clone(),
             header: task.header.clone(),
             task_token: task.task_token.clone(),
             previous_heartbeat_details: task.heartbeat_details.clone(),
             is_local: false,
-            client,
             size_limit,
             heartbeat: Mutex::new(None),
             heartbeat_given: Notify::new(),
@@ -279,7 +346,8 @@ impl ActivityContext {
             worker_shutdown,
             slot,
             span: Span::current(),
-        }))
+        });
+        Self { shared, client, replaced: None }
     }
 
     /// The context of a Local Activity.
@@ -289,13 +357,12 @@ impl ActivityContext {
         client: Client,
         cancel_reason: watch::Receiver<Option<CancelReason>>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             info,
             header,
             task_token: Bytes::new(),
             previous_heartbeat_details: None,
             is_local: true,
-            client,
             size_limit: usize::MAX,
             heartbeat: Mutex::new(None),
             heartbeat_given: Notify::new(),
@@ -304,17 +371,18 @@ impl ActivityContext {
             worker_shutdown: watch::channel(false).1,
             slot: AttemptSlot::default(),
             span: Span::current(),
-        }))
+        });
+        Self { shared, client, replaced: None }
     }
 
     /// Takes the attempt's slot, which then is free when it is dropped, and not when the attempt ends.
     pub(crate) fn take_slot(&self) -> Option<Slot> {
-        self.0.slot.take()
+        self.shared.slot.take()
     }
 
     /// Waits until user code has heartbeated since the last [`take_heartbeat`](Self::take_heartbeat), or a little longer.
     pub(crate) async fn heartbeat_given(&self) {
-        self.0.heartbeat_given.notified().await;
+        self.shared.heartbeat_given.notified().await;
     }
 
     /// The newest details, if there are any since the last call.
@@ -324,7 +392,7 @@ impl ActivityContext {
 
     fn noted_heartbeat(&self) -> MutexGuard<'_, Option<Vec<Payload>>> {
         // Nothing panics while it is locked, and were it so, whole details are all that can be in it.
-        self.0.heartbeat.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.heartbeat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -332,7 +400,7 @@ impl fmt::Debug for ActivityContext {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("ActivityContext")
-            .field("info", &self.0.info)
+            .field("info", self.info())
             .field("cancel_reason", &self.cancel_reason())
             .finish_non_exhaustive()
     }

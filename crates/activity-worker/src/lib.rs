@@ -61,6 +61,7 @@ mod handler;
 mod local;
 mod metrics;
 mod poll;
+mod propagation;
 mod router;
 mod service;
 mod session;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{
     CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, SlotKind, SlotRequest, TaskPoller,
-    WorkerDeployment, WorkerProfile, WorkerSlots, random_id,
+    WorkerDeployment, WorkerLifecycle, WorkerProfile, WorkerSlots, random_id,
 };
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::from_duration;
@@ -47,6 +47,7 @@ pub struct ActivityWorker {
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) readiness: ReadinessSource,
     pub(crate) on_fatal_error: FatalErrorHook,
+    pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
     pub(crate) eager: EagerActivities,
     /// Whether activities may come without a poll.
     pub(crate) takes_eager: bool,
@@ -122,6 +123,10 @@ impl ActivityWorker {
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        std::mem::take(&mut self.lifecycle).around(self.work(shutdown)).await
+    }
+
+    async fn work(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let companions = std::mem::take(&mut self.companions);
         if companions.is_empty() {
             return self.run_alone(shutdown).await;

@@ -7,8 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::{FakeServer, Text, failure, task, value, while_running};
-use timewright_activity_worker::{ActivityContext, ActivityOutcome, ActivityRequest, ActivityService};
-use timewright_proto::workflow_service::{RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest};
+use timewright_activity_worker::{
+    ActivityContext, ActivityInfo, ActivityOutcome, ActivityRequest, ActivityService, ActivityWorker,
+};
+use timewright_client::{Client, ClientOptions, PropagatedValue};
+use timewright_proto::common::Header;
+use timewright_proto::workflow_service::{
+    PollActivityTaskQueueResponse, RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
+};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceExt, layer::layer_fn, service_fn};
@@ -95,4 +101,50 @@ async fn a_layers_error_fails_the_attempt_retryably() {
         .layer(TimeoutLayer::new(Duration::from_secs(5)));
     let mut told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
     assert_eq!(failure(told.remove(0)).message, "request timed out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_can_change_what_user_code_is_told_and_says() {
+    let server = FakeServer::new();
+    server.give(task("Text", "Ada".to_owned()));
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let hook = |name: &'static str| {
+        let said = Arc::clone(&said);
+        layer_fn(move |inner: ActivityService| {
+            let said = Arc::clone(&said);
+            inner.map_request(move |request: ActivityRequest| {
+                let said = Arc::clone(&said);
+                let info =
+                    ActivityInfo { attempt: request.context.info().attempt + 6, ..request.context.info().clone() };
+                let context = request.context.with_info(info).with_value(name).on_heartbeat(move |details| {
+                    details.push(support::payload(name));
+                    said.lock().unwrap().push(format!("{name}: {}", details.len()));
+                });
+                ActivityRequest { context, ..request }
+            })
+        })
+    };
+    let builder = server.worker().layer(hook("outer")).layer(hook("inner")).activity(
+        Text,
+        |context: ActivityContext, _: String| async move {
+            context.heartbeat("here".to_owned()).unwrap();
+            Ok(format!("attempt {} {:?}", context.info().attempt, context.value::<&str>()))
+        },
+    );
+    let told = while_running(builder, server.wait_for::<RespondActivityTaskCompletedRequest>(1)).await;
+    assert_eq!(value::<String>(told[0].result.clone()), r#"attempt 13 Some("inner")"#);
+    assert_eq!(*said.lock().unwrap(), ["inner: 2", "outer: 3"], "user code is nearest to the inner one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_value_that_cannot_be_read_fails_the_attempt() {
+    let server = FakeServer::new();
+    let header = Header { fields: [("number".to_owned(), support::payload("none"))].into() };
+    server.give(PollActivityTaskQueueResponse { header: Some(header), ..task("Text", "Ada".to_owned()) });
+    let options = ClientOptions::new("http://fake").propagator(PropagatedValue::<u64>::new("number"));
+    let client = Client::with_channel(options, server.clone()).unwrap();
+    let builder = ActivityWorker::builder(client, "queue").activity(Text, |_, text: String| async move { Ok(text) });
+    let mut told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
+    let message = failure(told.remove(0)).message;
+    assert!(message.contains("the activity's header has a context value that cannot be read"), "{message}");
 }

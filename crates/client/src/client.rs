@@ -2,8 +2,10 @@
 
 use crate::connect::{self, ConnectError};
 use crate::eager_start::EagerWorkers;
+use crate::extensions::Extensions;
 use crate::heartbeat::Heartbeats;
 use crate::host::host_name;
+use crate::interceptor::{self, ClientCall, ClientInterceptors, Intercepted};
 use crate::metric_meter::MetricMeter;
 use crate::options::ClientOptions;
 use crate::rpc_error::RpcError;
@@ -14,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use timewright_converter::DataConverter;
+use timewright_definition::{ContextPropagators, ContextValues};
 use timewright_proto::temporal::api::namespace::v1::NamespaceInfo;
 use timewright_proto::temporal::api::workflowservice::v1::workflow_service_client::WorkflowServiceClient;
 use timewright_proto::workflow_service::get_system_info_response::Capabilities;
@@ -45,7 +48,11 @@ use tower::{BoxError, Service};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    /// What its calls carry along.
+    values: ContextValues,
+}
 
 struct Inner {
     connection: CurrentConnection,
@@ -57,6 +64,9 @@ struct Inner {
     worker_heartbeat_interval: Option<Duration>,
     heartbeats: Heartbeats,
     eager_workers: EagerWorkers,
+    interceptors: ClientInterceptors,
+    propagators: ContextPropagators,
+    extensions: Extensions,
     metric_meter: MetricMeter,
 }
 
@@ -104,7 +114,7 @@ impl Client {
             let mut request = Request::new(GetSystemInfoRequest {});
             request.set_timeout(timeout);
             let info = client.fetch_server_info(request);
-            client.0.server_info.get_or_try_init(|| info).await.map_err(|reason| {
+            client.inner.server_info.get_or_try_init(|| info).await.map_err(|reason| {
                 let address = client.address();
                 if reason.is_from_transport() {
                     return ConnectError::NoServer { address, reason: reason.message().to_owned() };
@@ -136,7 +146,7 @@ impl Client {
         let metric_meter = options.metric_meter.with_label("namespace", namespace.clone());
         let metrics = RequestMetrics::new(metric_meter.clone());
         let stack = Stack::new(connection.clone(), metrics, &options.layers);
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             connection,
             namespace,
             identity: options.identity.unwrap_or_else(default_identity),
@@ -148,8 +158,12 @@ impl Client {
             worker_heartbeat_interval: options.worker_heartbeat_interval,
             heartbeats: Heartbeats::default(),
             eager_workers: EagerWorkers::default(),
+            interceptors: options.interceptors,
+            propagators: options.propagators,
+            extensions: options.extensions,
             metric_meter,
-        })))
+        });
+        Ok(Self { inner, values: ContextValues::default() })
     }
 
     /// Gives this client, all its clones, and all workers that were built with any of them another connection: with another
@@ -174,7 +188,7 @@ impl Client {
         self.check_same_namespace(&options)?;
         // Tried by a client of its own, so that this one goes on if it is of no use.
         let replacement = Self::connect(options).await?;
-        self.0.connection.replace(replacement.0.connection.current());
+        self.inner.connection.replace(replacement.inner.connection.current());
         Ok(())
     }
 
@@ -190,52 +204,52 @@ impl Client {
         C::Future: Send + 'static,
     {
         self.check_same_namespace(&options)?;
-        self.0.connection.replace(connection(&options, channel)?);
+        self.inner.connection.replace(connection(&options, channel)?);
         Ok(())
     }
 
     fn check_same_namespace(&self, options: &ClientOptions) -> Result<(), ConnectError> {
-        if options.namespace == self.0.namespace {
+        if options.namespace == self.inner.namespace {
             return Ok(());
         }
-        Err(ConnectError::OtherNamespace { namespace: self.0.namespace.clone(), other: options.namespace.clone() })
+        Err(ConnectError::OtherNamespace { namespace: self.inner.namespace.clone(), other: options.namespace.clone() })
     }
 
     /// The server's address.
     #[must_use]
     pub fn address(&self) -> String {
-        self.0.connection.current().server().to_string()
+        self.inner.connection.current().server().to_string()
     }
 
     /// The namespace of all calls.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        &self.0.namespace
+        &self.inner.namespace
     }
 
     /// As whom this client acts.
     #[must_use]
     pub fn identity(&self) -> &str {
-        &self.0.identity
+        &self.inner.identity
     }
 
     /// How values become Payloads and back.
     #[must_use]
     pub fn data_converter(&self) -> &DataConverter {
-        &self.0.data_converter
+        &self.inner.data_converter
     }
 
     /// Counts and measures where the metrics of this client go, with its namespace as a label.
     #[must_use]
     pub fn metric_meter(&self) -> &MetricMeter {
-        &self.0.metric_meter
+        &self.inner.metric_meter
     }
 
     /// The generated stub, for every RPC that the server has. Calls go through the whole [`Stack`]: headers, retries,
     /// deadlines. Payloads go as they are: [`data_converter`](Self::data_converter) encodes and decodes them.
     #[must_use]
     pub fn workflow_service(&self) -> WorkflowServiceClient<Stack> {
-        self.0.workflow_service.clone()
+        self.inner.workflow_service.clone()
     }
 
     /// What the server is and can do. Asked once, at the latest now.
@@ -244,7 +258,7 @@ impl Client {
     /// If the server cannot be asked. One that is too old to know the question has no version and no capabilities.
     pub async fn server_info(&self) -> Result<&ServerInfo, RpcError> {
         let info = self.fetch_server_info(Request::new(GetSystemInfoRequest {}));
-        self.0.server_info.get_or_try_init(|| info).await
+        self.inner.server_info.get_or_try_init(|| info).await
     }
 
     /// Checks that the namespace exists, and gives what the server says about it: its limits, and what it can do. A worker
@@ -257,27 +271,84 @@ impl Client {
     }
 
     pub(crate) async fn describe_namespace(&self) -> Result<DescribeNamespaceResponse, CheckNamespaceError> {
-        let request = DescribeNamespaceRequest { namespace: self.0.namespace.clone(), ..Default::default() };
+        let request = DescribeNamespaceRequest { namespace: self.inner.namespace.clone(), ..Default::default() };
         match self.workflow_service().describe_namespace(request).await.map_err(RpcError::from) {
             Ok(response) => Ok(response.into_inner()),
             Err(error) if is_unknown_method(&error) => Ok(DescribeNamespaceResponse::default()),
             Err(error) if error.is_namespace_not_found() => {
-                Err(CheckNamespaceError::NotFound { namespace: self.0.namespace.clone(), address: self.address() })
+                Err(CheckNamespaceError::NotFound { namespace: self.inner.namespace.clone(), address: self.address() })
             }
             Err(error) => Err(error.into()),
         }
     }
 
+    /// A client over the same connection whose calls carry this value, and all that this one's carry: those of its handles, too.
+    /// For the length of a request, say; it costs next to nothing. How it is carried, and how far, says a
+    /// [`ContextPropagator`] for it.
+    ///
+    /// ```no_run
+    /// # use timewright_client::{Client, ClientOptions, PropagatedValue, StartWorkflowOptions};
+    /// # struct Greeting;
+    /// # impl timewright_definition::WorkflowDefinition for Greeting {
+    /// #     const NAME: &'static str = "Greeting"; type Input = String; type Output = String;
+    /// # }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Of the type's own, in earnest.
+    /// let options = ClientOptions::new("http://127.0.0.1:7233").propagator(PropagatedValue::<String>::new("tenant"));
+    /// let client = Client::connect(options).await?;
+    ///
+    /// let of_acme = client.with_value("acme".to_owned());
+    /// of_acme.start_workflow(Greeting, "Ada".to_owned(), StartWorkflowOptions::new("greetings", "greeting-of-ada")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`ContextPropagator`]: timewright_definition::ContextPropagator
+    #[must_use]
+    pub fn with_value<T: Send + Sync + 'static>(&self, value: T) -> Self {
+        self.with_values(self.values.clone().with(value))
+    }
+
+    /// A client over the same connection whose calls carry these values and no others.
+    #[must_use]
+    pub fn with_values(&self, values: ContextValues) -> Self {
+        Self { inner: Arc::clone(&self.inner), values }
+    }
+
+    /// What the calls of this client carry along.
+    #[must_use]
+    pub const fn values(&self) -> &ContextValues {
+        &self.values
+    }
+
+    /// How values are carried: for workers that are built with this client.
+    #[must_use]
+    pub fn propagators(&self) -> &ContextPropagators {
+        &self.inner.propagators
+    }
+
+    /// What [`ClientOptions::extension`] has put aside of this type, in that order.
+    pub fn extensions<T: Send + Sync + 'static>(&self) -> impl Iterator<Item = &T> {
+        self.inner.extensions.of_type()
+    }
+
+    /// Lets interceptors see a call before it is made; what it gives is to be told how the call ended.
+    pub(crate) fn intercept(&self, mut call: ClientCall<'_>) -> Result<Intercepted, RpcError> {
+        // What is nearest to the wire comes last.
+        let intercepted = self.inner.interceptors.intercept(&self.values, &mut call)?;
+        interceptor::inject(&self.inner.propagators, &self.values, &mut call)?;
+        Ok(intercepted)
+    }
+
     pub(crate) fn worker_heartbeat_interval(&self) -> Option<Duration> {
-        self.0.worker_heartbeat_interval
+        self.inner.worker_heartbeat_interval
     }
 
     pub(crate) fn heartbeats(&self) -> &Heartbeats {
-        &self.0.heartbeats
+        &self.inner.heartbeats
     }
 
     pub(crate) fn eager_workers(&self) -> &EagerWorkers {
-        &self.0.eager_workers
+        &self.inner.eager_workers
     }
 
     async fn fetch_server_info(&self, request: Request<GetSystemInfoRequest>) -> Result<ServerInfo, RpcError> {
@@ -313,8 +384,8 @@ impl fmt::Debug for Client {
         formatter
             .debug_struct("Client")
             .field("address", &self.address())
-            .field("namespace", &self.0.namespace)
-            .field("identity", &self.0.identity)
+            .field("namespace", &self.inner.namespace)
+            .field("identity", &self.inner.identity)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! What the server knows about a workflow.
 
 use crate::handle::{UntypedWorkflowHandle, is_not_found};
+use crate::interceptor::ClientCall;
 use crate::rpc_error::RpcError;
 use std::time::{Duration, SystemTime};
 use timewright_converter::{CodecError, ConversionError, Value};
@@ -115,13 +116,19 @@ impl UntypedWorkflowHandle {
     /// # Errors
     /// If there is no such workflow, or the server cannot be asked.
     pub async fn describe(&self) -> Result<WorkflowDescription, DescribeWorkflowError> {
-        let request = DescribeWorkflowExecutionRequest {
+        let mut request = DescribeWorkflowExecutionRequest {
             namespace: self.client().namespace().to_owned(),
             execution: Some(self.execution()),
         };
         let workflow_id = || self.workflow_id().to_owned();
+        let intercepted = self
+            .client()
+            .intercept(ClientCall::DescribeWorkflow(&mut request))
+            .map_err(|source| DescribeWorkflowError::Rpc { workflow_id: workflow_id(), source })?;
         let response = self.client().workflow_service().describe_workflow_execution(request).await;
-        let mut raw = match response.map_err(RpcError::from) {
+        let response = response.map_err(RpcError::from);
+        intercepted.end(&response);
+        let mut raw = match response {
             Ok(response) => response.into_inner(),
             Err(error) if is_not_found(&error) => {
                 return Err(DescribeWorkflowError::NotFound { workflow_id: workflow_id() });

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::description::{DescribeWorkflowError, WorkflowDescription};
 use crate::history::{HistoryPages, WorkflowHistoryError};
+use crate::interceptor::ClientCall;
 use crate::query::QueryWorkflowError;
 use crate::random;
 use crate::result::{ResultOptions, WorkflowResultError};
@@ -378,10 +379,16 @@ impl UntypedWorkflowHandle {
             ..SignalWorkflowExecutionRequest::default()
         };
         let (signal, workflow_id) = (signal.to_owned(), self.workflow_id.clone());
+        let intercepted = match self.client.intercept(ClientCall::SignalWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(SignalWorkflowError::Rpc { signal, workflow_id, source }),
+        };
         if let Err(source) = self.client.data_converter().encode(&mut request).await {
             return Err(SignalWorkflowError::Codec { signal, workflow_id, source });
         }
-        match self.client.workflow_service().signal_workflow_execution(request).await.map_err(RpcError::from) {
+        let sent = self.client.workflow_service().signal_workflow_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&sent);
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Err(SignalWorkflowError::NotFound { signal, workflow_id }),
             Err(source) => Err(SignalWorkflowError::Rpc { signal, workflow_id, source }),
@@ -393,7 +400,7 @@ impl UntypedWorkflowHandle {
     /// # Errors
     /// As of [`WorkflowHandle::cancel`].
     pub async fn cancel(&self, reason: impl Into<String>) -> Result<(), CancelWorkflowError> {
-        let request = RequestCancelWorkflowExecutionRequest {
+        let mut request = RequestCancelWorkflowExecutionRequest {
             namespace: self.client.namespace().to_owned(),
             workflow_execution: Some(self.execution()),
             identity: self.client.identity().to_owned(),
@@ -403,7 +410,14 @@ impl UntypedWorkflowHandle {
             ..RequestCancelWorkflowExecutionRequest::default()
         };
         let workflow_id = self.workflow_id.clone();
-        match self.client.workflow_service().request_cancel_workflow_execution(request).await.map_err(RpcError::from) {
+        let intercepted = match self.client.intercept(ClientCall::CancelWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(CancelWorkflowError::Rpc { workflow_id, source }),
+        };
+        let sent =
+            self.client.workflow_service().request_cancel_workflow_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&sent);
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Err(CancelWorkflowError::NotFound { workflow_id }),
             Err(source) => Err(CancelWorkflowError::Rpc { workflow_id, source }),
@@ -415,7 +429,7 @@ impl UntypedWorkflowHandle {
     /// # Errors
     /// As of [`WorkflowHandle::terminate`].
     pub async fn terminate(&self, reason: impl Into<String>) -> Result<(), TerminateWorkflowError> {
-        let request = TerminateWorkflowExecutionRequest {
+        let mut request = TerminateWorkflowExecutionRequest {
             namespace: self.client.namespace().to_owned(),
             workflow_execution: Some(self.execution()),
             reason: reason.into(),
@@ -424,7 +438,13 @@ impl UntypedWorkflowHandle {
             ..TerminateWorkflowExecutionRequest::default()
         };
         let workflow_id = self.workflow_id.clone();
-        match self.client.workflow_service().terminate_workflow_execution(request).await.map_err(RpcError::from) {
+        let intercepted = match self.client.intercept(ClientCall::TerminateWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(TerminateWorkflowError::Rpc { workflow_id, source }),
+        };
+        let sent = self.client.workflow_service().terminate_workflow_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&sent);
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Err(TerminateWorkflowError::NotFound { workflow_id }),
             Err(source) => Err(TerminateWorkflowError::Rpc { workflow_id, source }),

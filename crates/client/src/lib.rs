@@ -16,12 +16,15 @@ mod description;
 mod eager_start;
 mod environment;
 mod error_details;
+mod extensions;
 #[cfg(test)]
 mod fake_server;
 mod handle;
 mod heartbeat;
 mod history;
 mod host;
+mod interceptor;
+mod lifecycle;
 mod metric_meter;
 mod options;
 mod patience;
@@ -32,6 +35,7 @@ mod readiness;
 mod result;
 mod rpc_error;
 mod sdk_metrics;
+mod set_up;
 mod slots;
 mod stack;
 mod start;
@@ -59,6 +63,8 @@ pub use handle::{
 };
 pub use heartbeat::{ExecutedTasks, LocalActivityFigures, WorkerFigures, WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
+pub use interceptor::{CallEnd, ClientCall, ClientInterceptor};
+pub use lifecycle::WorkerLifecycle;
 pub use metric_meter::{GaugePart, MetricDescription, MetricKind, MetricMeter};
 pub use options::{ClientOptions, EnvironmentError};
 pub use poll::{PollError, Polled, Slot, SlotReserver, TaskPoller, TaskSource};
@@ -67,6 +73,7 @@ pub use random::{request_id as random_id, seed as jitter_seed};
 pub use readiness::{NotReady, NotReadyReason, Readiness, ReadinessSource};
 pub use result::{ResultOptions, WorkflowResultError};
 pub use rpc_error::RpcError;
+pub use set_up::{AppliedSetUps, SetUp};
 #[cfg(feature = "resource-slots")]
 pub use slots::{
     InvalidResourceTarget, ResourceBasedSlots, ResourceController, ResourceMonitor, ResourceSlot, ResourceTargets,
@@ -90,6 +97,8 @@ pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSn
 
 /// How the server tries a workflow or an activity again.
 pub use timewright_definition::RetryPolicy;
+/// What calls carry along, and how.
+pub use timewright_definition::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
 /// Whether an activity that a client started runs, or how it was closed.
 pub use timewright_proto::enums::ActivityExecutionStatus;
 /// What an activity does while it is open.

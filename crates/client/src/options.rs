@@ -1,12 +1,16 @@
 //! Where and how to connect.
 
+use crate::extensions::Extensions;
+use crate::interceptor::{ClientInterceptor, ClientInterceptors};
 use crate::metric_meter::MetricMeter;
+use crate::set_up::{AppliedSetUps, SetUp};
 use crate::stack::{HttpRequest, HttpResponse, Stack, StackLayer};
 use http::HeaderValue;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use timewright_converter::DataConverter;
+use timewright_definition::{ContextPropagator, ContextPropagators};
 use tonic::Status;
 use tower::{BoxError, Layer, Service};
 
@@ -34,6 +38,10 @@ pub struct ClientOptions {
     pub(crate) layers: Vec<StackLayer>,
     pub(crate) metric_meter: MetricMeter,
     pub(crate) worker_heartbeat_interval: Option<Duration>,
+    pub(crate) interceptors: ClientInterceptors,
+    pub(crate) propagators: ContextPropagators,
+    pub(crate) extensions: Extensions,
+    pub(crate) applied: AppliedSetUps,
     #[cfg(feature = "tls")]
     pub(crate) tls: crate::tls::TlsOptions,
 }
@@ -55,6 +63,10 @@ impl ClientOptions {
             layers: Vec::new(),
             metric_meter: MetricMeter::new(),
             worker_heartbeat_interval: Some(Duration::from_secs(60)),
+            interceptors: ClientInterceptors::default(),
+            propagators: ContextPropagators::default(),
+            extensions: Extensions::default(),
+            applied: AppliedSetUps::default(),
             #[cfg(feature = "tls")]
             tls: crate::tls::TlsOptions::default(),
         }
@@ -192,6 +204,41 @@ impl ClientOptions {
     {
         self.layers.push(StackLayer::new(layer));
         self
+    }
+
+    /// Lets an interceptor see each call of the client API before it is made, with its arguments and headers still readable. Of
+    /// several, the last is nearest to the caller: it sees a call first.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl ClientInterceptor) -> Self {
+        self.interceptors.push(interceptor);
+        self
+    }
+
+    /// Carries context values over the wire: those of [`Client::with_value`](crate::Client::with_value), and with all workers
+    /// that are built with this client, on through workflows and activities.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl ContextPropagator) -> Self {
+        self.propagators.push(propagator);
+        self
+    }
+
+    /// Puts something aside that whoever gets the client finds by its type: [`Client::extensions`](crate::Client::extensions). So
+    /// plugins reach the workers that are built with it.
+    #[must_use]
+    pub fn extension<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// Lets a step set these options up, unless one of its name has done so.
+    #[must_use]
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |options| &mut options.applied)
+    }
+
+    /// What was put aside of this type.
+    pub fn extensions<T: Send + Sync + 'static>(&self) -> impl Iterator<Item = &T> {
+        self.extensions.of_type()
     }
 
     /// Certificates, for `https` addresses.

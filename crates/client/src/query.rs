@@ -2,6 +2,7 @@
 
 use crate::error_details;
 use crate::handle::{UntypedWorkflowHandle, is_not_found};
+use crate::interceptor::ClientCall;
 use crate::rpc_error::RpcError;
 use crate::start::payloads;
 use timewright_converter::{CodecError, ConversionError, Failure, Payload};
@@ -127,12 +128,18 @@ impl UntypedWorkflowHandle {
             }),
             query_reject_condition: condition.into(),
         };
+        let intercepted = match self.client().intercept(ClientCall::QueryWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(QueryWorkflowError::Rpc { query: name, workflow_id, source }),
+        };
         if let Err(source) = converter.encode(&mut request).await {
             return Err(QueryWorkflowError::Codec { query: name, workflow_id, source });
         }
-        let mut response = match self.client().workflow_service().query_workflow(request).await {
+        let answered = self.client().workflow_service().query_workflow(request).await.map_err(RpcError::from);
+        intercepted.end(&answered);
+        let mut response = match answered {
             Ok(response) => response.into_inner(),
-            Err(status) => return Err(self.query_error(name, status.into()).await),
+            Err(error) => return Err(self.query_error(name, error).await),
         };
         if let Some(rejected) = response.query_rejected {
             return Err(QueryWorkflowError::Rejected { query: name, workflow_id, status: rejected.status() });

@@ -2,6 +2,7 @@
 
 use crate::handle::{UntypedWorkflowHandle, is_not_found};
 use crate::history::PageRequest;
+use crate::interceptor::ClientCall;
 use crate::patience::Patience;
 use crate::rpc_error::RpcError;
 use bytes::Bytes;
@@ -133,6 +134,17 @@ impl UntypedWorkflowHandle {
     /// # Errors
     /// As of [`result`](Self::result).
     pub async fn result_with(&self, options: ResultOptions) -> Result<Vec<Payload>, WorkflowResultError> {
+        let call = ClientCall::WorkflowResult { workflow_id: self.workflow_id() };
+        let intercepted = self
+            .client()
+            .intercept(call)
+            .map_err(|source| WorkflowResultError::Rpc { workflow_id: self.workflow_id().to_owned(), source })?;
+        let result = self.wait_for_result(options).await;
+        intercepted.end(&result);
+        result
+    }
+
+    async fn wait_for_result(&self, options: ResultOptions) -> Result<Vec<Payload>, WorkflowResultError> {
         let mut request = PageRequest {
             execution: self.result_execution(),
             waits: true,

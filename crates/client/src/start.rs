@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::error_details;
 use crate::handle::{UntypedWorkflowHandle, WorkflowHandle};
+use crate::interceptor::ClientCall;
 use crate::random;
 use crate::rpc_error::RpcError;
 use std::collections::BTreeMap;
@@ -428,6 +429,10 @@ impl Client {
             Ok(request) => request,
             Err(source) => return Err(StartWorkflowError::Conversion { workflow_id, source }),
         };
+        let intercepted = match self.intercept(ClientCall::StartWorkflow(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(StartWorkflowError::Rpc { workflow_id, source }),
+        };
         if let Err(source) = self.data_converter().encode(&mut request).await {
             return Err(StartWorkflowError::Codec { workflow_id, source });
         }
@@ -435,7 +440,9 @@ impl Client {
             true => self.eager_workers().reserve(&mut request).await,
             false => None,
         };
-        match self.workflow_service().start_workflow_execution(request).await {
+        let started = self.workflow_service().start_workflow_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&started);
+        match started {
             Ok(response) => {
                 let mut response = response.into_inner();
                 if let (Some(start), Some(task)) = (eager_start, response.eager_workflow_task.take()) {
@@ -443,7 +450,7 @@ impl Client {
                 }
                 Ok(UntypedWorkflowHandle::of_started(self.clone(), workflow_id, response))
             }
-            Err(status) => Err(start_error(workflow_id, status.into())),
+            Err(error) => Err(start_error(workflow_id, error)),
         }
     }
 }

@@ -10,6 +10,7 @@ use timewright_proto::temporal::api::update::v1::{Input, Meta, Outcome, Request,
 use timewright_proto::workflow_service::{PollWorkflowExecutionUpdateRequest, UpdateWorkflowExecutionRequest};
 
 use crate::handle::{UntypedWorkflowHandle, WorkflowHandle, is_not_found};
+use crate::interceptor::ClientCall;
 use crate::patience::Patience;
 use crate::random;
 use crate::rpc_error::RpcError;
@@ -228,6 +229,8 @@ impl UntypedWorkflowHandle {
             }),
             ..UpdateWorkflowExecutionRequest::default()
         };
+        let intercepted =
+            self.client().intercept(ClientCall::UpdateWorkflow(&mut request)).map_err(|source| handle.rpc(source))?;
         self.client().data_converter().encode(&mut request).await.map_err(|source| handle.codec(source))?;
         let mut patience = Patience::new(handle.describe());
         loop {
@@ -240,12 +243,19 @@ impl UntypedWorkflowHandle {
                     }
                     if is_accepted || response.outcome.is_some() {
                         handle.outcome = response.outcome;
+                        intercepted.end(&Ok::<_, RpcError>(()));
                         return Ok(handle);
                     }
                     // No worker has looked at it in all that time. The server may have forgotten it, so it is sent again.
                     patience.handle_empty().await;
                 }
-                Err(status) => handle.bear(&mut patience, status.into()).await?,
+                Err(status) => {
+                    let error = RpcError::from(status);
+                    if let Err(given_up) = handle.bear(&mut patience, error.clone()).await {
+                        intercepted.end::<(), _>(&Err(error));
+                        return Err(given_up);
+                    }
+                }
             }
         }
     }
@@ -334,6 +344,11 @@ impl UntypedUpdateHandle {
             return Err(UpdateWorkflowError::NotFound { update, workflow_id });
         }
         patience.bear(error).await.map_err(|source| UpdateWorkflowError::Rpc { update, workflow_id, source })
+    }
+
+    fn rpc(&self, source: RpcError) -> UpdateWorkflowError {
+        let workflow_id = self.workflow.workflow_id().to_owned();
+        UpdateWorkflowError::Rpc { update: self.update.clone(), workflow_id, source }
     }
 
     fn codec(&self, source: CodecError) -> UpdateWorkflowError {

@@ -133,6 +133,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod context_values;
 mod priority;
 mod retry_policy;
 mod search_attribute;
@@ -140,6 +141,7 @@ mod search_attribute_key;
 #[doc(hidden)]
 pub mod session;
 
+pub use context_values::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
 pub use priority::Priority;
 pub use retry_policy::RetryPolicy;
 pub use search_attribute::SearchAttributeValue;

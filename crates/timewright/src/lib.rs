@@ -24,6 +24,7 @@
 mod eager_activities;
 #[cfg(all(feature = "activity", feature = "workflow"))]
 mod local_activities;
+mod plugin;
 mod signal;
 #[cfg(any(feature = "activity", feature = "workflow"))]
 mod worker;
@@ -32,6 +33,7 @@ mod worker;
 pub use eager_activities::EagerActivities;
 #[cfg(all(feature = "activity", feature = "workflow"))]
 pub use local_activities::LocalActivities;
+pub use plugin::{Plugin, WithPlugin};
 pub use signal::shutdown_signal;
 #[cfg(feature = "activity")]
 pub use timewright_activity_worker as activity;
@@ -61,6 +63,8 @@ mod guide {
     struct WritingWorkflows;
     #[doc = include_str!("../../../docs/messages.md")]
     struct Messages;
+    #[doc = include_str!("../../../docs/interceptors.md")]
+    struct Interceptors;
     #[doc = include_str!("../../../docs/errors.md")]
     struct Errors;
     #[doc = include_str!("../../../docs/determinism.md")]

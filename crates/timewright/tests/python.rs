@@ -13,5 +13,6 @@ mod python {
     mod json;
     mod ours;
     mod replays;
+    mod tracing;
     mod values;
 }

@@ -143,14 +143,12 @@ impl ActivityOptions {
 
     pub(crate) fn into_command(
         self,
-        sequence: u32,
         activity_type: &str,
         arguments: Vec<Payload>,
         workflow_task_queue: &str,
     ) -> ScheduleActivity {
         let task_queue = self.task_queue.unwrap_or_else(|| workflow_task_queue.to_owned());
         ScheduleActivity {
-            sequence,
             activity_id: self.activity_id,
             activity_type: activity_type.to_owned(),
             eager_execution: self.eager_execution && task_queue == workflow_task_queue,

@@ -101,7 +101,13 @@ impl ContinueAsNewOptions {
         self
     }
 
-    pub(crate) fn into_error(self, workflow_type: &str, task_queue: &str, input: &impl Arguments) -> WorkflowError {
+    pub(crate) fn into_error(
+        self,
+        workflow_type: &str,
+        task_queue: &str,
+        input: &impl Arguments,
+        intercept: impl FnOnce(&mut ContinueAsNew),
+    ) -> WorkflowError {
         let Self { mut next, memo, search_attributes, error } = self;
         let or_else = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
         next.workflow_type = or_else(next.workflow_type, workflow_type);
@@ -111,6 +117,7 @@ impl ContinueAsNewOptions {
         match error.map_or_else(|| input.to_payloads(), Err) {
             Ok(arguments) => {
                 next.arguments = arguments;
+                intercept(&mut next);
                 WorkflowError(Kind::ContinueAsNew(Box::new(next)))
             }
             Err(error) => error.into(),

@@ -135,6 +135,14 @@ impl WorkflowError {
     }
 }
 
+impl WorkflowError {
+    /// Whether it fails the Workflow Task, and not the workflow: code or data is to be mended, and it is tried again.
+    #[must_use]
+    pub fn fails_workflow_task(&self) -> bool {
+        matches!(self.0, Kind::Task(_))
+    }
+}
+
 /// An error of ours that was behind a wrapper.
 fn known_error(behind: &dyn Any) -> Option<&(dyn Error + 'static)> {
     fn of<E: Error + 'static>(behind: &dyn Any) -> Option<&(dyn Error + 'static)> {

@@ -19,6 +19,7 @@ use timewright_protocol::workflow::{
 };
 
 use crate::activity::reason;
+use crate::interceptor::{OutboundCall, intercept_outbound};
 use crate::mailbox::{Cancellation, Handle, Scope, SharedMailbox, Signal};
 
 /// Another workflow: [`WorkflowContext::external_workflow`](crate::WorkflowContext::external_workflow).
@@ -73,12 +74,12 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
     /// waited for.
     #[track_caller]
     pub fn request_cancel(&self, reason: &str) -> CancelRequestHandle {
+        let mut request =
+            RequestCancelExternalWorkflow { sequence: 0, workflow: self.workflow.clone(), reason: reason.to_owned() };
+        let call = OutboundCall::RequestCancelExternalWorkflow(&mut request);
+        intercept_outbound(&self.mailbox, &self.scope, call);
         let sequence = self.mailbox.borrow_mut().start::<Cancellation>(&self.scope, |sequence| {
-            Command::RequestCancelExternalWorkflow(Box::new(RequestCancelExternalWorkflow {
-                sequence,
-                workflow: self.workflow.clone(),
-                reason: reason.to_owned(),
-            }))
+            Command::RequestCancelExternalWorkflow(Box::new(RequestCancelExternalWorkflow { sequence, ..request }))
         });
         let what = Message { what: "the request to cancel".to_owned(), workflow_id: self.workflow.workflow_id.clone() };
         let state = match sequence {
@@ -113,14 +114,15 @@ impl Sender<'_> {
     #[track_caller]
     pub(crate) fn signal_untyped(self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
         let what = self.message(signal);
+        let mut call = SignalExternalWorkflow {
+            workflow: self.workflow,
+            signal_name: signal.to_owned(),
+            arguments,
+            ..SignalExternalWorkflow::default()
+        };
+        intercept_outbound(self.mailbox, self.scope, OutboundCall::SignalExternalWorkflow(&mut call));
         let sequence = self.mailbox.borrow_mut().start::<Signal>(self.scope, |sequence| {
-            Command::SignalExternalWorkflow(Box::new(SignalExternalWorkflow {
-                sequence,
-                workflow: self.workflow,
-                signal_name: signal.to_owned(),
-                arguments,
-                ..SignalExternalWorkflow::default()
-            }))
+            Command::SignalExternalWorkflow(Box::new(SignalExternalWorkflow { sequence, ..call }))
         });
         let state = match sequence {
             Some(sequence) => SignalState::Sent(Handle::new(self.mailbox, sequence)),

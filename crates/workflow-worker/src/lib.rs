@@ -23,6 +23,7 @@ mod external_workflow;
 mod handlers;
 mod info;
 mod instance;
+mod interceptor;
 mod local_activities;
 mod local_activity;
 mod mailbox;
@@ -72,6 +73,10 @@ pub use handlers::{
     NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
 };
 pub use info::{ParentWorkflow, RootWorkflow, UpdateInfo, WorkflowInfo};
+pub use interceptor::{
+    Handling, InboundCall, InboundKind, InterceptorContext, OutboundCall, OutboundKind, StartedOperation,
+    WorkflowInterceptor,
+};
 pub use local_activities::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub use local_activity::LocalActivityOptions;
 pub use monitor::WorkflowWorkerMonitor;
@@ -97,8 +102,10 @@ pub use timewright_definition::{
 /// What becomes of a Child Workflow when its parent ends; whether a Workflow Id may have been used before.
 pub use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
 pub use timewright_protocol::workflow::{
-    ActivityCancellationType, ChildWorkflowCancellationType, Issued, LocalActivityOutcome,
-    NexusOperationCancellationType, Nondeterminism, Recorded,
+    ActivityCancellationType, ChildWorkflowCancellationType, ContinueAsNew, ExternalWorkflow, Issued,
+    LocalActivityOutcome, NexusOperationCancellationType, Nondeterminism, Recorded, RequestCancelExternalWorkflow,
+    Resolution, ScheduleActivity, ScheduleLocalActivity, ScheduleNexusOperation, SignalExternalWorkflow,
+    StartChildWorkflow, StartTimer,
 };
 pub use uuid::Uuid;
 pub use worker::{WorkerError, WorkflowWorker};

@@ -16,6 +16,7 @@ use timewright_protocol::workflow::{
 };
 
 use crate::activity::{read_result, reason, workflow_cancelled};
+use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
 use crate::mailbox::{self, Handle, NexusOperationStarting, Scope, SharedMailbox, read_failure};
 
 /// Which Nexus operation, and how it is to be executed.
@@ -134,10 +135,13 @@ impl<O> StartingNexusOperation<O> {
         };
         let state = match input.to_payload() {
             Ok(input) => {
-                let schedule = ScheduleNexusOperation { input: Some(input), ..schedule };
+                let mut schedule = ScheduleNexusOperation { input: Some(input), ..schedule };
+                intercept_outbound(mailbox, scope, OutboundCall::NexusOperation(&mut schedule));
                 let sequence = mailbox.borrow_mut().start::<NexusOperationStarting>(scope, |sequence| {
                     Command::ScheduleNexusOperation(Box::new(ScheduleNexusOperation { sequence, ..schedule }))
                 });
+                let name = format!("{}/{}", identity.service, identity.operation);
+                note_started(mailbox, scope, OutboundKind::NexusOperation, sequence, &name);
                 match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
                     None => Starting::Never(reason(scope)),

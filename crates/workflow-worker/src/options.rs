@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
-    Client, InvalidWorkerDeployment, PollerBehavior, SlotSupplier, VersioningBehavior, WorkerDeployment, WorkerSlots,
+    AppliedSetUps, Client, InvalidWorkerDeployment, PollerBehavior, SetUp, SlotSupplier, VersioningBehavior,
+    WorkerDeployment, WorkerLifecycle, WorkerSlots,
 };
 use timewright_definition::WorkflowDefinition;
 use timewright_protocol::task_queue::RateLimit;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::eager_activities::{EagerActivities, EagerActivityExecutor};
+use crate::interceptor::{Interceptors, WorkflowInterceptor};
 use crate::local_activities::LocalActivityExecutor;
 use crate::policy::{FailurePolicy, Policies};
 use crate::registry::{Problem, Registry};
@@ -51,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) local_activities: Option<Arc<dyn LocalActivityExecutor>>,
     pub(crate) local_activity_slots: WorkerSlots,
     pub(crate) local_activities_per_second: Option<f64>,
+    pub(crate) interceptors: Interceptors,
     pub(crate) detects_foreign_waits: bool,
     pub(crate) checks_determinism: bool,
     pub(crate) policies: Policies,
@@ -58,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) versioning: Versioning,
     pub(crate) rollout: Rollout,
     pub(crate) on_fatal_error: Option<FatalErrorHook>,
+    pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
+    applied: AppliedSetUps,
 }
 
 /// What is called when a worker cannot go on.
@@ -149,6 +154,11 @@ pub enum BuildError {
 
 impl WorkflowWorkerBuilder {
     pub(crate) fn new(client: Client, task_queue: String) -> Self {
+        let steps: Vec<SetUp<Self>> = client.extensions().cloned().collect();
+        steps.iter().fold(Self::with_defaults(client, task_queue), Self::set_up)
+    }
+
+    fn with_defaults(client: Client, task_queue: String) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             client,
@@ -175,6 +185,7 @@ impl WorkflowWorkerBuilder {
                 local_activities: None,
                 local_activity_slots: WorkerSlots::fixed(100),
                 local_activities_per_second: None,
+                interceptors: Interceptors::default(),
                 detects_foreign_waits: true,
                 checks_determinism: false,
                 policies: Policies::default(),
@@ -182,6 +193,8 @@ impl WorkflowWorkerBuilder {
                 versioning: Versioning::default(),
                 rollout: Rollout::default(),
                 on_fatal_error: None,
+                lifecycle: WorkerLifecycle::default(),
+                applied: AppliedSetUps::default(),
             },
         }
     }
@@ -348,6 +361,14 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Lets an interceptor see what comes into workflows and what they ask for. Of several, the last is nearest to workflow code.
+    /// Context values are carried by the client's own [propagators](timewright_client::ClientOptions::propagator), outside all of
+    /// them.
+    pub fn interceptor(mut self, interceptor: impl WorkflowInterceptor) -> Self {
+        self.options.interceptors.push(interceptor);
+        self
+    }
+
     /// Executes activities of the worker's own Task Queue with this, without the way over the Task Queue, where there is room.
     /// Default: none; `timewright::Worker` sets it where it runs an Activity Worker on the same Task Queue.
     ///
@@ -457,6 +478,25 @@ impl WorkflowWorkerBuilder {
     pub fn versioning_behavior(mut self, workflow_type: impl Into<String>, behavior: VersioningBehavior) -> Self {
         self.options.versioning.choose(workflow_type.into(), behavior);
         self
+    }
+
+    /// Calls this when [`run`](WorkflowWorker::run) is called, before anything else happens. Can be said several times: the first is called
+    /// first.
+    pub fn on_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_start(hook);
+        self
+    }
+
+    /// Calls this when the worker has stopped and all that it executed is over, with the error that [`run`](WorkflowWorker::run) returns
+    /// then. Can be said several times: the first is called last.
+    pub fn on_stop(mut self, hook: impl Fn(Result<(), &WorkerError>) + Send + Sync + 'static) -> Self {
+        self.options.lifecycle.on_stop(hook);
+        self
+    }
+
+    /// Lets a step set this worker up, unless one of its name has done so. Those that the client brings come first of all.
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |builder| &mut builder.options.applied)
     }
 
     /// Says for each Workflow Type of a dynamic workflow whether its runs stay on the version on which they started; `None`: what the

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use timewright_definition::WorkflowDefinition;
-use timewright_protocol::workflow::Initialize;
+use timewright_protocol::workflow::{Activation, Initialize};
 
 use crate::error::task_failure;
 use crate::handlers::{Handlers, is_reserved};
 use crate::instance::{self, Environment, Instance, TaskProblem};
 use crate::workflow::Workflow;
 
-type Start = fn(&Environment, Box<Initialize>) -> Result<Box<dyn Instance>, TaskProblem>;
+type Start = fn(&Environment, Box<Initialize>, &Activation) -> Result<Box<dyn Instance>, TaskProblem>;
 
 /// Workflow Types, and how to start each.
 #[derive(Debug, Clone, Default)]
@@ -92,9 +92,10 @@ impl Registry {
         &self,
         environment: &Environment,
         initialize: Box<Initialize>,
+        activation: &Activation,
     ) -> Result<Box<dyn Instance>, TaskProblem> {
         match self.workflows.get(initialize.workflow_type.as_str()).or(self.dynamic.as_ref()) {
-            Some(start) => start(environment, initialize),
+            Some(start) => start(environment, initialize, activation),
             None => Err(TaskProblem::new(task_failure(
                 "NotFoundError",
                 format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use timewright_client::{Client, MetricMeter};
+use timewright_client::{AppliedSetUps, Client, ContextPropagator, ContextPropagators, MetricMeter, SetUp};
 use timewright_converter::{CodecError, DataConverter};
 use timewright_proto::Bytes;
 use timewright_proto::history::History;
@@ -12,6 +12,7 @@ use timewright_protocol::workflow::{CacheLimits, HistoryPage, Nondeterminism, Ou
 
 use crate::child_workflow::AnyWorkflow;
 use crate::instance::Environment;
+use crate::interceptor::{Interceptors, WorkflowInterceptor};
 use crate::local_activities::WorkflowNames;
 use crate::registry::Registry;
 use crate::shard::UserCode;
@@ -39,6 +40,9 @@ use crate::workflow::Workflow;
 pub struct Replayer {
     registry: Registry,
     converter: DataConverter,
+    interceptors: Interceptors,
+    propagators: ContextPropagators,
+    applied: AppliedSetUps,
 }
 
 /// Why a history cannot be gone through.
@@ -107,6 +111,28 @@ impl Replayer {
         self
     }
 
+    /// As [`WorkflowWorkerBuilder::interceptor`](crate::WorkflowWorkerBuilder::interceptor): what changes calls belongs to what is
+    /// tested.
+    #[must_use]
+    pub fn interceptor(mut self, interceptor: impl WorkflowInterceptor) -> Self {
+        self.interceptors.push(interceptor);
+        self
+    }
+
+    /// As [`ClientOptions::propagator`](timewright_client::ClientOptions::propagator): workflows that ask for context values need
+    /// them here, too.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl ContextPropagator) -> Self {
+        self.propagators.push(propagator);
+        self
+    }
+
+    /// Lets a step set this replayer up, unless one of its name has done so.
+    #[must_use]
+    pub fn set_up(self, step: &SetUp<Self>) -> Self {
+        step.apply_once(self, |replayer| &mut replayer.applied)
+    }
+
     /// Goes through a history. A history of a workflow that still runs is as good as one of a workflow that has ended.
     ///
     /// # Errors
@@ -156,6 +182,7 @@ impl Replayer {
             task_queue: task_queue(&history),
             converter: self.converter.clone(),
             executes_local_activities: false,
+            interceptors: self.interceptors.clone().with_propagators(&self.propagators),
             detects_foreign_waits: true,
             checks_determinism: false,
             meter: MetricMeter::none(),

@@ -480,7 +480,7 @@ impl UserCode {
             self.started += 1;
             let number = self.started;
             let _executing = wait::execute(number);
-            let instance = self.registry.start(&self.environment, initialize)?;
+            let instance = self.registry.start(&self.environment, initialize, &activation)?;
             self.instances.insert(key.clone(), Started { instance, number, rehearsal: Rehearsal::default() });
         }
         match self.instances.get_mut(key) {

@@ -11,6 +11,7 @@ use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use crate::child_workflow::AnyWorkflow;
 use crate::context::WorkflowContext;
 use crate::external_workflow::ExternalWorkflowHandle;
+use crate::interceptor::{OutboundCall, intercept_outbound};
 use crate::nexus_operation::{NexusOperationFailure, NexusOperationOptions};
 use crate::workflow::Workflow;
 
@@ -94,7 +95,9 @@ impl<W: Workflow> WorkflowContext<W> {
         let request = arguments.and_then(|(input, signal_input)| {
             options.into_signal_with_start(namespace, workflow_type, input, signal.to_owned(), signal_input)
         });
-        let starting = request.map(|request| {
+        let starting = request.map(|mut request| {
+            let call = OutboundCall::SignalWithStartWorkflow(&mut request);
+            intercept_outbound(self.mailbox(), self.scope(), call);
             let operation = NexusOperationOptions::new(ENDPOINT, SERVICE, OPERATION);
             let input = RawValue(signal_with_start_payload(&request));
             (request.workflow_id, self.start_nexus_operation::<RawValue>(operation, input))

@@ -181,6 +181,10 @@ impl WorkflowWorker {
     /// # Errors
     /// When it cannot start, or polls fail for good. Whatever happens to single tasks is no error of the worker's.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.options.lifecycle.clone().around(self.work(shutdown)).await
+    }
+
+    async fn work(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let mut shutdown = pin!(shutdown);
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
@@ -289,6 +293,7 @@ impl WorkflowWorker {
             task_queue: task_queue.clone(),
             converter: self.client.data_converter().clone(),
             executes_local_activities: self.options.local_activities.is_some(),
+            interceptors: self.options.interceptors.clone().with_propagators(self.client.propagators()),
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),

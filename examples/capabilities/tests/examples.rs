@@ -164,6 +164,18 @@ fn local_activities() {
     check(env!("CARGO_BIN_EXE_local-activities"), &expected);
 }
 
+#[test]
+fn tenants() {
+    let expected = [
+        "acme pays for an anvil",
+        "acme gets an anvil",
+        "globex pays for a laser",
+        "globex gets a laser",
+        "workflow `order-…` (run …) failed: …for whom?…",
+    ];
+    check(env!("CARGO_BIN_EXE_tenants"), &expected);
+}
+
 /// How long a program may take, on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(120);
 

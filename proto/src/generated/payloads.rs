@@ -246,7 +246,7 @@ for crate::temporal::api::command::v1::StartChildWorkflowExecutionCommandAttribu
 }
 impl CollectPayloads for crate::temporal::api::common::v1::Header {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
-        slots.extend(self.fields.values_mut().map(PayloadSlot::One));
+        crate::payloads::collect_header_fields(&mut self.fields, slots);
     }
 }
 impl CollectPayloads for crate::temporal::api::common::v1::Memo {

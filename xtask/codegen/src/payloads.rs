@@ -12,6 +12,8 @@ const PAYLOAD: &str = ".temporal.api.common.v1.Payload";
 const PAYLOADS: &str = ".temporal.api.common.v1.Payloads";
 /// The server must read search attributes, so no codec may touch them.
 const SEARCH_ATTRIBUTES: &str = ".temporal.api.common.v1.SearchAttributes";
+/// What SDKs and tools put into headers for themselves stays in the clear.
+const HEADER: &str = ".temporal.api.common.v1.Header";
 /// Markers: what an SDK notes in their details for itself stays in the clear.
 const MARKERS: [&str; 2] = [
     ".temporal.api.command.v1.RecordMarkerCommandAttributes",
@@ -91,6 +93,8 @@ fn implementation(
                 body.push_str(
                     "crate::payloads::collect_marker_details(&self.marker_name, &mut self.details, slots);\n",
                 );
+            } else if message_name == HEADER {
+                body.push_str("crate::payloads::collect_header_fields(&mut self.fields, slots);\n");
             } else if value == PAYLOAD {
                 body.push_str(&format!("slots.extend(self.{name}.values_mut().map(PayloadSlot::One));\n"));
             } else if holders.contains(value) {

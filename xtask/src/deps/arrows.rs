@@ -201,6 +201,14 @@ pub(crate) const RULES: &[Rule] = &[
         may_name: UMBRELLA,
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]"],
     },
+    // A plugin on public hooks: it sees what any user sees.
+    Rule {
+        package: "timewright-opentelemetry",
+        features: &["--all-features"],
+        // the feature `sdk` names opentelemetry_sdk
+        may_name: &["opentelemetry", "opentelemetry_sdk", "timewright", "tower"],
+        must_not_reach: &["timewright-testing", "timewright-model-server"],
+    },
     // The same for users' programs: what is deployed for one role has nothing of the other in it.
     Rule {
         package: "greeting-definitions",

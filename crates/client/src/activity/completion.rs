@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::handle::is_not_found;
+use crate::interceptor::{ClientCall, Intercepted};
 use crate::rpc_error::RpcError;
 use crate::start::payloads;
 use bytes::Bytes;
@@ -292,7 +293,9 @@ impl UntypedActivityCompletionHandle {
     ///
     /// # Errors
     /// As of [`ActivityCompletionHandle::complete`].
-    pub async fn complete(&self, result: Payload) -> Result<(), ActivityCompletionError> {
+    pub async fn complete(&self, mut result: Payload) -> Result<(), ActivityCompletionError> {
+        let call = ClientCall::CompleteActivity { activity: &self.activity, result: &mut result };
+        let intercepted = self.intercept(COMPLETED, call)?;
         let (namespace, identity) = self.caller();
         let result = payloads(vec![result]);
         let mut service = self.client.workflow_service();
@@ -324,7 +327,9 @@ impl UntypedActivityCompletionHandle {
                 service.respond_activity_task_completed_by_id(request).await.map(drop)
             }
         };
-        sent.map_err(|status| self.error(COMPLETED, status.into()))
+        let sent = sent.map_err(|status| self.error(COMPLETED, status.into()));
+        intercepted.end(&sent);
+        sent
     }
 
     /// The activity has failed. Another attempt follows where its retry policy says so.
@@ -333,7 +338,10 @@ impl UntypedActivityCompletionHandle {
     /// As of [`ActivityCompletionHandle::complete`].
     pub async fn fail(&self, failure: ApplicationFailure) -> Result<(), ActivityCompletionError> {
         let (namespace, identity) = self.caller();
-        let failure = Some(self.client.data_converter().failure_to_proto(&Failure::from(failure)));
+        let mut failure = self.client.data_converter().failure_to_proto(&Failure::from(failure));
+        let call = ClientCall::FailActivity { activity: &self.activity, failure: &mut failure };
+        let intercepted = self.intercept(FAILED, call)?;
+        let failure = Some(failure);
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
@@ -361,7 +369,9 @@ impl UntypedActivityCompletionHandle {
                 service.respond_activity_task_failed_by_id(request).await.map(drop)
             }
         };
-        sent.map_err(|status| self.error(FAILED, status.into()))
+        let sent = sent.map_err(|status| self.error(FAILED, status.into()));
+        intercepted.end(&sent);
+        sent
     }
 
     /// The activity has stopped, because its cancellation had been asked for.
@@ -370,7 +380,10 @@ impl UntypedActivityCompletionHandle {
     /// As of [`ActivityCompletionHandle::report_cancellation`].
     pub async fn report_cancellation(&self, details: impl Arguments) -> Result<(), ActivityCompletionError> {
         let (namespace, identity) = self.caller();
-        let details = payloads(self.written(CANCELLED, &details)?);
+        let mut details = self.written(CANCELLED, &details)?;
+        let call = ClientCall::ReportActivityCancellation { activity: &self.activity, details: &mut details };
+        let intercepted = self.intercept(CANCELLED, call)?;
+        let details = payloads(details);
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
@@ -400,7 +413,9 @@ impl UntypedActivityCompletionHandle {
                 service.respond_activity_task_canceled_by_id(request).await.map(drop)
             }
         };
-        sent.map_err(|status| self.error(CANCELLED, status.into()))
+        let sent = sent.map_err(|status| self.error(CANCELLED, status.into()));
+        intercepted.end(&sent);
+        sent
     }
 
     /// The activity is alive, and has got this far.
@@ -409,7 +424,10 @@ impl UntypedActivityCompletionHandle {
     /// As of [`ActivityCompletionHandle::heartbeat`].
     pub async fn heartbeat(&self, details: impl Arguments) -> Result<HeartbeatResponse, ActivityCompletionError> {
         let (namespace, identity) = self.caller();
-        let details = payloads(self.written(HEARTBEATED, &details)?);
+        let mut details = self.written(HEARTBEATED, &details)?;
+        let call = ClientCall::HeartbeatActivity { activity: &self.activity, details: &mut details };
+        let intercepted = self.intercept(HEARTBEATED, call)?;
+        let details = payloads(details);
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
@@ -445,8 +463,15 @@ impl UntypedActivityCompletionHandle {
                 })
             }
         };
-        let (cancel_requested, paused, reset) = sent.map_err(|status| self.error(HEARTBEATED, status.into()))?;
+        let sent = sent.map_err(|status| self.error(HEARTBEATED, status.into()));
+        intercepted.end(&sent);
+        let (cancel_requested, paused, reset) = sent?;
         Ok(HeartbeatResponse { cancel_requested, paused, reset })
+    }
+
+    fn intercept(&self, action: &'static str, call: ClientCall<'_>) -> Result<Intercepted, ActivityCompletionError> {
+        let refused = |source| ActivityCompletionError::Rpc { activity: self.activity.clone(), action, source };
+        self.client.intercept(call).map_err(refused)
     }
 
     /// Namespace and identity.

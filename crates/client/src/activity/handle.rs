@@ -4,6 +4,7 @@ use super::description::ActivityDescription;
 use super::operations::{ActivityRequestError, Request, Target};
 use crate::client::Client;
 use crate::handle::is_not_found;
+use crate::interceptor::ClientCall;
 use crate::patience::Patience;
 use crate::rpc_error::RpcError;
 use crate::stack::CallKind;
@@ -213,6 +214,17 @@ impl UntypedActivityHandle {
     /// # Errors
     /// If the activity did not complete.
     pub async fn result(&self) -> Result<Vec<Payload>, ActivityResultError> {
+        let call = ClientCall::ActivityResult { activity_id: self.activity_id() };
+        let intercepted = self
+            .client()
+            .intercept(call)
+            .map_err(|source| ActivityResultError::Rpc { activity_id: self.activity_id().to_owned(), source })?;
+        let result = self.wait_for_result().await;
+        intercepted.end(&result);
+        result
+    }
+
+    async fn wait_for_result(&self) -> Result<Vec<Payload>, ActivityResultError> {
         let activity_id = || self.activity_id().to_owned();
         let mut patience = Patience::new(format!("waiting for the result of activity `{}`", self.activity_id()));
         let mut response = loop {
@@ -260,7 +272,7 @@ impl UntypedActivityHandle {
     /// # Errors
     /// As of [`ActivityHandle::cancel`].
     pub async fn cancel(&self, reason: impl Into<String>) -> Result<(), ActivityRequestError> {
-        let request = RequestCancelActivityExecutionRequest {
+        let mut request = RequestCancelActivityExecutionRequest {
             namespace: self.client().namespace().to_owned(),
             activity_id: self.activity_id().to_owned(),
             run_id: self.target.run_text(),
@@ -268,8 +280,13 @@ impl UntypedActivityHandle {
             request_id: crate::random::request_id(),
             reason: reason.into(),
         };
+        let call = ClientCall::CancelActivity(&mut request);
+        let intercepted =
+            self.client().intercept(call).map_err(|error| self.target.rpc_error(Request::Cancel, error))?;
         let sent = self.client().workflow_service().request_cancel_activity_execution(request).await;
-        sent.map(drop).map_err(|status| self.target.error(Request::Cancel, status))
+        let sent = sent.map(drop).map_err(|status| self.target.error(Request::Cancel, status));
+        intercepted.end(&sent);
+        sent
     }
 
     /// Ends the activity at once. As [`ActivityHandle::terminate`].
@@ -277,7 +294,7 @@ impl UntypedActivityHandle {
     /// # Errors
     /// As of [`ActivityHandle::terminate`].
     pub async fn terminate(&self, reason: impl Into<String>) -> Result<(), ActivityRequestError> {
-        let request = TerminateActivityExecutionRequest {
+        let mut request = TerminateActivityExecutionRequest {
             namespace: self.client().namespace().to_owned(),
             activity_id: self.activity_id().to_owned(),
             run_id: self.target.run_text(),
@@ -285,8 +302,13 @@ impl UntypedActivityHandle {
             request_id: crate::random::request_id(),
             reason: reason.into(),
         };
+        let call = ClientCall::TerminateActivity(&mut request);
+        let intercepted =
+            self.client().intercept(call).map_err(|error| self.target.rpc_error(Request::Terminate, error))?;
         let sent = self.client().workflow_service().terminate_activity_execution(request).await;
-        sent.map(drop).map_err(|status| self.target.error(Request::Terminate, status))
+        let sent = sent.map(drop).map_err(|status| self.target.error(Request::Terminate, status));
+        intercepted.end(&sent);
+        sent
     }
 
     /// Removes all that the server knows of the activity. One that is open is terminated first.
@@ -308,7 +330,7 @@ impl UntypedActivityHandle {
     /// # Errors
     /// If there is no such activity, or the server cannot be asked.
     pub async fn describe(&self) -> Result<ActivityDescription, ActivityRequestError> {
-        let request = DescribeActivityExecutionRequest {
+        let mut request = DescribeActivityExecutionRequest {
             namespace: self.client().namespace().to_owned(),
             activity_id: self.activity_id().to_owned(),
             run_id: self.target.run_text(),
@@ -318,8 +340,13 @@ impl UntypedActivityHandle {
             include_last_failure: true,
             ..DescribeActivityExecutionRequest::default()
         };
+        let call = ClientCall::DescribeActivity(&mut request);
+        let intercepted =
+            self.client().intercept(call).map_err(|error| self.target.rpc_error(Request::Describe, error))?;
         let response = self.client().workflow_service().describe_activity_execution(request).await;
-        let mut raw = response.map_err(|status| self.target.error(Request::Describe, status))?.into_inner();
+        let response = response.map_err(|status| self.target.error(Request::Describe, status));
+        intercepted.end(&response);
+        let mut raw = response?.into_inner();
         match self.client().data_converter().decode(&mut raw).await {
             Ok(()) => Ok(ActivityDescription::new(self.client().data_converter().clone(), raw)),
             Err(source) => Err(self.target.codec_error(Request::Describe, source)),

@@ -420,6 +420,11 @@ impl Target {
         ActivityRequestError::Rpc { activity, request, source }
     }
 
+    /// It was not even sent.
+    pub(super) fn rpc_error(&self, request: Request, source: RpcError) -> ActivityRequestError {
+        ActivityRequestError::Rpc { activity: self.to_string(), request: request.done(), source }
+    }
+
     pub(super) fn codec_error(&self, request: Request, source: CodecError) -> ActivityRequestError {
         ActivityRequestError::Codec { activity: self.to_string(), request: request.done(), source }
     }

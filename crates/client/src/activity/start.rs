@@ -3,6 +3,7 @@
 use super::handle::{ActivityHandle, ActivityResultError, UntypedActivityHandle};
 use crate::client::Client;
 use crate::error_details;
+use crate::interceptor::ClientCall;
 use crate::random;
 use crate::rpc_error::RpcError;
 use crate::start::payloads;
@@ -373,15 +374,21 @@ impl Client {
             Ok(request) => request,
             Err(source) => return Err(StartActivityError::Conversion { activity_id, source }),
         };
+        let intercepted = match self.intercept(ClientCall::StartActivity(&mut request)) {
+            Ok(intercepted) => intercepted,
+            Err(source) => return Err(StartActivityError::Rpc { activity_id, source }),
+        };
         if let Err(source) = self.data_converter().encode(&mut request).await {
             return Err(StartActivityError::Codec { activity_id, source });
         }
-        match self.workflow_service().start_activity_execution(request).await {
+        let started = self.workflow_service().start_activity_execution(request).await.map_err(RpcError::from);
+        intercepted.end(&started);
+        match started {
             Ok(response) => {
                 let run_id = Some(response.into_inner().run_id).filter(|run_id| !run_id.is_empty());
                 Ok(self.activity_handle_untyped(activity_id, run_id))
             }
-            Err(status) => Err(start_error(activity_id, status.into())),
+            Err(error) => Err(start_error(activity_id, error)),
         }
     }
 

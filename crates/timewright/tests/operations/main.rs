@@ -7,6 +7,7 @@ mod author;
 mod children;
 mod eager_start;
 mod external;
+mod interceptors;
 mod local_activities;
 mod messages;
 mod nexus;

@@ -11,13 +11,23 @@ use super::{LIMIT, poll_until};
 
 /// A Python worker for workflows and activities. Killed when this is dropped.
 pub(crate) struct PythonWorker {
-    _process: ChildProcess,
+    process: ChildProcess,
 }
 
 impl PythonWorker {
     /// Starts a worker on these Task Queues, and waits until it polls.
     pub(crate) async fn start(task_queues: &[&str]) -> Self {
+        Self::start_with(&[], task_queues).await
+    }
+
+    /// The same, with traces.
+    pub(crate) async fn start_traced(task_queues: &[&str]) -> Self {
+        Self::start_with(&["--tracing"], task_queues).await
+    }
+
+    async fn start_with(arguments: &[&str], task_queues: &[&str]) -> Self {
         let mut command = peer("worker");
+        command.args(arguments);
         for task_queue in task_queues {
             command.args(["--task-queue", task_queue]);
         }
@@ -28,7 +38,14 @@ impl PythonWorker {
             async move { ready.then_some(()) }
         })
         .await;
-        Self { _process: process }
+        Self { process }
+    }
+
+    /// The spans that it has emitted so far.
+    pub(crate) fn spans(&self) -> Vec<Value> {
+        let lines = self.process.stdout();
+        let answers = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        answers.filter_map(|mut answer| answer.get_mut("span").map(Value::take)).collect()
     }
 }
 
@@ -44,6 +61,21 @@ pub(crate) async fn execute(task_queue: &str, workflow_type: &str, workflow_id: 
     let arguments = arguments.to_string();
     let workflow = ["--workflow", workflow_type, "--workflow-id", workflow_id];
     ask("execute", &[&["--task-queue", task_queue, "--arguments", &arguments], &workflow[..]].concat()).await
+}
+
+/// As [`execute`], with traces: the spans of the client, and what the workflow has given.
+pub(crate) async fn execute_traced(
+    task_queue: &str,
+    workflow_type: &str,
+    workflow_id: &str,
+    arguments: Value,
+) -> (Vec<Value>, Value) {
+    let arguments = arguments.to_string();
+    let workflow = ["--workflow", workflow_type, "--workflow-id", workflow_id, "--tracing"];
+    let call = [&["--task-queue", task_queue, "--arguments", &arguments], &workflow[..]].concat();
+    let mut answers = self::call("execute", &call).await;
+    let result = answers.pop().expect("an answer");
+    (answers.iter_mut().map(|answer| answer["span"].take()).collect(), result)
 }
 
 /// Waits for a workflow with Python's client, as [`execute`] does.

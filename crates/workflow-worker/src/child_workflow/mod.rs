@@ -17,6 +17,7 @@ use timewright_protocol::workflow::{ChildWorkflowStart, Command, ExternalWorkflo
 
 use crate::activity::{read_result, reason};
 use crate::external_workflow::{Sender, SignalHandle};
+use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
 use crate::mailbox::{self, ChildWorkflowStarting, Handle, Scope, SharedMailbox, read_failure};
 
 pub use failure::ChildWorkflowFailure;
@@ -72,11 +73,13 @@ impl<D> StartingChildWorkflow<D> {
         start: Result<StartChildWorkflow, Box<Unstarted>>,
     ) -> Self {
         let (identity, state) = match start {
-            Ok(start) => {
+            Ok(mut start) => {
+                intercept_outbound(mailbox, scope, OutboundCall::ChildWorkflow(&mut start));
                 let identity = Identity::of(&start);
                 let sequence = mailbox.borrow_mut().start::<ChildWorkflowStarting>(scope, |sequence| {
                     Command::StartChildWorkflow(Box::new(StartChildWorkflow { sequence, ..start }))
                 });
+                note_started(mailbox, scope, OutboundKind::ChildWorkflow, sequence, &identity.workflow_type);
                 let state = match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
                     None => Starting::Never(reason(scope)),

@@ -56,13 +56,13 @@ impl<W: Workflow> WorkflowContext<W> {
     /// ```
     #[must_use]
     pub fn detached(&self) -> Self {
-        self.in_scope(Scope::default())
+        self.in_scope(self.scope.detached())
     }
 
     /// The same context, whose operations are cancelled with `token`.
     #[must_use]
     pub fn with_cancellation_token(&self, token: &CancellationToken) -> Self {
-        self.in_scope(token.scope().clone())
+        self.in_scope(token.scope().with_values(self.scope.values().clone()))
     }
 
     /// The reason, once this context's scope was cancelled; it is often empty.

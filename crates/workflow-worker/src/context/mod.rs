@@ -15,9 +15,9 @@ use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use timewright_client::MetricMeter;
-use timewright_converter::{ConversionError, Failure, Value};
+use timewright_converter::{ConversionError, Failure, Payload, Value};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
-use timewright_proto::common::{Memo, SearchAttributes};
+use timewright_proto::common::{Header, Memo, SearchAttributes};
 use timewright_proto::enums::SuggestContinueAsNewReason;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 
@@ -27,6 +27,8 @@ use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
 use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
+use crate::instance::TaskProblem;
+use crate::interceptor::{InboundCall, InboundKind, Intercepted, OutboundCall, intercept_outbound};
 use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
 use crate::rollout::Rollout;
@@ -54,7 +56,7 @@ pub struct WorkflowContext<W: Workflow> {
 struct Shared<W: Workflow> {
     mailbox: SharedMailbox,
     state: RefCell<W>,
-    info: WorkflowInfo,
+    info: Rc<WorkflowInfo>,
     messages: Messages<W>,
     meter: MetricMeter,
     rollout: Rollout,
@@ -64,7 +66,7 @@ impl<W: Workflow> WorkflowContext<W> {
     pub(crate) fn new(
         mailbox: SharedMailbox,
         state: W,
-        info: WorkflowInfo,
+        info: Rc<WorkflowInfo>,
         handlers: Handlers<W>,
         meter: MetricMeter,
         rollout: Rollout,
@@ -83,6 +85,35 @@ impl<W: Workflow> WorkflowContext<W> {
     /// The Update whose handler got this context, or one that it was cloned from; `None` in `run` and in handlers of Signals.
     pub fn current_update(&self) -> Option<&UpdateInfo> {
         self.update.as_deref()
+    }
+
+    /// A value that belongs to what is done: one that was carried here, with the call that started the workflow or with the message
+    /// that is handled, or one of [`with_value`](Self::with_value). A handler finds those of its message, and where that has
+    /// none of this type, the workflow's.
+    #[must_use]
+    pub fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.scope.values().get()
+    }
+
+    /// The same context, with this value in place of another of its type: what is started from it carries it along, as far as a
+    /// [propagator](timewright_definition::ContextPropagator) does. So a value lasts as long as the context that has it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use timewright_definition::ActivityDefinition;
+    /// # use timewright_workflow_worker::{ActivityOptions, Workflow, WorkflowContext, WorkflowError};
+    /// # struct Charge; impl ActivityDefinition for Charge { const NAME: &'static str = "charge"; type Input = u64; type Output = (); }
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// # #[derive(Debug, PartialEq)] struct Tenant(String);
+    /// let of_acme = context.with_value(Tenant("acme".to_owned()));
+    /// assert_eq!(of_acme.value(), Some(&Tenant("acme".to_owned())));
+    /// of_acme.execute_activity(Charge, 100, ActivityOptions::start_to_close(Duration::from_secs(10))).await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_value<T: Send + Sync + 'static>(&self, value: T) -> Self {
+        let values = self.scope.values().clone().with(value);
+        Self { scope: self.scope.with_values(values), ..self.clone() }
     }
 
     /// The workflow's "now": when the Workflow Task started that it is at, or, where a Local Activity ended, the time of that.
@@ -265,8 +296,10 @@ impl<W: Workflow> WorkflowContext<W> {
     /// As [`continue_as_new`](Self::continue_as_new), with another type, timeouts, memo and so on.
     #[must_use]
     pub fn continue_as_new_with(&self, input: Input<W>, options: ContinueAsNewOptions) -> WorkflowError {
-        let WorkflowInfo { workflow_type, task_queue, .. } = &self.shared.info;
-        options.into_error(workflow_type, task_queue, &input)
+        let WorkflowInfo { workflow_type, task_queue, .. } = &*self.shared.info;
+        options.into_error(workflow_type, task_queue, &input, |next| {
+            intercept_outbound(&self.shared.mailbox, &self.scope, OutboundCall::ContinueAsNew(next));
+        })
     }
 
     pub(crate) fn state_changed(&self) {
@@ -276,6 +309,10 @@ impl<W: Workflow> WorkflowContext<W> {
 
     pub(crate) fn mailbox(&self) -> &SharedMailbox {
         &self.shared.mailbox
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     pub(crate) fn messages(&self) -> &Messages<W> {
@@ -296,6 +333,32 @@ impl<W: Workflow> WorkflowContext<W> {
     /// What the handler of an Update works with, wherever it was registered.
     pub(crate) fn for_update(&self, update: UpdateInfo) -> Self {
         Self { update: Some(Rc::new(update)), ..self.for_signal() }
+    }
+
+    /// The same context with the values that interceptors have put in.
+    pub(crate) fn intercepted(self, intercepted: Option<&Intercepted>) -> Self {
+        match intercepted {
+            Some(intercepted) => Self { scope: intercepted.scope().clone(), ..self },
+            None => self,
+        }
+    }
+
+    /// Lets interceptors see a message before it is read: what there is to be read then, and what they have made of it, where there
+    /// are any.
+    pub(crate) fn intercept(
+        &self,
+        (kind, name, update_id): (InboundKind, &str, Option<&str>),
+        arguments: Vec<Payload>,
+        header: Header,
+    ) -> Result<(Vec<Payload>, Option<Intercepted>), TaskProblem> {
+        let mailbox = self.mailbox().borrow();
+        let Some(hooks) = mailbox.hooks() else { return Ok((arguments, None)) };
+        let scope = mailbox.workflow_scope().clone();
+        drop(mailbox);
+        let call = InboundCall::new(kind, name, update_id, arguments, header);
+        let mut intercepted = hooks.inbound(self.mailbox(), &scope, call)?;
+        let arguments = std::mem::take(&mut intercepted.call.arguments);
+        Ok((arguments, Some(intercepted)))
     }
 
     /// A failure as the server takes it.

@@ -1,8 +1,10 @@
 //! What workflow code decides once and notes in its history, and what it changes about itself.
 
 use timewright_converter::{ConversionError, Value};
+use timewright_protocol::workflow::Command;
 
 use super::WorkflowContext;
+use crate::interceptor::{OutboundCall, intercept_outbound};
 use crate::properties::{MemoChanges, SearchAttributeChanges};
 use crate::rollout::{PatchActivation, VersionChoice};
 use crate::workflow::Workflow;
@@ -106,7 +108,12 @@ impl<W: Workflow> WorkflowContext<W> {
     /// If a value cannot be written.
     pub fn upsert_search_attributes(&self, changes: SearchAttributeChanges) -> Result<(), ConversionError> {
         let changes = changes.into_changes()?;
-        self.shared.mailbox.borrow_mut().upsert_search_attributes(changes);
+        let mailbox = &self.shared.mailbox;
+        let changed = mailbox.borrow_mut().change_search_attributes(changes);
+        if let Some(mut changed) = changed {
+            intercept_outbound(mailbox, &self.scope, OutboundCall::UpsertSearchAttributes(&mut changed));
+            mailbox.borrow_mut().push(Command::UpsertSearchAttributes(changed));
+        }
         Ok(())
     }
 
@@ -116,7 +123,12 @@ impl<W: Workflow> WorkflowContext<W> {
     /// If a value cannot be written.
     pub fn upsert_memo(&self, changes: MemoChanges) -> Result<(), ConversionError> {
         let changes = changes.into_changes()?;
-        self.shared.mailbox.borrow_mut().upsert_memo(changes);
+        let mailbox = &self.shared.mailbox;
+        let changed = mailbox.borrow_mut().change_memo(changes);
+        if let Some(mut changed) = changed {
+            intercept_outbound(mailbox, &self.scope, OutboundCall::UpsertMemo(&mut changed));
+            mailbox.borrow_mut().push(Command::UpsertMemo(changed));
+        }
         Ok(())
     }
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use timewright_converter::{Arguments, Payload, RawValue, Value};
 use timewright_definition::{ActivityDefinition, WorkflowDefinition};
-use timewright_protocol::workflow::{Command, StartTimer};
+use timewright_protocol::workflow::{Command, ScheduleActivity, StartTimer};
 
 use super::WorkflowContext;
 use crate::activity::{ActivityHandle, ActivityOptions};
 use crate::child_workflow::{AnyWorkflow, ChildWorkflowFailure, ChildWorkflowOptions, StartingChildWorkflow};
 use crate::external_workflow::ExternalWorkflowHandle;
+use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
 use crate::local_activity::LocalActivityOptions;
 use crate::mailbox::{Activity, Timer};
 use crate::nexus_operation::{NexusOperationFailure, NexusOperationOptions, StartingNexusOperation};
@@ -37,9 +38,11 @@ impl<W: Workflow> WorkflowContext<W> {
     pub fn sleep_with(&self, duration: Duration, options: TimerOptions) -> TimerHandle {
         let summary = options.into_summary();
         let mailbox = &self.shared.mailbox;
+        let mut timer = StartTimer { sequence: 0, duration, summary };
+        intercept_outbound(mailbox, &self.scope, OutboundCall::Timer(&mut timer));
         let sequence = mailbox
             .borrow_mut()
-            .start::<Timer>(&self.scope, |sequence| Command::StartTimer(StartTimer { sequence, duration, summary }));
+            .start::<Timer>(&self.scope, |sequence| Command::StartTimer(StartTimer { sequence, ..timer }));
         TimerHandle::new(mailbox, &self.scope, sequence)
     }
 
@@ -102,9 +105,13 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let task_queue = &self.shared.info.task_queue;
+        let mut schedule = options.into_command(activity_type, arguments, task_queue);
+        intercept_outbound(mailbox, &self.scope, OutboundCall::Activity(&mut schedule));
+        schedule.eager_execution &= schedule.task_queue == *task_queue;
         let sequence = mailbox.borrow_mut().start::<Activity>(&self.scope, |sequence| {
-            Command::ScheduleActivity(Box::new(options.into_command(sequence, activity_type, arguments, task_queue)))
+            Command::ScheduleActivity(Box::new(ScheduleActivity { sequence, ..schedule }))
         });
+        note_started(mailbox, &self.scope, OutboundKind::Activity, sequence, activity_type);
         ActivityHandle::scheduled(mailbox, &self.scope, activity_type, sequence)
     }
 
@@ -147,8 +154,10 @@ impl<W: Workflow> WorkflowContext<W> {
         options: LocalActivityOptions,
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
-        let schedule = options.into_schedule(activity_type, arguments);
+        let mut schedule = options.into_schedule(activity_type, arguments);
+        intercept_outbound(mailbox, &self.scope, OutboundCall::LocalActivity(&mut schedule));
         let first = mailbox.borrow_mut().schedule_local_activity(&self.scope, schedule);
+        note_started(mailbox, &self.scope, OutboundKind::LocalActivity, first, activity_type);
         ActivityHandle::local(mailbox, &self.scope, activity_type, first)
     }
 

@@ -12,6 +12,7 @@ mod waits;
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::task::Poll;
 use timewright_client::MetricMeter;
 use timewright_converter::{Arguments, DataConverter, Failure, FailureKind, Payload, Value};
 use timewright_definition::WorkflowDefinition;
+use timewright_proto::common::Header;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
@@ -29,12 +31,13 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
+use crate::interceptor::{Handling, Hooks, InboundCall, InboundKind, Intercepted, Interceptors};
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
 use crate::observed::{Names, is_heard, observed};
 use crate::policy::Origin;
 use crate::rollout::Rollout;
 use crate::watch;
-use crate::workflow::{Output, Workflow};
+use crate::workflow::Workflow;
 
 use coroutines::Coroutines;
 
@@ -84,6 +87,7 @@ pub(crate) struct Environment {
     pub(crate) task_queue: String,
     pub(crate) converter: DataConverter,
     pub(crate) executes_local_activities: bool,
+    pub(crate) interceptors: Interceptors,
     /// Whether workflow code may wait for nothing but what is the SDK's.
     pub(crate) detects_foreign_waits: bool,
     /// Whether each Workflow Task is executed a second time, from the start.
@@ -96,15 +100,15 @@ pub(crate) struct Environment {
     pub(crate) rollout: Rollout,
 }
 
-/// What `run` returned.
-type RunResult<W> = Result<Output<W>, WorkflowError>;
+/// What `run` returned, and how it is written.
+type RunResult = Result<Option<Payload>, WorkflowError>;
 
 /// User code of one Run of workflow `W`.
 struct WorkflowInstance<W: Workflow> {
     context: WorkflowContext<W>,
     mailbox: SharedMailbox,
     /// `None` once it has returned.
-    run: Option<Polled<RunResult<W>>>,
+    run: Option<Polled<RunResult>>,
     coroutines: Coroutines,
     detects_foreign_waits: bool,
     /// Whether nothing is counted.
@@ -115,17 +119,19 @@ struct WorkflowInstance<W: Workflow> {
 pub(crate) fn start<W: Workflow>(
     environment: &Environment,
     mut initialize: Box<Initialize>,
+    activation: &Activation,
 ) -> Result<Box<dyn Instance>, TaskProblem> {
     let arguments = std::mem::take(&mut initialize.arguments);
-    let info = WorkflowInfo::new(environment, &mut initialize);
-    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
-        let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-        TaskProblem::of_error(task_failure("ConversionError", message))
-    })?;
+    let info = Rc::new(WorkflowInfo::new(environment, &mut initialize));
     let mailbox =
         Rc::new(RefCell::new(Mailbox::new(environment.converter.clone(), environment.deployment_version.clone())));
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
     mailbox.borrow_mut().set_random_seed(initialize.random_seed);
+    let (arguments, intercepted) = intercept_start(environment, &info, &mailbox, arguments, activation)?;
+    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
+        let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+        TaskProblem::of_error(task_failure("ConversionError", message))
+    })?;
     let handlers = guard("handlers", Handlers::of_workflow)?;
     if let Some(problem) = handlers.problem() {
         let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
@@ -138,8 +144,14 @@ pub(crate) fn start<W: Workflow>(
         let state = W::init(&info, &input);
         let rollout = environment.rollout.clone();
         let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
-        let run = Polled::new(Box::pin(W::run(context.clone(), input)));
-        (context, run)
+        let run = W::run(context.clone(), input);
+        let run: Handling = Box::pin(async move { Ok(Some(run.await?.to_payload()?)) });
+        let run = match intercepted {
+            None => run,
+            Some(Intercepted { refusal: Some(refusal), .. }) => Box::pin(ready(Err(refusal))),
+            Some(intercepted) => intercepted.around(run),
+        };
+        (context, Polled::new(run))
     })?;
     Ok(Box::new(WorkflowInstance {
         context,
@@ -149,6 +161,28 @@ pub(crate) fn start<W: Workflow>(
         detects_foreign_waits: environment.detects_foreign_waits,
         silence,
     }))
+}
+
+/// Lets interceptors see the start, before its arguments are read.
+fn intercept_start(
+    environment: &Environment,
+    info: &Rc<WorkflowInfo>,
+    mailbox: &SharedMailbox,
+    arguments: Vec<Payload>,
+    activation: &Activation,
+) -> Result<(Vec<Payload>, Option<Intercepted>), TaskProblem> {
+    let Some(hooks) = Hooks::new(&environment.interceptors, info) else { return Ok((arguments, None)) };
+    let mut open = mailbox.borrow_mut();
+    open.set_moment(activation);
+    open.set_hooks(Some(Rc::clone(&hooks)));
+    let scope = open.workflow_scope().clone();
+    drop(open);
+    let call = InboundCall::new(InboundKind::Workflow, &info.workflow_type, None, arguments, info.header.clone());
+    let is_heard = !activation.replaying;
+    let mut intercepted = observed(is_heard, names(info), || hooks.inbound(mailbox, &scope, call))?;
+    mailbox.borrow_mut().set_workflow_values(intercepted.scope().values().clone());
+    let arguments = std::mem::take(&mut intercepted.call.arguments);
+    Ok((arguments, Some(intercepted)))
 }
 
 impl<W: Workflow> Instance for WorkflowInstance<W> {
@@ -220,6 +254,9 @@ impl<W: Workflow> WorkflowInstance<W> {
         }
         let end = self.poll_to_fixed_point()?;
         self.context.conclude_messages()?;
+        if let Some(refusal) = self.mailbox.borrow_mut().take_refusal() {
+            return Err(refusal);
+        }
         let mut commands = self.mailbox.borrow_mut().take_commands();
         if let Some(result) = end {
             commands.push(self.end(result)?);
@@ -229,14 +266,18 @@ impl<W: Workflow> WorkflowInstance<W> {
 }
 
 impl<W: Workflow> WorkflowInstance<W> {
-    fn take_in(&mut self, job: Job) -> Result<(), TaskProblem> {
+    fn take_in(&mut self, mut job: Job) -> Result<(), TaskProblem> {
+        let hooks = self.mailbox.borrow().hooks();
+        if let Some(hooks) = hooks {
+            hooks.resolved(&self.mailbox, &mut job)?;
+        }
         let taken = self.mailbox.borrow_mut().take_in(job);
         match taken {
             Ok(wakers) => {
                 wake_all(wakers);
                 Ok(())
             }
-            Err(Job::Signal { name, input, .. }) => self.context.take_signal(name, input),
+            Err(Job::Signal { name, input, header, .. }) => self.context.take_signal(name, input, header),
             Err(Job::Update(update)) => self.context.take_update(update),
             // `start` took the first.
             Err(Job::Initialize(_) | Job::Query(_)) => Ok(()),
@@ -248,12 +289,12 @@ impl<W: Workflow> WorkflowInstance<W> {
     }
 
     fn answer(&self, job: Job) -> Result<Command, TaskProblem> {
-        let Job::Query(Query { id, name, input, .. }) = job else {
+        let Job::Query(Query { id, name, input, header }) = job else {
             return Err(TaskProblem::new(task_failure("UnknownJob", "a Query came with another job")));
         };
         let answer = match self.built_in_answer(&name) {
             Some(answer) => answer.map_err(WorkflowError::from),
-            None => self.answer_of_handler(&name, input),
+            None => self.answer_of_handler(&name, input, header),
         };
         // Whatever a handler asked for beside its answer leads to nothing.
         let answer = match answer {
@@ -263,12 +304,18 @@ impl<W: Workflow> WorkflowInstance<W> {
         Ok(Command::AnswerQuery { id, answer })
     }
 
-    fn answer_of_handler(&self, name: &str, input: Vec<Payload>) -> Result<Payload, WorkflowError> {
+    fn answer_of_handler(&self, name: &str, input: Vec<Payload>, header: Header) -> Result<Payload, WorkflowError> {
         let Some(handler) = self.context.messages().query_handler(name) else {
             return Err(self.unknown_query(name).into());
         };
+        let failed = |problem: TaskProblem| WorkflowError(Kind::Failed(problem.failure));
+        let (input, intercepted) =
+            self.context.intercept((InboundKind::Query, name, None), input, header).map_err(failed)?;
+        if let Some(refusal) = intercepted.and_then(|intercepted| intercepted.refusal) {
+            return Err(refusal);
+        }
         guard(&format!("the handler of query {name:?}"), || self.context.state(|state| handler(state, name, input)))
-            .unwrap_or_else(|problem| Err(WorkflowError(Kind::Failed(problem.failure))))
+            .unwrap_or_else(|problem| Err(failed(problem)))
     }
 
     fn unknown_query(&self, name: &str) -> Failure {
@@ -286,7 +333,7 @@ impl<W: Workflow> WorkflowInstance<W> {
 
     /// Polls handlers and `run` to their fixed point; gives what `run` returned, if it did, or with what the handler of a Signal
     /// failed the workflow before that. Handlers that can still end then do, so that their callers are answered.
-    fn poll_to_fixed_point(&mut self) -> Result<Option<RunResult<W>>, TaskProblem> {
+    fn poll_to_fixed_point(&mut self) -> Result<Option<RunResult>, TaskProblem> {
         let messages = self.context.messages();
         let mut end = None;
         let mut is_first_round = true;
@@ -321,18 +368,15 @@ impl<W: Workflow> WorkflowInstance<W> {
     }
 
     /// The Command with which the workflow ends.
-    fn end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
+    fn end(&self, result: RunResult) -> Result<Command, TaskProblem> {
         let command = self.command_of_end(result)?;
         self.log_unfinished();
         Ok(command)
     }
 
-    fn command_of_end(&self, result: Result<Output<W>, WorkflowError>) -> Result<Command, TaskProblem> {
+    fn command_of_end(&self, result: RunResult) -> Result<Command, TaskProblem> {
         let error = match result {
-            Ok(output) => match output.to_payload() {
-                Ok(payload) => return Ok(Command::CompleteWorkflow { result: Some(payload) }),
-                Err(error) => error.into(),
-            },
+            Ok(result) => return Ok(Command::CompleteWorkflow { result }),
             Err(error) => error,
         };
         let was_cancelled = self.mailbox.borrow().is_cancel_requested();

@@ -54,6 +54,11 @@ impl Mailbox {
         Some(first)
     }
 
+    /// The number of the first attempt of what this is an attempt of.
+    pub(crate) fn first_attempt(&self, sequence: u32) -> Option<u32> {
+        self.local_activities.by_attempt.get(&sequence).copied()
+    }
+
     pub(super) fn resolve_local_activity(
         &mut self,
         sequence: u32,

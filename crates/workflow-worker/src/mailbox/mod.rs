@@ -28,6 +28,8 @@ use slots::AllPlaces;
 use waits::{Origin, Waits};
 
 use crate::coroutine::Coroutine;
+use crate::instance::TaskProblem;
+use crate::interceptor::Hooks;
 use crate::random::Streams;
 use crate::wait;
 
@@ -69,6 +71,10 @@ pub(crate) struct Mailbox {
     spawned: Vec<Coroutine>,
     /// The Run is being dropped, or user code only looks: whatever it asks for leads to nothing.
     inert: bool,
+    /// `None` where there are no interceptors.
+    hooks: Option<Rc<Hooks>>,
+    /// Why an interceptor refused what was asked for.
+    refusal: Option<TaskProblem>,
 }
 
 /// The last number of each kind.
@@ -127,6 +133,8 @@ impl Mailbox {
             random: Streams::default(),
             spawned: Vec::new(),
             inert: false,
+            hooks: None,
+            refusal: None,
         }
     }
 
@@ -156,14 +164,36 @@ impl Mailbox {
     }
 
     /// From now on what user code asks for leads to nothing, or leads to something again.
-    pub(crate) fn set_inert(&mut self, inert: bool) {
-        self.inert = inert;
+    pub(crate) fn set_inert(&mut self, inert: bool) -> bool {
+        std::mem::replace(&mut self.inert, inert)
     }
 
     /// The Run is being dropped.
     pub(crate) fn close(&mut self) {
         self.inert = true;
         self.state_wakers.clear();
+    }
+
+    pub(crate) fn set_hooks(&mut self, hooks: Option<Rc<Hooks>>) {
+        self.hooks = hooks;
+    }
+
+    pub(crate) fn hooks(&self) -> Option<Rc<Hooks>> {
+        self.hooks.clone()
+    }
+
+    /// Who is to see what is asked for in this scope; `None` if nobody is, or it leads to nothing anyway.
+    pub(crate) fn hooks_of_call(&self, scope: &Scope) -> Option<Rc<Hooks>> {
+        self.hooks.clone().filter(|_| !self.inert && !scope.is_cancelled())
+    }
+
+    /// Something that was asked for may not leave.
+    pub(crate) fn refuse(&mut self, problem: TaskProblem) {
+        self.refusal.get_or_insert(problem);
+    }
+
+    pub(crate) fn take_refusal(&mut self) -> Option<TaskProblem> {
+        self.refusal.take()
     }
 
     pub(crate) fn is_inert(&self) -> bool {

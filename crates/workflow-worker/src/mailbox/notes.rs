@@ -122,18 +122,15 @@ impl Mailbox {
         }
     }
 
-    pub(crate) fn upsert_search_attributes(&mut self, changes: BTreeMap<String, Change>) {
-        if !self.inert && !changes.is_empty() {
-            let indexed_fields = change(&mut self.notes.search_attributes, changes);
-            self.push(Command::UpsertSearchAttributes(SearchAttributes { indexed_fields }));
-        }
+    /// What to ask for, so that it becomes so elsewhere, too; `None` for nothing.
+    pub(crate) fn change_search_attributes(&mut self, changes: BTreeMap<String, Change>) -> Option<SearchAttributes> {
+        (!self.inert && !changes.is_empty())
+            .then(|| SearchAttributes { indexed_fields: change(&mut self.notes.search_attributes, changes) })
     }
 
-    pub(crate) fn upsert_memo(&mut self, changes: BTreeMap<String, Change>) {
-        if !self.inert && !changes.is_empty() {
-            let fields = change(&mut self.notes.memo, changes);
-            self.push(Command::UpsertMemo(Memo { fields }));
-        }
+    /// What to ask for, so that it becomes so elsewhere, too; `None` for nothing.
+    pub(crate) fn change_memo(&mut self, changes: BTreeMap<String, Change>) -> Option<Memo> {
+        (!self.inert && !changes.is_empty()).then(|| Memo { fields: change(&mut self.notes.memo, changes) })
     }
 }
 

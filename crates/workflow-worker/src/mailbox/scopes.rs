@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::task::Waker;
 
+use timewright_definition::ContextValues;
+
 use super::{Mailbox, Operation};
 
-/// A scope. Cheap to clone; clones are the same scope.
+/// A scope, and the context values of whoever works in it. Cheap to clone; clones are the same scope.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scope(Rc<Inner>);
+pub(crate) struct Scope(Rc<Inner>, ContextValues);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -30,7 +32,21 @@ struct State {
 impl Scope {
     /// A scope that is cancelled with this one, and can be cancelled by itself.
     pub(crate) fn child(&self) -> Self {
-        Self(Rc::new(Inner { parent: Some(self.clone()), state: RefCell::default() }))
+        Self(Rc::new(Inner { parent: Some(self.clone()), state: RefCell::default() }), self.1.clone())
+    }
+
+    /// A scope below none, for whoever works in this one.
+    pub(crate) fn detached(&self) -> Self {
+        Self(Rc::default(), self.1.clone())
+    }
+
+    pub(crate) fn values(&self) -> &ContextValues {
+        &self.1
+    }
+
+    /// The same scope, with these values instead.
+    pub(crate) fn with_values(&self, values: ContextValues) -> Self {
+        Self(Rc::clone(&self.0), values)
     }
 
     /// Why it was cancelled: itself, or one around it.
@@ -79,6 +95,11 @@ impl Mailbox {
         }
         scope.0.state.borrow_mut().cancellation = Some(reason);
         wakers
+    }
+
+    /// What the workflow itself, and handlers of messages that bring none of their own, work with.
+    pub(crate) fn set_workflow_values(&mut self, values: ContextValues) {
+        self.workflow_scope = self.workflow_scope.with_values(values);
     }
 
     pub(super) fn enter_scope(&mut self, scope: &Scope, order: u64, operation: Operation) {

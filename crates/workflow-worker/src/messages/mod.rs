@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 use timewright_converter::Payload;
+use timewright_proto::common::Header;
 use timewright_protocol::workflow::Update;
 
 use crate::context::WorkflowContext;
@@ -39,7 +40,7 @@ pub(crate) struct Messages<W: Workflow> {
 /// A message that nobody handles yet.
 enum Waiting {
     /// It stays until there is a handler.
-    Signal { name: String, input: Vec<Payload>, is_reported: bool },
+    Signal { name: String, input: Vec<Payload>, header: Header, is_reported: bool },
     /// It is rejected at the end of the Activation.
     Update(Box<Update>),
 }
@@ -186,7 +187,7 @@ impl<W: Workflow> WorkflowContext<W> {
     fn handle_waiting(&self) -> Result<(), TaskProblem> {
         while let Some(message) = self.next_to_handle() {
             match message {
-                Waiting::Signal { name, input, .. } => self.take_signal(name, input)?,
+                Waiting::Signal { name, input, header, .. } => self.take_signal(name, input, header)?,
                 Waiting::Update(update) => self.take_update(update)?,
             }
         }

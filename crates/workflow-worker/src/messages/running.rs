@@ -11,6 +11,7 @@ use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::{Begin, Handled, HandlerResult, HandlerUnfinishedPolicy};
 use crate::instance::{Polled, TaskProblem, guard};
+use crate::interceptor::Intercepted;
 use crate::mailbox::Routine;
 use crate::wait::Foreign;
 use crate::workflow::Workflow;
@@ -102,6 +103,11 @@ impl Running {
     }
 }
 
+/// What begins with a message that an interceptor has refused.
+pub(super) fn refused<W: Workflow>(refusal: WorkflowError) -> Begin<W> {
+    Box::new(move |_context| Handled::Done(Err(refusal)))
+}
+
 impl<W: Workflow> WorkflowContext<W> {
     /// Begins with a message; the handler runs to its first wait.
     pub(super) fn begin_handler(
@@ -110,10 +116,20 @@ impl<W: Workflow> WorkflowContext<W> {
         policy: HandlerUnfinishedPolicy,
         context: Self,
         begin: Begin<W>,
+        intercepted: Option<Intercepted>,
     ) -> Result<(), TaskProblem> {
         let what = message.handler();
         let number = self.messages().running.borrow_mut().begin(message, policy);
-        match guard(&what, || begin(context))? {
+        let begun = guard(&what, || match intercepted {
+            Some(intercepted) => Handled::Running(intercepted.around(Box::pin(async move {
+                match begin(context) {
+                    Handled::Done(result) => result,
+                    Handled::Running(future) => future.await,
+                }
+            }))),
+            None => begin(context),
+        });
+        match begun? {
             Handled::Done(result) => self.end_handler(number, result),
             Handled::Running(future) => self.poll_handler(number, Polled::new(future)),
         }

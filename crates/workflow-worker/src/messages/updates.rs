@@ -1,15 +1,17 @@
 //! Updates: whether they are taken, and how they are handled.
 
 use timewright_converter::{Failure, Payload};
+use timewright_proto::common::Header;
 use timewright_protocol::workflow::{Command, Update};
 
 use super::Waiting;
-use super::running::Message;
+use super::running::{Message, refused};
 use crate::context::WorkflowContext;
 use crate::error::{Kind, WorkflowError, task_failure};
-use crate::handlers::{Begin, Handler, Registered};
+use crate::handlers::Registered;
 use crate::info::UpdateInfo;
 use crate::instance::{TaskProblem, guard};
+use crate::interceptor::InboundKind;
 use crate::workflow::Workflow;
 
 impl<W: Workflow> WorkflowContext<W> {
@@ -21,15 +23,30 @@ impl<W: Workflow> WorkflowContext<W> {
             self.messages().waiting.borrow_mut().push_back(Waiting::Update(update));
             return Ok(());
         };
-        let Update { protocol_instance_id, id, name, input, run_validator, .. } = *update;
-        let begin = match self.admit(&name, input, run_validator, &handler) {
+        let Update { protocol_instance_id, id, name, input, header, run_validator, .. } = *update;
+        if run_validator && let Err(failure) = self.validate(&name, &id, &input, &header) {
+            return self.refuse(protocol_instance_id, run_validator, &failure);
+        }
+        let (input, mut intercepted) = self.intercept((InboundKind::Update, &name, Some(&id)), input, header)?;
+        let begin = match intercepted.as_mut().and_then(|intercepted| intercepted.refusal.take()) {
+            Some(refusal) => Ok(refused(refusal)),
+            None => handler(&name, input),
+        };
+        let begin = match begin {
             Ok(begin) => begin,
-            Err(failure) => return self.refuse(protocol_instance_id, run_validator, &failure),
+            Err(error) => {
+                if let Some(intercepted) = intercepted {
+                    intercepted.uncount();
+                }
+                return self.refuse(protocol_instance_id, run_validator, &self.rejection(&name, &error.into()));
+            }
         };
         let accept = Command::AcceptUpdate { protocol_instance_id: protocol_instance_id.clone() };
         self.mailbox().borrow_mut().push(accept);
-        let context = self.for_update(UpdateInfo { id: id.clone(), name: name.clone() });
-        self.begin_handler(Message::Update { protocol_instance_id, id, name }, policy, context, begin)
+        let update = UpdateInfo { id: id.clone(), name: name.clone() };
+        let context = self.for_update(update).intercepted(intercepted.as_ref());
+        let message = Message::Update { protocol_instance_id, id, name };
+        self.begin_handler(message, policy, context, begin, intercepted)
     }
 
     pub(super) fn refuse_unknown_update(&self, update: &Update) -> Result<(), TaskProblem> {
@@ -47,24 +64,26 @@ impl<W: Workflow> WorkflowContext<W> {
         Ok(())
     }
 
-    /// How the Update begins; or why it is not taken.
-    fn admit(
-        &self,
-        name: &str,
-        input: Vec<Payload>,
-        run_validator: bool,
-        handler: &Handler<W>,
-    ) -> Result<Begin<W>, Box<Failure>> {
-        let validator = if run_validator { self.messages().handlers.borrow().validator(name) } else { None };
-        if let Some(validator) = validator {
-            self.mailbox().borrow_mut().set_inert(true);
-            let verdict = guard(&format!("the validator of update {name:?}"), || {
-                self.state(|state| validator(state, name, input.clone()))
-            });
-            self.mailbox().borrow_mut().set_inert(false);
-            verdict.map_err(|problem| problem.failure)?.map_err(|error| self.rejection(name, &error))?;
+    /// Why an Update is not taken.
+    fn validate(&self, name: &str, id: &str, input: &[Payload], header: &Header) -> Result<(), Box<Failure>> {
+        let validator = self.messages().handlers.borrow().validator(name);
+        let has_interceptors = self.mailbox().borrow().hooks().is_some();
+        if validator.is_none() && !has_interceptors {
+            return Ok(());
         }
-        handler(name, input).map_err(|error| self.rejection(name, &error.into()))
+        let call = (InboundKind::ValidateUpdate, name, Some(id));
+        let seen =
+            self.intercept(call, input.to_vec(), if has_interceptors { header.clone() } else { Header::default() });
+        let (input, intercepted) = seen.map_err(|problem| problem.failure)?;
+        if let Some(refusal) = intercepted.and_then(|intercepted| intercepted.refusal) {
+            return Err(self.rejection(name, &refusal));
+        }
+        let Some(validator) = validator else { return Ok(()) };
+        self.mailbox().borrow_mut().set_inert(true);
+        let verdict =
+            guard(&format!("the validator of update {name:?}"), || self.state(|state| validator(state, name, input)));
+        self.mailbox().borrow_mut().set_inert(false);
+        verdict.map_err(|problem| problem.failure)?.map_err(|error| self.rejection(name, &error))
     }
 
     /// What a validator that says no leads to.

@@ -700,14 +700,14 @@ fn a_dynamic_workflow_sees_its_type_and_raw_arguments() {
         let mut initialize = initialize();
         initialize.workflow_type = workflow_type.into();
         registry
-            .start(&environment(), Box::new(initialize))
+            .start(&environment(), Box::new(initialize), &activation(Vec::new()))
             .map(|mut instance| show(instance.activate(activation(Vec::new()))))
     };
     assert_eq!(start("anything").expect("started"), "complete \"anything \\\"input\\\"\"");
     assert_eq!(start("known").expect("started"), "-");
     let mut initialize = initialize();
     initialize.workflow_type = "again".into();
-    let mut instance = registry.start(&environment(), Box::new(initialize)).expect("started");
+    let mut instance = registry.start(&environment(), Box::new(initialize), &activation(Vec::new())).expect("started");
     let commands = instance.activate(activation(Vec::new())).expect("commands");
     let [Command::ContinueAsNew(next)] = commands.as_slice() else { panic!("{commands:?}") };
     assert_eq!(next.workflow_type, "again", "it goes on as what it was started as");

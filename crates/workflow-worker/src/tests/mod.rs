@@ -114,6 +114,7 @@ mod built_in;
 mod cancellation;
 mod concurrency;
 mod destructors;
+mod interceptors;
 mod messages;
 mod operations;
 mod updates;
@@ -135,7 +136,8 @@ fn start_instance_with<W: Workflow<Definition = Definition>>(
     started: WorkflowExecutionStartedEventAttributes,
 ) -> Box<dyn Instance> {
     let initialize = Initialize { started: Box::new(started), ..initialize() };
-    start::<W>(&environment(), Box::new(initialize)).unwrap_or_else(|problem| panic!("{:#}", problem.failure))
+    start::<W>(&environment(), Box::new(initialize), &activation(Vec::new()))
+        .unwrap_or_else(|problem| panic!("{:#}", problem.failure))
 }
 
 fn environment() -> Environment {
@@ -145,6 +147,7 @@ fn environment() -> Environment {
         task_queue: "queue".into(),
         converter: Default::default(),
         executes_local_activities: false,
+        interceptors: Default::default(),
         detects_foreign_waits: true,
         checks_determinism: false,
         meter: MetricMeter::none(),

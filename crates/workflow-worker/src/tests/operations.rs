@@ -236,7 +236,8 @@ fn first_task_of_cautious<W: Workflow<Definition = Definition>>(replaying: bool,
         versions: Some(Arc::new(|choice: &VersionChoice<'_>| choice.oldest.max(1))),
     };
     let environment = Environment { rollout, ..environment() };
-    let mut instance = start::<W>(&environment, Box::new(initialize())).unwrap_or_else(|_| panic!("it starts"));
+    let mut instance = start::<W>(&environment, Box::new(initialize()), &activation(Vec::new()))
+        .unwrap_or_else(|_| panic!("it starts"));
     show(instance.activate(Activation { replaying, ..activation(jobs) }))
 }
 
