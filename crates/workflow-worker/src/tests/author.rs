@@ -423,18 +423,19 @@ fn z21_what_a_workflow_counts_is_not_counted_again_on_replay() {
     let handles = [recorder.handle(), by_macro.handle()];
     let shown = || handles.each_ref().map(|handle| handle.render().lines().nth(1).unwrap_or_default().to_owned());
     let environment = Environment { meter: MetricMeter::to(recorder), ..environment() };
-    let start = || start::<Counts>(&environment, Box::new(initialize())).unwrap_or_else(|_| panic!("started"));
+    let start = |activation: &Activation| {
+        start::<Counts>(&environment, Box::new(initialize()), activation).unwrap_or_else(|_| panic!("started"))
+    };
     with_local_recorder(&by_macro, || {
-        let mut lived = start();
+        let mut lived = start(&activation(Vec::new()));
         lived.activate(activation(Vec::new())).unwrap_or_else(|_| panic!("executed"));
         let once = ["steps{workflow_type=\"tested\",kind=\"express\"} 1".to_owned(), "by_macro 1".to_owned()];
         assert_eq!(shown(), once);
         lived.close();
 
-        let mut replayed = start();
-        replayed
-            .activate(Activation { replaying: true, ..activation(Vec::new()) })
-            .unwrap_or_else(|_| panic!("replayed"));
+        let replay = Activation { replaying: true, ..activation(Vec::new()) };
+        let mut replayed = start(&replay);
+        replayed.activate(replay).unwrap_or_else(|_| panic!("replayed"));
         assert_eq!(shown(), once);
         replayed.activate(activation(vec![signal("a")])).unwrap_or_else(|_| panic!("executed"));
         assert_eq!(shown(), once.map(|line| line.replace(" 1", " 2")));
