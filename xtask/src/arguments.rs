@@ -15,6 +15,8 @@ pub(crate) enum Command {
         /// What the test runner is told; when there is something, only tests run.
         filter: Vec<String>,
     },
+    /// Timewright beside Temporal's Rust SDK.
+    Bench(Bench),
     /// Everything that must pass before a change lands.
     Ci,
     /// Wire facts and the Rust code generated from them.
@@ -40,6 +42,24 @@ pub(crate) enum Command {
         selected: Vec<String>,
     },
     Help,
+}
+
+/// What is measured.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Bench {
+    /// What can be counted, and has a bound.
+    Exact,
+    /// Nothing; the page is written from what was measured before.
+    Report,
+    /// What takes time.
+    Measure {
+        /// The main figures, in a few minutes.
+        quick: bool,
+        /// Build the worker on Temporal's Rust SDK first.
+        official: bool,
+        /// The works by their names; all where none is named.
+        works: Vec<String>,
+    },
 }
 
 /// For how long it happens, and when what.
@@ -90,6 +110,12 @@ cargo xtask COMMAND
                      installs into target/. With --ui, server, workers and Web UI stay up until Ctrl-C.
   test [ARGUMENT…]   Installs what the tests need into target/, starts a server, and runs every test. Arguments go to
                      the test runner (cargo nextest, or cargo test), and then nothing but tests runs.
+  bench [--exact | --report | [--quick] [--official] [WORK…]]
+                     Measures workers on Timewright, on Temporal's Rust SDK, and on bare tonic in turns, on a dev server, and
+                     writes docs/performance.md. --official builds the second first, which takes many minutes and needs
+                     protoc; without it what is not built is left out. --quick prints the main figures only. --exact counts
+                     allocations, copies, crates and instructions, and fails where a bound is exceeded; --report only writes
+                     the page.
   chaos [--seconds T] [--seed S] [--partitions P]
                      Runs a fleet of workers on a dev server for T seconds (60), rolls, kills and stops them, kills the
                      server, breaks connections, and checks that nothing was lost. What is done when comes from the seed.
@@ -131,6 +157,7 @@ impl Command {
                 _ => Err(format!("demo takes --ui or nothing, not `{}`", rest.join(" "))),
             },
             "test" => Ok(Self::Test { filter: rest }),
+            "bench" => parse_bench(rest),
             "chaos" => parse_chaos(&rest),
             "ci" => nothing_more(&name, &rest, Self::Ci),
             "codegen" => parse_codegen(rest),
@@ -143,6 +170,28 @@ impl Command {
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
     }
+}
+
+fn parse_bench(arguments: Vec<String>) -> Result<Command> {
+    let (mut quick, mut official, mut works) = (false, false, Vec::new());
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--exact"] => return Ok(Command::Bench(Bench::Exact)),
+        ["--report"] => return Ok(Command::Bench(Bench::Report)),
+        _ => (),
+    }
+    for argument in arguments {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            "--official" => official = true,
+            work if !work.starts_with('-') => works.push(argument),
+            other => {
+                return Err(format!(
+                    "bench takes --exact or --report alone, or --quick, --official and works, not `{other}`"
+                ));
+            }
+        }
+    }
+    Ok(Command::Bench(Bench::Measure { quick, official, works }))
 }
 
 fn parse_codegen(arguments: Vec<String>) -> Result<Command> {
@@ -251,6 +300,14 @@ mod tests {
         check("conform", conform(200, 1, 0, None));
         check("conform --seed 7 --first 3 --programs 1", conform(1, 7, 3, None));
         check("conform --seconds 60", conform(200, 1, 0, Some(60)));
+        let bench = |quick, official, works: &[&str]| {
+            let works = works.iter().map(|work| (*work).to_owned()).collect();
+            Command::Bench(Bench::Measure { quick, official, works })
+        };
+        check("bench", bench(false, false, &[]));
+        check("bench --quick timer child --official", bench(true, true, &["timer", "child"]));
+        check("bench --exact", Command::Bench(Bench::Exact));
+        check("bench --report", Command::Bench(Bench::Report));
         check("chaos", Command::Chaos(Chaos { seconds: 60, seed: 1, partitions: 1 }));
         check(
             "chaos --seed 7 --partitions 4 --seconds 600",
@@ -286,6 +343,10 @@ mod tests {
         check_error("conform --seed", &format!("{conform}`--seed`"));
         check_error("conform --seed x", &format!("{conform}`--seed x`"));
         check_error("fuzz --seconds long", "fuzz takes --seconds S or an input that failed, not `--seconds long`");
+        check_error(
+            "bench --quick --exact",
+            "bench takes --exact or --report alone, or --quick, --official and works, not `--exact`",
+        );
         check_error("codegen --form-server", "codegen takes --check and --from-server [ADDRESS], not `--form-server`");
     }
 }

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::arguments::CodegenSource;
 use crate::steps::Steps;
 use crate::workspace::{cargo, has_cargo_command, target};
-use crate::{codegen, deps, test};
+use crate::{bench, codegen, deps, test};
 
 /// Runs every check, stops at the first that fails, and says how long each took.
 pub(crate) fn run() -> Result<()> {
@@ -39,6 +39,10 @@ fn run_steps(steps: &mut Steps) -> Result<()> {
         fuzz.env("CARGO_TARGET_DIR", target()); // what is built already for the workspace is built for it, too
         steps.command(&format!("{} fuzz", command[0]), fuzz)?;
     }
+    for (title, command) in bench::checks() {
+        steps.command(title, command)?;
+    }
+    bench::exact(steps)?;
     let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     steps.command("rustdoc", doc)?;

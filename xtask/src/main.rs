@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod arguments;
+mod bench;
 mod chaos;
 mod ci;
 mod codegen;
@@ -48,6 +49,7 @@ fn run() -> Result<()> {
         Command::Demo { ui } => demo::run(ui),
         Command::Test { filter } => test::run(&mut Steps::new(), &filter),
         Command::Chaos(what) => chaos::run(&what),
+        Command::Bench(what) => bench::run(&what),
         Command::Ci => ci::run(),
         Command::Codegen { check, source } => codegen::run(check, source),
         Command::Conform(what) => conform::run(&what),

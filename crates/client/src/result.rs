@@ -12,6 +12,7 @@ use timewright_proto::common::{Payloads, WorkflowExecution};
 use timewright_proto::enums::HistoryEventFilterType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
+use timewright_protocol::task_queue::ErrorClass;
 
 /// How to wait for a workflow's result.
 ///
@@ -166,13 +167,20 @@ impl UntypedWorkflowHandle {
     async fn close_event(&self, request: &mut PageRequest) -> Result<HistoryEvent, WorkflowResultError> {
         let workflow_id = || self.workflow_id().to_owned();
         let mut patience = Patience::new(format!("waiting for the result of workflow `{}`", self.workflow_id()));
+        let mut may_wait = true;
         loop {
-            let page = match request.fetch(self.client()).await {
+            // Without the token of a wait, which remembers that the run goes on.
+            let look = PageRequest { waits: false, token: Bytes::new(), ..request.clone() };
+            let fetched = if may_wait { request.fetch(self.client()).await } else { look.fetch(self.client()).await };
+            let page = match fetched {
                 Ok(page) => page,
                 Err(error) if is_not_found(&error) => {
                     return Err(WorkflowResultError::NotFound { workflow_id: workflow_id() });
                 }
                 Err(error) => {
+                    // A server lets only so many calls of a namespace wait. Who waits already comes first, again and again; who only
+                    // has a look is not counted among them.
+                    may_wait = error.class() != ErrorClass::ResourceExhausted;
                     patience
                         .bear(error)
                         .await
@@ -181,6 +189,10 @@ impl UntypedWorkflowHandle {
                 }
             };
             let mut history = page.history;
+            if !may_wait && history.events.is_empty() {
+                may_wait = true;
+                continue;
+            }
             request.token = page.next_token.unwrap_or_default();
             if history.events.is_empty() {
                 // Nothing in all that time. The token, if there is one, goes on where this wait has ended.

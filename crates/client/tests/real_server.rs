@@ -495,3 +495,33 @@ async fn lazily_nothing_is_asked_before_the_first_call() {
     let lazy = Client::connect(ClientOptions::new(address).lazy(true)).await.unwrap();
     assert!(!lazy.server_info().await.unwrap().version.is_empty());
 }
+
+/// Where the calls that wait are too many for the server, a result is heard of all the same, although those who wait already go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_a_result_is_heard_of_although_too_many_wait() {
+    const AT_ONCE: usize = 3;
+    let started = tokio::task::spawn_blocking(|| {
+        DevServer::builder().argument(format!("--dynamic-config-value=frontend.namespaceCount={AT_ONCE}")).start()
+    });
+    let server = started.await.unwrap().unwrap_or_else(|error| panic!("{error}"));
+    let client = Client::connect(ClientOptions::new(server.address().to_string())).await.unwrap();
+    let start = async |id: String| {
+        let options = StartWorkflowOptions::new("nobody", id).execution_timeout(Duration::from_secs(300));
+        client.start_workflow(Greeting, "x".to_owned(), options).await.unwrap()
+    };
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..2 * AT_ONCE {
+        let handle = start(format!("endless-{number}")).await;
+        waiting.spawn(async move { handle.result().await });
+    }
+    let ended = start("ended".to_owned()).await;
+    // By now as many wait as may.
+    let result = tokio::spawn({
+        let ended = ended.clone();
+        async move { ended.result().await }
+    });
+    ended.terminate("enough").await.unwrap();
+    let result = tokio::time::timeout(Duration::from_secs(60), result).await.expect("it starves").unwrap();
+    assert!(matches!(result, Err(WorkflowResultError::Terminated { .. })), "{result:?}");
+    assert_eq!(waiting.len(), 2 * AT_ONCE, "the others wait still");
+}

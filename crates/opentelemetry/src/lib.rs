@@ -61,7 +61,7 @@ use timewright::workflow::WorkflowWorkerBuilder;
 #[cfg(feature = "sdk")]
 pub use ids::StableIds;
 
-/// Traces a client's calls, and the workers that are built with it. See the [crate](crate). Cheap to clone.
+/// Traces a client's calls, and the workers that are built with it. See above, at the crate, for what it emits. Cheap to clone.
 #[derive(Clone)]
 #[must_use = "it does nothing until it is registered as a plugin"]
 pub struct OpenTelemetry(Arc<Tracing>);

@@ -96,7 +96,7 @@ impl Answerer {
         let mut next_task = None;
         let input = match action {
             Action::FetchHistory { next_page_token } => {
-                let page = self.fetch_history(workflow_id, run_id, next_page_token).await;
+                let page = Box::pin(self.fetch_history(workflow_id, run_id, next_page_token)).await;
                 Some(Input::History { key: key.clone(), page })
             }
             Action::Complete(completion) => {
@@ -118,7 +118,7 @@ impl Answerer {
             }
             Action::RespondQuery { task_token, answer } => {
                 let poller_group = task.as_ref().map_or("", |task| task.slot.poller_group());
-                self.respond_query(workflow_id, run_id, task_token, poller_group, answer).await;
+                Box::pin(self.respond_query(workflow_id, run_id, task_token, poller_group, answer)).await;
                 Some(Input::Completed { key: key.clone(), receipt: CompletionReceipt::default() })
             }
             Action::Abandon { reason, .. } => {
@@ -145,7 +145,7 @@ impl Answerer {
         let WorkflowTask { task_token, workflow_id, run_id, workflow_type, attempt, .. } = task;
         if matches!(task.kind, TaskKind::Query(_)) {
             let answer = QueryAnswer::Failed(Box::new(self.write(failure)));
-            self.respond_query(&workflow_id, &run_id, task_token, poller_group, answer).await;
+            Box::pin(self.respond_query(&workflow_id, &run_id, task_token, poller_group, answer)).await;
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
             let failure = self.task_failure(task_token, cause, failure);
@@ -236,9 +236,12 @@ impl Answerer {
         request: RespondWorkflowTaskCompletedRequest,
     ) -> Result<RespondWorkflowTaskCompletedResponse, RpcError> {
         let pages = Pages::of(request, self.paged_completion_limit);
-        let respond = |page, kind: CallKind| async move {
-            let response = self.client.workflow_service().respond_workflow_task_completed(kind.request(page)).await;
-            Ok(response?.into_inner())
+        // In a box, as all calls here: with them, what is moved to wherever an answer is carried out would have 12 KB.
+        let respond = |page, kind: CallKind| {
+            Box::pin(async move {
+                let response = self.client.workflow_service().respond_workflow_task_completed(kind.request(page)).await;
+                Ok(response?.into_inner())
+            })
         };
         // A lost page is `ABORTED`, which is among what is worth another try.
         let begins_again =
@@ -316,7 +319,7 @@ impl Answerer {
         let workflow_id = &workflow.workflow_id;
         self.metrics.task_failed(&workflow.workflow_type, failed.cause);
         if attempt <= 1 {
-            return self.fail(workflow_id, run_id, failed).await;
+            return Box::pin(self.fail(workflow_id, run_id, failed)).await;
         }
         let message = failed.failure.message;
         let reason = AbandonReason::FailedAgain { attempt, cause: failed.cause, message };

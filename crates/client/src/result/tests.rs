@@ -233,6 +233,28 @@ async fn c1_the_wait_survives_a_long_outage() {
     assert!(server.calls().len() < 1000, "{}", server.calls().len());
 }
 
+/// A server lets only so many calls wait, and those who wait come first again when their wait is over.
+#[tokio::test(start_paused = true)]
+async fn c9_whoever_may_not_wait_has_a_look_now_and_then() {
+    let began = Instant::now();
+    let server = FakeServer::new(move |call| {
+        let request: GetWorkflowExecutionHistoryRequest = call.decode();
+        match request.wait_new_event {
+            true => Reply::code(Code::ResourceExhausted),
+            false => {
+                assert!(request.next_page_token.is_empty(), "a token remembers that the run goes on");
+                match began.elapsed().as_secs() {
+                    0..120 => page(vec![], ""),
+                    _ => closed(completed(list("seen"), "")),
+                }
+            }
+        }
+    });
+    assert_eq!(result(&server).await.unwrap().as_deref(), Some("seen"));
+    assert!(began.elapsed() < Duration::from_secs(120 + 30), "{:?}", began.elapsed());
+    assert!(server.calls().len() < 200, "{}", server.calls().len());
+}
+
 #[tokio::test(start_paused = true)]
 async fn x3_a_server_that_does_not_wait_is_not_asked_in_a_hot_loop() {
     let server = FakeServer::replying([page(vec![], "t-1")]);

@@ -30,7 +30,8 @@ use super::task::{TaskKind, WorkflowTask};
 /// <https://docs.temporal.io/sticky-execution>
 #[derive(Debug)]
 pub struct Runs {
-    entries: BTreeMap<Arc<str>, Entry>,
+    /// In boxes: else each that comes or goes would move its neighbours in the tree, which are large.
+    entries: BTreeMap<Arc<str>, Box<Entry>>,
     limits: CacheLimits,
     /// The Runs by their last use.
     by_use: BTreeMap<u64, Arc<str>>,
@@ -286,7 +287,7 @@ impl Runs {
             timeout: None,
             waiting: VecDeque::new(),
         };
-        self.entries.insert(key.run_id.clone(), entry);
+        self.entries.insert(key.run_id.clone(), Box::new(entry));
         self.with_run(&key, |run| run.handle_task(task));
     }
 
@@ -339,7 +340,7 @@ impl Runs {
         }
     }
 
-    fn remove(&mut self, run_id: &Arc<str>) -> Option<Entry> {
+    fn remove(&mut self, run_id: &Arc<str>) -> Option<Box<Entry>> {
         let entry = self.entries.remove(run_id)?;
         self.by_use.remove(&entry.last_use);
         self.bytes -= entry.bytes;
@@ -359,7 +360,7 @@ impl Runs {
     /// The Run that was used longest ago, of those that may leave for want of room.
     fn next_to_leave(&self) -> Option<Arc<str>> {
         let may_leave = |entry: &Entry| entry.run.is_idle() && !entry.run.has_local_activities();
-        self.by_use.values().find(|run_id| self.entries.get(*run_id).is_some_and(may_leave)).cloned()
+        self.by_use.values().find(|run_id| self.entries.get(*run_id).is_some_and(|entry| may_leave(entry))).cloned()
     }
 
     /// The Run that was used longest ago, of those that have no task open, and when it has been unused for too long.

@@ -173,13 +173,17 @@ async fn crowd(scale: &Scale) {
     let began = Instant::now();
     let queueing = start(&client, &task_queue, Short, scale.short);
     let working = async {
-        let mut executed = BTreeSet::new();
+        let (mut executed, mut lost) = (BTreeSet::new(), 0);
         while executed.len() < usize::try_from(scale.short).unwrap() {
             let (number, attempt) = counted.recv().await.unwrap();
-            assert!(executed.insert(number) && attempt == 1, "{number} was executed again, in attempt {attempt}");
+            assert!(executed.insert(number), "{number} was executed again, in attempt {attempt}");
+            lost += u32::from(attempt > 1);
         }
+        // A server that takes more than a second to note that an activity starts, forgets to whom it was to give it.
+        assert!(lost <= scale.short / 100, "{lost} attempts never arrived");
+        lost
     };
-    tokio::join!(queueing, working);
+    let (_, lost) = tokio::join!(queueing, working);
     let (worked_off, grown) = (began.elapsed(), resident().saturating_sub(before));
     assert!(grown < 150_000, "{grown} kB more for a queue of {}", scale.short);
     assert!(told.try_recv().is_err(), "a slow one ended, or began again");
@@ -212,8 +216,8 @@ async fn crowd(scale: &Scale) {
     }
     worker.stop().await;
     eprintln!(
-        "{} slow activities ran after {all_run:?}; {} short ones beside them took {worked_off:?} and {grown} kB; the last \
-         cancellation was heard after {latest:?} of {:?}",
+        "{} slow activities ran after {all_run:?}; {} short ones beside them took {worked_off:?} and {grown} kB, \
+         and {lost} of their attempts never arrived; the last cancellation was heard after {latest:?} of {:?}",
         scale.slow, scale.short, scale.interval
     );
 }

@@ -219,6 +219,8 @@ impl<S: FnMut(QueueKind) -> Answer> World<S> {
                 PollerOutput::Open { slot, queue, .. } => {
                     writeln!(self.story, "{now} open {queue:?}").unwrap();
                     self.opened.push((self.now, queue));
+                    let at_once = self.opened.iter().rev().take_while(|(at, _)| *at == self.now).count();
+                    assert!(at_once < AT_ONCE, "a hot loop: {at_once} polls at {now}");
                     self.in_flight.insert(slot, queue);
                     let answer = (self.server)(queue);
                     self.schedule(answer.after, Event::PollEnds(slot, answer));
@@ -310,6 +312,8 @@ fn supplied(maximum: usize, sticky: bool) -> PollerOptions {
     PollerOptions::supplied().behavior(PollerBehavior::Fixed { maximum }).sticky(sticky)
 }
 
+/// More polls than any poller may open in one moment.
+const AT_ONCE: usize = 2_000;
 const UNAVAILABLE: PollResult = PollResult::Failed(ErrorClass::Retryable);
 const THROTTLED: PollResult = PollResult::Failed(ErrorClass::ResourceExhausted);
 const DENIED: PollResult = PollResult::Failed(ErrorClass::Fatal);
