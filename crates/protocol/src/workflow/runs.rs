@@ -151,10 +151,10 @@ impl Runs {
         if matches!(task.kind, TaskKind::Progress { .. }) && task.previous_started_event_id == 0 {
             return CacheLookup::First;
         }
-        let goes_on = self.entries.get(task.run_id.as_str()).is_some_and(|Entry { run, .. }| match run.is_idle() {
-            true => run.continues(task),
+        let goes_on = self.entries.get(task.run_id.as_str()).is_some_and(|entry| match entry.run.is_idle() {
+            true => entry.run.continues(task),
             // It waits for the Run.
-            false => !run.waits_in_vain(task),
+            false => !entry.run.waits_in_vain(task),
         });
         if goes_on { CacheLookup::Hit } else { CacheLookup::Miss }
     }
