@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use timewright_client::{Client, ContextValues, Slot};
+use timewright_client::{Client, ContextValues, MetricMeter, Slot};
 use timewright_converter::{Arguments, ConversionError, Payload};
 use timewright_proto::{Bytes, Message};
 use timewright_protocol::activity::{ActivityInfo, ActivityTask, CancelReason};
 use tokio::sync::{Notify, watch};
+use tracing::Span;
 
+use crate::metrics::worker_meter;
 use crate::slot::AttemptSlot;
 
 /// One attempt of an activity, as user code sees it: what it is, heartbeats, cancellation, the client.
@@ -64,6 +66,7 @@ struct Shared {
     cancel_reason: watch::Receiver<Option<CancelReason>>,
     worker_shutdown: watch::Receiver<bool>,
     slot: AttemptSlot,
+    span: Span,
 }
 
 /// A heartbeat that cannot be sent. User code's fault; the activity may go on without it.
@@ -172,6 +175,53 @@ impl ActivityContext {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Counts and measures where the worker's metrics go, with the namespace, the Task Queue and the Activity Type as labels.
+    ///
+    /// Each attempt counts for itself.
+    ///
+    /// ```
+    /// # use timewright_activity_worker::{ActivityContext, ActivityError};
+    /// async fn import(context: ActivityContext, files: Vec<String>) -> Result<(), ActivityError> {
+    ///     let imported = context.metric_meter().counter("files_imported");
+    ///     for file in files {
+    ///         // … import it …
+    ///         # let _ = file;
+    ///         imported.increment(1);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn metric_meter(&self) -> MetricMeter {
+        let ActivityInfo { task_queue, activity_type, .. } = self.info();
+        worker_meter(&self.client, task_queue).with_label("activity_type", activity_type.clone())
+    }
+
+    /// The span in which the activity is executed, with its ids as fields. What it says itself is in it anyway; take it along to
+    /// tasks and threads that it starts:
+    ///
+    /// ```
+    /// # use timewright_activity_worker::{ActivityContext, ActivityError};
+    /// use tracing::Instrument;
+    ///
+    /// async fn import(context: ActivityContext, files: Vec<String>) -> Result<(), ActivityError> {
+    ///     let parts = files.into_iter().map(|file| {
+    ///         let part = async move { tracing::info!(file, "imported") };
+    ///         tokio::spawn(part.instrument(context.span().clone()))
+    ///     });
+    ///     for part in parts.collect::<Vec<_>>() {
+    ///         part.await?;
+    ///     }
+    ///     let thread = context.span().clone();
+    ///     std::thread::spawn(move || thread.in_scope(|| tracing::info!("tidied up")));
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn span(&self) -> &Span {
+        &self.shared.span
     }
 
     /// Says that the activity is alive, and how far it has got.
@@ -295,6 +345,7 @@ impl ActivityContext {
             cancel_reason,
             worker_shutdown,
             slot,
+            span: Span::current(),
         });
         Self { shared, client, replaced: None }
     }
@@ -319,6 +370,7 @@ impl ActivityContext {
             // What is executed within Workflow Tasks is shut down with their worker.
             worker_shutdown: watch::channel(false).1,
             slot: AttemptSlot::default(),
+            span: Span::current(),
         });
         Self { shared, client, replaced: None }
     }

@@ -59,12 +59,14 @@ mod execution;
 mod failures;
 mod handler;
 mod local;
+mod metrics;
 mod poll;
 mod propagation;
 mod router;
 mod service;
 mod session;
 mod slot;
+mod span;
 mod worker;
 
 pub use activities::Activities;
@@ -74,7 +76,7 @@ pub use eager::{EagerActivities, EagerSlot};
 pub use error::ActivityError;
 pub use local::{LocalActivities, LocalActivityTask};
 pub use service::{ActivityRequest, ActivityService};
-pub use timewright_client::{PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
+pub use timewright_client::{MetricMeter, PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask};
 pub use timewright_protocol::activity::{
     ActivityInfo, ActivityOutcome, ActivityPriority, ActivityRetryPolicy, CancelReason, LocalTimeout, WorkflowOrigin,
 };

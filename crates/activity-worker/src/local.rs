@@ -10,7 +10,7 @@ use timewright_protocol::activity::{ActivityInfo, ActivityOutcome, CancelReason}
 use tokio::sync::watch;
 
 use crate::execution::UserCode;
-use crate::{ActivityContext, ActivityRequest, ActivityService, ActivityWorker};
+use crate::{ActivityContext, ActivityRequest, ActivityService, ActivityWorker, span};
 
 /// The activities of a worker, for whoever executes them without an Activity Task:
 /// [`ActivityWorker::local_activities`]. Cheap to clone.
@@ -54,9 +54,12 @@ impl LocalActivities {
         async move {
             let LocalActivityTask { info, header, input } = task;
             let activity_type = info.activity_type.clone();
+            let span = span::of_local(&info);
             let (cancel, cancel_reason) = watch::channel(None);
-            let context = ActivityContext::local(info, header, client, cancel_reason);
-            let mut user_code = UserCode::spawn(service, ActivityRequest { context, input });
+            let mut user_code = span.in_scope(|| {
+                let context = ActivityContext::local(info, header, client, cancel_reason);
+                UserCode::spawn(service, ActivityRequest { context, input })
+            });
             let mut cancelled = pin!(cancelled);
             let outcome = tokio::select! {
                 biased;

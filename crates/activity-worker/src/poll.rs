@@ -1,11 +1,13 @@
 //! Polls of the Activity Task Queue.
 
-use timewright_client::{CallKind, Client, Polled, RpcError, TaskSource};
+use timewright_client::{CallKind, Client, MetricMeter, Polled, RpcError, TaskSource};
 use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::task_queue::{TaskQueue, TaskQueueMetadata};
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse};
 use timewright_protocol::task_queue::QueueKind;
+
+use crate::metrics::worker_meter;
 
 /// Asks a Task Queue for Activity Tasks.
 pub(crate) struct ActivityTaskSource {
@@ -52,5 +54,9 @@ impl TaskSource for ActivityTaskSource {
 
     fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
         task.activity_type.as_ref().map_or("", |known| known.name.as_str())
+    }
+
+    fn metric_meter(&self) -> MetricMeter {
+        worker_meter(&self.client, &self.task_queue)
     }
 }

@@ -27,9 +27,10 @@ use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
 use crate::handler::caught;
+use crate::metrics::{ActivityMetrics, MeasuredAttempt};
 use crate::poll::ActivityTaskSource;
 use crate::slot::AttemptSlot;
-use crate::{ActivityService, ActivityWorkerBuilder, failures};
+use crate::{ActivityService, ActivityWorkerBuilder, failures, span};
 
 /// Executes the activities of one Task Queue.
 ///
@@ -218,6 +219,7 @@ impl ActivityWorker {
                 worker_shutdown,
                 grace_over,
             },
+            metrics: ActivityMetrics::of_worker(&client, &task_queue),
             task_queue: task_queue.clone(),
         });
 
@@ -231,6 +233,7 @@ impl ActivityWorker {
             task_queue: task_queue.clone(),
             kind: TaskQueueType::Activity,
             deployment,
+            slot_supplier: slots.supplier_name().to_owned(),
         };
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
         let mut eager_tasks = eager.open(polls.slot_reserver(), control_task_queue.clone());
@@ -325,6 +328,7 @@ impl Phase {
 struct Running {
     completer: Completer,
     surroundings: Surroundings,
+    metrics: ActivityMetrics,
     task_queue: String,
 }
 
@@ -336,6 +340,7 @@ impl Running {
         mut response: PollActivityTaskQueueResponse,
         received_at: Instant,
         slot: AttemptSlot,
+        measured: &mut MeasuredAttempt,
     ) -> bool {
         let client = &self.surroundings.client;
         let activity_type = response.activity_type.clone().unwrap_or_default().name;
@@ -353,6 +358,7 @@ impl Running {
 
         // User code, with all that happens around it.
         let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
+        measured.executed(&ended.completion);
 
         // Encode, and complete.
         self.completer.complete(&told, ended).await
@@ -372,14 +378,7 @@ impl Executions {
         let received_at = now();
         let activity_type = response.activity_type.as_ref().map_or("", |known| known.name.as_str());
         let execution = response.workflow_execution.clone().unwrap_or_default();
-        let span = tracing::info_span!(
-            "activity",
-            activity_type,
-            activity_id = response.activity_id,
-            attempt = response.attempt,
-            workflow_id = execution.workflow_id,
-            run_id = execution.run_id,
-        );
+        let span = span::of_task(&response, worker.surroundings.client.namespace(), &worker.task_queue);
         let name = match execution.workflow_id.as_str() {
             "" => format!("{activity_type} (id {})", response.activity_id),
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
@@ -389,7 +388,8 @@ impl Executions {
         let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         let task = async move {
-            let executed = caught(worker.execute(response, received_at, slot.clone())).await;
+            let mut measured = worker.metrics.begin(&response);
+            let executed = caught(worker.execute(response, received_at, slot.clone(), &mut measured)).await;
             let has_failed = match executed {
                 Ok(has_failed) => has_failed,
                 Err(panic) => {
@@ -399,6 +399,7 @@ impl Executions {
                     true
                 }
             };
+            measured.end(has_failed);
             // Only now is there room for another.
             drop(slot.take());
             has_failed

@@ -378,3 +378,79 @@ fn what_cannot_be_built_says_why() {
     let unnamed = timewright_activity_worker::ActivityWorker::builder(FakeServer::new().client(), "");
     assert_eq!(unnamed.activity(Text, greet).build().map(|_| ()), Err(BuildError::NoTaskQueue));
 }
+
+/// What is logged, in order.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+// A paused clock would not wait for a thread.
+#[tokio::test]
+async fn what_activities_say_names_them_wherever_they_say_it() {
+    use tracing::Instrument;
+    use tracing::dispatcher::{Dispatch, get_default, with_default};
+
+    struct Blocks;
+    impl ActivityDefinition for Blocks {
+        const NAME: &'static str = "Blocks";
+        type Input = String;
+        type Output = String;
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    // The test's subscriber is not the one of the process, so other threads are told.
+    let dispatch = get_default(Dispatch::clone);
+    let on_a_thread = move |context: ActivityContext, name: String| {
+        with_default(&dispatch, || tracing::info!("said while it blocks"));
+        let (dispatch, span) = (dispatch.clone(), context.span().clone());
+        std::thread::spawn(move || with_default(&dispatch, || span.in_scope(|| tracing::info!("said on a thread"))))
+            .join()
+            .unwrap();
+        Ok(name)
+    };
+    let spawns = |context: ActivityContext, name: String| async move {
+        tracing::info!("said by the activity");
+        let spawned = async { tracing::info!("said by what it spawned") };
+        tokio::spawn(spawned.instrument(context.span().clone())).await?;
+        Ok(name)
+    };
+    let server = FakeServer::new();
+    server.give(task("Text", "Ada".to_owned()));
+    server.give(task("Blocks", "Bob".to_owned()));
+    let builder = server.worker().activity(Text, spawns).blocking_activity(Blocks, on_a_thread);
+    while_running(builder, server.wait_for::<RespondActivityTaskCompletedRequest>(2)).await;
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for (said, activity_type) in [
+        ("said by the activity", "Text"),
+        ("said by what it spawned", "Text"),
+        ("said while it blocks", "Blocks"),
+        ("said on a thread", "Blocks"),
+    ] {
+        let line = text.lines().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{said:?} in {text}"));
+        for field in [
+            &format!("activity{{activity_type=\"{activity_type}\""),
+            "activity_id=\"",
+            "attempt=1",
+            "workflow_id=\"",
+            "run_id=\"",
+            "namespace=\"default\"",
+            "task_queue=\"queue\"",
+        ] {
+            assert!(line.contains(field), "{field} in {line}");
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use timewright_proto::enums::{TaskQueueType, WorkerStatus};
@@ -19,6 +19,7 @@ use tonic::Code;
 
 use crate::client::Client;
 use crate::deployment::WorkerDeployment;
+use crate::environment::environment;
 use crate::host::Host;
 use crate::rpc_error::RpcError;
 use crate::stack::CallKind;
@@ -34,6 +35,43 @@ pub struct WorkerProfile {
     pub kind: TaskQueueType,
     /// Its version.
     pub deployment: Option<WorkerDeployment>,
+    /// What kind of [slots](crate::WorkerSlots::supplier_name) it has.
+    pub slot_supplier: String,
+}
+
+/// How a Workflow Worker is doing, beside its polls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkerFigures {
+    /// Workflows in the sticky cache.
+    pub cached_workflows: usize,
+    /// Tasks that found their workflow there.
+    pub cache_hits: u64,
+    /// Tasks that did not.
+    pub cache_misses: u64,
+    /// Its Local Activities, if it executes any.
+    pub local_activities: Option<LocalActivityFigures>,
+}
+
+/// How the Local Activities of a worker are doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalActivityFigures {
+    /// Slots that are in use.
+    pub used_slots: usize,
+    /// Slots that could be taken; `None` where only their supplier knows.
+    pub free_slots: Option<usize>,
+    /// What kind of slots there are.
+    pub slot_supplier: String,
+    /// What has been executed.
+    pub tasks: ExecutedTasks,
+}
+
+/// How many tasks a worker has executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecutedTasks {
+    /// All of them.
+    pub processed: u64,
+    /// Those that failed.
+    pub failed: u64,
 }
 
 /// A worker that runs, as far as others can see it. Dropped, the worker is not shown any more.
@@ -49,6 +87,8 @@ struct Worker {
     started: SystemTime,
     processed: AtomicU64,
     failed: AtomicU64,
+    /// Asked for each heartbeat, where there is more to say.
+    figures: OnceLock<Box<dyn Fn() -> WorkerFigures + Send + Sync>>,
     is_shutting_down: AtomicBool,
     last: Mutex<Option<Last>>,
 }
@@ -57,8 +97,8 @@ struct Worker {
 #[derive(Clone, Copy)]
 struct Last {
     at: Instant,
-    processed: u64,
-    failed: u64,
+    tasks: ExecutedTasks,
+    local_activities: ExecutedTasks,
 }
 
 /// All workers of a client.
@@ -88,6 +128,7 @@ impl Client {
             started: SystemTime::now(),
             processed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            figures: OnceLock::new(),
             is_shutting_down: AtomicBool::new(false),
             last: Mutex::new(None),
         });
@@ -111,6 +152,11 @@ impl WorkerPresence {
         if has_failed {
             self.worker.failed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Shows more of the worker: `figures` is asked for each heartbeat. The first to say so counts.
+    pub fn show_figures(&self, figures: impl Fn() -> WorkerFigures + Send + Sync + 'static) {
+        let _ = self.worker.figures.set(Box::new(figures));
     }
 
     /// The worker was told to stop. What is returned goes with the RPC `ShutdownWorker`, where the server takes heartbeats.
@@ -168,17 +214,28 @@ impl Worker {
     fn heartbeat(&self, client: &Client, host: WorkerHostInfo) -> WorkerHeartbeat {
         let PollerSnapshot { normal, sticky, slots, .. } = *self.snapshots.borrow();
         let now = Instant::now();
-        let (processed, failed) = (self.processed.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed));
-        let last = lock(&self.last).replace(Last { at: now, processed, failed });
-        let slots = WorkerSlotsInfo {
-            current_available_slots: number(slots.free.map_or(0, |free| free + slots.polling)),
-            current_used_slots: number(slots.executing),
-            slot_supplier_kind: if slots.free.is_some() { "Fixed" } else { "Custom" }.to_owned(),
-            total_processed_tasks: number(processed),
-            total_failed_tasks: number(failed),
-            last_interval_processed_tasks: number(processed - last.map_or(0, |last| last.processed)),
-            last_interval_failure_tasks: number(failed - last.map_or(0, |last| last.failed)),
+        let figures = self.figures.get().map(|figures| figures()).unwrap_or_default();
+        let WorkerFigures { cached_workflows, cache_hits, cache_misses, local_activities } = figures;
+        let tasks = ExecutedTasks {
+            processed: self.processed.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
         };
+        let last = lock(&self.last).replace(Last {
+            at: now,
+            tasks,
+            local_activities: local_activities.as_ref().map(|local| local.tasks).unwrap_or_default(),
+        });
+        let slots = slots_info(
+            slots.executing,
+            slots.free.map(|free| free + slots.polling),
+            &self.profile.slot_supplier,
+            tasks,
+            last.map(|last| last.tasks),
+        );
+        let local_activity_slots_info = local_activities.map(|local| {
+            let LocalActivityFigures { used_slots, free_slots, slot_supplier, tasks } = local;
+            slots_info(used_slots, free_slots, &slot_supplier, tasks, last.map(|last| last.local_activities))
+        });
         let status = if self.is_shutting_down.load(Ordering::Relaxed) {
             WorkerStatus::ShuttingDown
         } else {
@@ -196,6 +253,11 @@ impl Worker {
             start_time: Some(self.started.into()),
             heartbeat_time: Some(SystemTime::now().into()),
             elapsed_since_last_heartbeat: last.map(|last| to_duration(now - last.at)),
+            local_activity_slots_info,
+            total_sticky_cache_hit: number(cache_hits),
+            total_sticky_cache_miss: number(cache_misses),
+            current_sticky_cache_size: number(cached_workflows),
+            environment: Some(environment()),
             ..WorkerHeartbeat::default()
         };
         match self.profile.kind {
@@ -213,12 +275,32 @@ impl Worker {
     }
 }
 
+fn slots_info(
+    used: usize,
+    available: Option<usize>,
+    supplier: &str,
+    tasks: ExecutedTasks,
+    last: Option<ExecutedTasks>,
+) -> WorkerSlotsInfo {
+    let ExecutedTasks { processed, failed } = tasks;
+    let last = last.unwrap_or_default();
+    WorkerSlotsInfo {
+        current_available_slots: number(available.unwrap_or(0)),
+        current_used_slots: number(used),
+        slot_supplier_kind: supplier.to_owned(),
+        total_processed_tasks: number(processed),
+        total_failed_tasks: number(failed),
+        last_interval_processed_tasks: number(processed.saturating_sub(last.processed)),
+        last_interval_failure_tasks: number(failed.saturating_sub(last.failed)),
+    }
+}
+
 fn poller(queue: QueueSnapshot) -> WorkerPollerInfo {
     let ago = queue.last_success.map(|at| Instant::now().into_std().saturating_duration_since(at));
     WorkerPollerInfo {
         current_pollers: number(queue.open_polls),
         last_successful_poll_time: ago.and_then(|ago| SystemTime::now().checked_sub(ago)).map(Into::into),
-        is_autoscaling: false,
+        is_autoscaling: queue.target_polls.is_some(),
     }
 }
 

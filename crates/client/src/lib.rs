@@ -14,6 +14,7 @@ mod connect;
 mod deployment;
 mod description;
 mod eager_start;
+mod environment;
 mod error_details;
 mod extensions;
 #[cfg(test)]
@@ -60,7 +61,7 @@ pub use eager_start::{EagerWorkflowOffer, EagerWorkflowTasks};
 pub use handle::{
     CancelWorkflowError, SignalWorkflowError, TerminateWorkflowError, UntypedWorkflowHandle, WorkflowHandle,
 };
-pub use heartbeat::{WorkerPresence, WorkerProfile};
+pub use heartbeat::{ExecutedTasks, LocalActivityFigures, WorkerFigures, WorkerPresence, WorkerProfile};
 pub use history::{HistoryPages, WorkflowHistoryError};
 pub use interceptor::{CallEnd, ClientCall, ClientInterceptor};
 pub use lifecycle::WorkerLifecycle;

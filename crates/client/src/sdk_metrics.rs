@@ -87,6 +87,8 @@ impl MeasuredRequest {
 impl PollMetrics {
     /// The meter has the labels of the namespace and the Task Queue.
     pub(crate) fn new(meter: MetricMeter, kind: SlotKind) -> Self {
+        // Once more: the client may be older than the recorder.
+        meter.describe(METRICS);
         let (succeeded, empty) = match kind {
             SlotKind::Workflow => (meter.counter(WORKFLOW_POLL_SUCCEED), meter.counter(WORKFLOW_POLL_EMPTY)),
             SlotKind::Activity | SlotKind::LocalActivity => (Counter::noop(), meter.counter(ACTIVITY_POLL_NO_TASK)),

@@ -175,6 +175,12 @@ impl SlotPool {
         change(&self.usage, |usage| usage.used)
     }
 
+    /// What kind of slots these are.
+    #[must_use]
+    pub fn supplier_name(&self) -> &str {
+        self.slots.supplier_name()
+    }
+
     /// How many could be taken now; `None` where only their supplier knows.
     #[must_use]
     pub fn free(&self) -> Option<usize> {

@@ -71,4 +71,6 @@ mod guide {
     struct Determinism;
     #[doc = include_str!("../../../docs/versioning.md")]
     struct Versioning;
+    #[doc = include_str!("../../../docs/observability.md")]
+    struct Observability;
 }

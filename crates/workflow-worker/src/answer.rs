@@ -25,6 +25,7 @@ use crate::codecs::Codecs;
 use crate::eager_activities::EagerActivities;
 use crate::error::task_failure;
 use crate::local_activities::WorkflowNames;
+use crate::metrics::{End, WorkflowMetrics};
 use crate::options::Options;
 use crate::pages::Pages;
 use crate::payloads::{Body, Outgoing, payload_bytes};
@@ -53,6 +54,7 @@ pub(crate) struct Answerer {
     /// The worker shuts down: further tasks of its workflows are for others.
     sticky_stopped: AtomicBool,
     versioning: Versioning,
+    metrics: WorkflowMetrics,
 }
 
 impl Answerer {
@@ -61,6 +63,7 @@ impl Answerer {
         options: &Options,
         namespace: WorkerNamespace,
         sticky_queue: Option<String>,
+        metrics: WorkflowMetrics,
     ) -> Self {
         Self {
             codecs: Codecs::new(client.data_converter().clone(), options.codec_timeout),
@@ -73,6 +76,7 @@ impl Answerer {
             eager_activities: options.eager_activities.clone(),
             sticky_stopped: AtomicBool::new(false),
             versioning: options.versioning.clone(),
+            metrics,
         }
     }
 
@@ -109,7 +113,7 @@ impl Answerer {
             }
             Action::Fail(failure) => {
                 let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
-                self.fail_first(workflow_id, run_id, attempt, *failure).await;
+                self.fail_first(&workflow, run_id, attempt, *failure).await;
                 None
             }
             Action::RespondQuery { task_token, answer } => {
@@ -118,6 +122,9 @@ impl Answerer {
                 Some(Input::Completed { key: key.clone(), receipt: CompletionReceipt::default() })
             }
             Action::Abandon { reason, .. } => {
+                if let AbandonReason::FailedAgain { cause, .. } = reason {
+                    self.metrics.task_failed(&workflow.workflow_type, cause);
+                }
                 log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
                 None
             }
@@ -135,14 +142,15 @@ impl Answerer {
 
     /// A task cannot be executed: it fails, and is tried again.
     pub(crate) async fn fail_task(&self, task: WorkflowTask, poller_group: &str, failure: &Failure) {
-        let WorkflowTask { task_token, workflow_id, run_id, attempt, .. } = task;
+        let WorkflowTask { task_token, workflow_id, run_id, workflow_type, attempt, .. } = task;
         if matches!(task.kind, TaskKind::Query(_)) {
             let answer = QueryAnswer::Failed(Box::new(self.write(failure)));
             Box::pin(self.respond_query(&workflow_id, &run_id, task_token, poller_group, answer)).await;
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
             let failure = self.task_failure(task_token, cause, failure);
-            self.fail_first(&workflow_id, &run_id, attempt, failure).await;
+            let workflow = WorkflowNames { workflow_id, workflow_type, started: None };
+            self.fail_first(&workflow, &run_id, attempt, failure).await;
         }
     }
 
@@ -185,9 +193,10 @@ impl Answerer {
         let task_token = completion.task_token.clone();
         let fail = |cause, failure: Failure| async move {
             let failure = self.task_failure(task_token, cause, &failure);
-            self.fail_first(workflow_id, run_id, attempt, failure).await;
+            self.fail_first(workflow, run_id, attempt, failure).await;
             Err(NotTaken)
         };
+        let end = End::of(&completion.commands);
         let mut answer = self.completion_request(&workflow.workflow_type, completion);
         if let Err(error) = self.codecs.encode(&mut answer).await {
             let message = format!("the Payloads of this Workflow Task's answer could not be encoded: {error}");
@@ -203,6 +212,9 @@ impl Answerer {
         match self.send_completion(request).await {
             Ok(mut response) => {
                 reserved.execute(std::mem::take(&mut response.activity_tasks));
+                if let Some(end) = end {
+                    self.metrics.workflow_ended(workflow, end);
+                }
                 Ok(response)
             }
             Err(error) => {
@@ -303,7 +315,9 @@ impl Answerer {
     }
 
     /// The first attempt says why it failed; for later ones that is in the log only.
-    async fn fail_first(&self, workflow_id: &str, run_id: &str, attempt: u32, failed: TaskFailure) {
+    async fn fail_first(&self, workflow: &WorkflowNames, run_id: &str, attempt: u32, failed: TaskFailure) {
+        let workflow_id = &workflow.workflow_id;
+        self.metrics.task_failed(&workflow.workflow_type, failed.cause);
         if attempt <= 1 {
             return Box::pin(self.fail(workflow_id, run_id, failed)).await;
         }

@@ -28,6 +28,7 @@ mod local_activities;
 mod local_activity;
 mod mailbox;
 mod messages;
+mod metrics;
 mod monitor;
 mod nexus_operation;
 mod observed;

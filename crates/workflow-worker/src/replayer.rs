@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use timewright_client::{AppliedSetUps, Client, ContextPropagator, ContextPropagators, SetUp};
+use timewright_client::{AppliedSetUps, Client, ContextPropagator, ContextPropagators, MetricMeter, SetUp};
 use timewright_converter::{CodecError, DataConverter};
 use timewright_proto::Bytes;
 use timewright_proto::history::History;
@@ -185,6 +185,7 @@ impl Replayer {
             interceptors: self.interceptors.clone().with_propagators(&self.propagators),
             detects_foreign_waits: true,
             checks_determinism: false,
+            meter: MetricMeter::none(),
             rollout: Default::default(),
         };
         let first_event_id = history.events.first().map(|event| event.event_id);

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::error::task_failure;
 use crate::instance::{Environment, Instance, TaskProblem};
 use crate::local_activities::{Clock, Ended, WorkflowNames};
+use crate::metrics::WorkflowMetrics;
 use crate::policy::{Origin, Policies, fail_workflow};
 use crate::registry::Registry;
 use crate::rehearsal::Rehearsal;
@@ -110,6 +111,7 @@ pub(crate) struct ShardSettings {
     pub(crate) policies: Arc<Policies>,
     pub(crate) cache: CacheLimits,
     pub(crate) outbox: UnboundedSender<Request>,
+    pub(crate) metrics: WorkflowMetrics,
 }
 
 impl Shard {
@@ -123,7 +125,7 @@ impl Shard {
         std::thread::Builder::new().name(name).spawn(move || {
             let watch = Arc::clone(&thread_end.watch);
             watch_this_thread(Arc::clone(&watch));
-            let ShardSettings { registry, environment, policies, cache, outbox } = settings;
+            let ShardSettings { registry, environment, policies, cache, outbox, metrics } = settings;
             State {
                 id,
                 code: UserCode::new(registry, environment, Some(watch)),
@@ -134,6 +136,9 @@ impl Shard {
                 ends: None,
                 names: BTreeMap::new(),
                 clock: None,
+                replays: BTreeMap::new(),
+                has_cache: cache.runs > 0,
+                metrics,
             }
             .run(&messages);
         })?;
@@ -178,6 +183,10 @@ struct State {
     names: BTreeMap<String, WorkflowNames>,
     /// The clock of the attempt that came last, for the next attempt of the same Local Activity.
     clock: Option<(RunKey, u32, Clock)>,
+    /// The Runs whose code goes through its history, and since when.
+    replays: BTreeMap<RunKey, Instant>,
+    has_cache: bool,
+    metrics: WorkflowMetrics,
 }
 
 impl State {
@@ -201,15 +210,21 @@ impl State {
             }
         }
         self.runs.handle_shutdown();
+        // Nobody forces anything out of a cache that ends.
+        self.has_cache = false;
         self.drain();
     }
 
     fn take(&mut self, input: Input) {
         match input {
             Input::Task(task) => {
-                let names =
-                    WorkflowNames { workflow_id: task.workflow_id.clone(), workflow_type: task.workflow_type.clone() };
+                let names = WorkflowNames {
+                    workflow_id: task.workflow_id.clone(),
+                    workflow_type: task.workflow_type.clone(),
+                    started: self.names.get(&task.run_id).and_then(|known| known.started),
+                };
                 self.names.insert(task.run_id.clone(), names);
+                self.metrics.cache_looked_up(self.runs.look_up(&task));
                 self.runs.handle_task(*task);
             }
             Input::History { key, page: Ok(page) } => self.runs.handle_history(&key, page),
@@ -231,6 +246,7 @@ impl State {
         {
             let action = match output {
                 Output::Activate(activation) => {
+                    self.note_activation(&key, &activation);
                     let names = self.names.get(key.run_id()).cloned().unwrap_or_default();
                     let replaying = activation.replaying;
                     let answer = self.code.activate(&key, &names, activation);
@@ -246,7 +262,11 @@ impl State {
                     }
                     continue;
                 }
-                Output::Evict { .. } => {
+                Output::Evict { reason } => {
+                    self.replays.remove(&key);
+                    if self.has_cache {
+                        self.metrics.evicted(reason);
+                    }
                     let names = self.names.get(key.run_id()).cloned().unwrap_or_default();
                     self.code.evict(&key, &names);
                     if self.runs.key(key.run_id()).is_some() {
@@ -283,6 +303,22 @@ impl State {
             let _ = self.outbox.send(Request { shard: self.id, workflow, key, action });
         }
         self.clock = None;
+    }
+
+    /// Notes when a workflow was started, and how long its code takes to catch up with the history.
+    fn note_activation(&mut self, key: &RunKey, activation: &Activation) {
+        if let Some(Job::Initialize(initialize)) = activation.jobs.first()
+            && let Some(names) = self.names.get_mut(key.run_id())
+        {
+            names.started = Some(initialize.start_time);
+        }
+        // A Query comes when that is done.
+        if activation.replaying && !matches!(activation.jobs.as_slice(), [Job::Query(_)]) {
+            self.replays.entry(key.clone()).or_insert_with(Instant::now);
+        } else if let Some(began) = self.replays.remove(key) {
+            let workflow_type = self.names.get(key.run_id()).map_or("", |names| &names.workflow_type);
+            self.metrics.replayed(workflow_type, began.elapsed());
+        }
     }
 
     /// Where a policy says that the error with which the workflow ends only fails its Workflow Task, that is a problem. What a

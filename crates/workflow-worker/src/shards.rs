@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use timewright_client::GaugePart;
 use timewright_protocol::workflow::CacheLimits;
 use tokio::time::Instant;
 
@@ -28,6 +29,8 @@ pub(crate) struct Shards {
     held: Vec<Held>,
     maximum_held_threads: usize,
     counters: Arc<Counters>,
+    /// What metrics show of it.
+    cached: GaugePart,
 }
 
 /// The place of a thread.
@@ -92,6 +95,7 @@ impl Shards {
             task_queue,
             places: Vec::new(),
             runs: BTreeMap::new(),
+            cached: settings.metrics.cache_size(),
             settings: ShardSettings { cache, ..settings },
             watchdog: timeout.map(|timeout| Watchdog { timeout, looked_at: Instant::now() }),
             held: Vec::new(),
@@ -122,7 +126,7 @@ impl Shards {
             Home { index, open: 0 }
         });
         home.open += 1;
-        self.counters.set_cached_workflows(self.runs.len());
+        self.show_cached();
         Ok(index)
     }
 
@@ -141,7 +145,7 @@ impl Shards {
         {
             self.places[home.index].runs -= 1;
             self.runs.remove(run_id);
-            self.counters.set_cached_workflows(self.runs.len());
+            self.show_cached();
         }
     }
 
@@ -233,6 +237,7 @@ impl Shards {
         self.runs.retain(|_, home| home.index != index);
         self.places[index].open = 0;
         self.places[index].runs = 0;
+        self.show_cached();
     }
 
     pub(crate) fn tell_at(&self, index: usize, input: Input) {
@@ -240,6 +245,11 @@ impl Shards {
         if let Some(shard) = &self.places[index].shard {
             let _ = shard.send(input);
         }
+    }
+
+    fn show_cached(&mut self) {
+        self.counters.set_cached_workflows(self.runs.len());
+        self.cached.set(self.runs.len());
     }
 
     fn least_busy(&self) -> Option<usize> {

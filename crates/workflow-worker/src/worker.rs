@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use timewright_client::{
-    CheckNamespaceError, Client, EagerWorkflowOffer, EagerWorkflowTasks, PollError, Polled, Readiness, ReadinessSource,
-    RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence, WorkerProfile,
+    CheckNamespaceError, Client, EagerWorkflowOffer, EagerWorkflowTasks, MetricMeter, PollError, Polled, Readiness,
+    ReadinessSource, RpcError, Slot, SlotKind, SlotPool, SlotRequest, SlotTask, TaskPoller, TaskSource, WorkerPresence,
+    WorkerProfile,
 };
 use timewright_proto::Bytes;
 use timewright_proto::enums::{TaskQueueKind, TaskQueueType};
@@ -25,7 +26,7 @@ use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
 use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
-use timewright_protocol::workflow::{CacheLimits, HistoryPage, RunKey, WorkflowTask};
+use timewright_protocol::workflow::{AbandonReason, CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -35,6 +36,7 @@ use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
+use crate::metrics::{WorkflowMetrics, worker_meter};
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -195,8 +197,9 @@ impl WorkflowWorker {
         let key = timewright_client::random_id();
         let sticky_queue =
             (self.options.maximum_cached_workflows > 0).then(|| format!("{}:{key}", self.client.identity()));
+        let metrics = WorkflowMetrics::of_worker(&self.client, &task_queue, Arc::clone(&self.monitor.counters));
         let (outbox, requests) = unbounded_channel();
-        let shards = self.start_shards(&outbox).map_err(|error| WorkerError::Thread { task_queue, error })?;
+        let shards = self.start_shards(&outbox, &metrics).map_err(|error| WorkerError::Thread { task_queue, error })?;
         let source = Source {
             client: self.client.clone(),
             task_queue: self.options.task_queue.clone(),
@@ -210,19 +213,22 @@ impl WorkflowWorker {
             identity = self.client.identity(),
             "the Workflow Worker is polling"
         );
-        let local_activities = self.options.local_activities.clone().map(|executor| {
+        let local_activity_slots = self.options.local_activities.is_some().then(|| {
+            let request = SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client);
+            SlotPool::new(self.options.local_activity_slots.clone(), request).metered(metrics.meter())
+        });
+        let executor = self.options.local_activities.clone().zip(local_activity_slots.clone());
+        let local_activities = executor.map(|(executor, slots)| {
             LocalActivities::new(
                 executor,
                 self.client.namespace().to_owned(),
                 self.options.task_queue.clone(),
                 self.client.data_converter().clone(),
                 Room {
-                    slots: SlotPool::new(
-                        self.options.local_activity_slots.clone(),
-                        SlotRequest::new(SlotKind::LocalActivity, &*self.options.task_queue).of(&self.client),
-                    ),
+                    slots,
                     limit: self.options.local_activities_per_second.and_then(|limit| RateLimit::new(limit).ok()),
                 },
+                metrics.clone(),
             )
         });
         let mut poller = self.poller;
@@ -241,11 +247,21 @@ impl WorkflowWorker {
             task_queue: self.options.task_queue.clone(),
             kind: TaskQueueType::Workflow,
             deployment: self.options.versioning.deployment.clone(),
+            slot_supplier: self.options.slots.supplier_name().to_owned(),
         };
         let presence = self.client.show_worker(profile, tasks.snapshots(), namespace.takes_heartbeats);
+        let counters = Arc::clone(&self.monitor.counters);
+        presence.show_figures(move || counters.figures(local_activity_slots.as_ref()));
         let worker = Running {
             local_activities,
-            answerer: Arc::new(Answerer::new(self.client.clone(), &self.options, namespace, sticky_queue.clone())),
+            answerer: Arc::new(Answerer::new(
+                self.client.clone(),
+                &self.options,
+                namespace,
+                sticky_queue.clone(),
+                metrics.clone(),
+            )),
+            metrics,
             tasks,
             presence,
             readiness: self.readiness,
@@ -270,7 +286,7 @@ impl WorkflowWorker {
         worker.run(shutdown).await
     }
 
-    fn start_shards(&self, outbox: &UnboundedSender<Request>) -> std::io::Result<Shards> {
+    fn start_shards(&self, outbox: &UnboundedSender<Request>, metrics: &WorkflowMetrics) -> std::io::Result<Shards> {
         let Options { task_queue, threads, deadlock_detection_timeout, maximum_held_threads, .. } = &self.options;
         let environment = Environment {
             namespace: self.client.namespace().to_owned(),
@@ -281,6 +297,7 @@ impl WorkflowWorker {
             detects_foreign_waits: self.options.detects_foreign_waits,
             checks_determinism: self.options.checks_determinism,
             deployment_version: self.options.versioning.version(),
+            meter: metrics.meter().clone(),
             rollout: self.options.rollout.clone(),
         };
         let cache = CacheLimits {
@@ -290,8 +307,9 @@ impl WorkflowWorker {
         };
         let registry = Arc::clone(&self.registry);
         let policies = Arc::new(self.options.policies.clone());
-        let settings = ShardSettings { registry, environment, policies, cache, outbox: outbox.clone() };
         let counters = Arc::clone(&self.monitor.counters);
+        let settings =
+            ShardSettings { registry, environment, policies, cache, outbox: outbox.clone(), metrics: metrics.clone() };
         Shards::start(
             task_queue.clone(),
             *threads,
@@ -344,6 +362,10 @@ impl TaskSource for Source {
         task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 
+    fn metric_meter(&self) -> MetricMeter {
+        worker_meter(&self.client, &self.task_queue)
+    }
+
     fn describe(&self, queue: QueueKind) -> String {
         match queue {
             QueueKind::Normal => format!("Workflow Tasks on task queue {:?}", self.task_queue),
@@ -374,6 +396,7 @@ struct Running {
     client: Client,
     options: Options,
     answerer: Arc<Answerer>,
+    metrics: WorkflowMetrics,
     tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
@@ -476,6 +499,7 @@ impl Running {
     /// Checks a task, and decodes its Payloads beside everything else.
     fn take_task(&mut self, mut response: PollWorkflowTaskQueueResponse, mut slot: Slot) {
         slot.set_poller_group(std::mem::take(&mut response.poller_group_id));
+        self.metrics.task_received(&response);
         let mut task = match WorkflowTask::from_poll(response, StdInstant::now()) {
             Ok(Some(task)) => Box::new(task),
             Ok(None) => return,
@@ -590,8 +614,11 @@ impl Running {
             Action::RespondQuery { task_token, .. } | Action::Abandon { task_token, .. } => Some(task_token),
         };
         let task = token.and_then(|token| self.open.remove(token));
-        if task.is_some() {
+        if let Some(open) = &task {
             self.presence.count_task(matches!(request.action, Action::Fail(_)));
+            if is_executed(&request.action) {
+                self.metrics.task_executed(&request.workflow.workflow_type, open.task.received_at.elapsed());
+            }
             self.shards.close(request.key.run_id());
         }
         let answerer = Arc::clone(&self.answerer);
@@ -672,6 +699,15 @@ fn without_events(task: &WorkflowTask) -> WorkflowTask {
         history: HistoryPage::default(),
         kind: task.kind.clone(),
         ..*task
+    }
+}
+
+/// Whether this answers a task that user code, or the history, has come to an end with.
+fn is_executed(action: &Action) -> bool {
+    match action {
+        Action::Complete(_) | Action::Fail(_) | Action::RespondQuery { .. } => true,
+        Action::Abandon { reason, .. } => matches!(reason, AbandonReason::FailedAgain { .. }),
+        _ => false,
     }
 }
 

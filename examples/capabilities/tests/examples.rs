@@ -178,3 +178,20 @@ fn tenants() {
 
 /// How long a program may take, on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(120);
+
+#[test]
+fn metrics() {
+    check(
+        env!("CARGO_BIN_EXE_metrics"),
+        &[
+            r#"parcels_shipped_total{namespace="default",task_queue="shipments",workflow_type="Shipment",kind="express"} 7"#,
+            r#"shipment_kilograms_sum{namespace="default",task_queue="shipments",activity_type="Weigh"} 21"#,
+            r#"temporal_activity_execution_latency_seconds_count{namespace="default",task_queue="shipments",activity_type="Weigh"} 2"#,
+            r#"temporal_request_total{namespace="default",operation="StartWorkflowExecution"} 2"#,
+            r#"temporal_sticky_cache_size{namespace="default",task_queue="shipments"} 0"#,
+            r#"temporal_worker_task_slots_used{namespace="default",task_queue="shipments",worker_type="ActivityWorker"} 0"#,
+            r#"temporal_workflow_completed_total{namespace="default",task_queue="shipments",workflow_type="Shipment"} 2"#,
+            r#"temporal_workflow_endtoend_latency_seconds_count{namespace="default",task_queue="shipments",workflow_type="Shipment"} 2"#,
+        ],
+    );
+}

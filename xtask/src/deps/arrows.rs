@@ -229,7 +229,7 @@ pub(crate) const RULES: &[Rule] = &[
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]", "greeting-activity-worker"],
     },
     // A program for each capability of workflows; it plays both roles.
-    Rule { package: "capabilities", features: &[], may_name: EXAMPLE, must_not_reach: &[] },
+    Rule { package: "capabilities", features: &[], may_name: CAPABILITIES, must_not_reach: &[] },
     Rule {
         package: "greeting-starter",
         features: &[],
@@ -262,6 +262,8 @@ const UMBRELLA: &[&str] = &[
     "tokio",
     "tracing",
 ];
+
+const CAPABILITIES: &[&str] = &["metrics-exporter-prometheus", "serde", "timewright", "tokio"];
 
 const EXAMPLE: &[&str] = &[
     "greeting-definitions",

@@ -161,5 +161,5 @@ pub use output::{
     SdkMetadata, StartLocalActivity, TaskFailure, UpdateBody, UpdateMessage,
 };
 pub use run::Run;
-pub use runs::{CacheLimits, RunKey, Runs};
+pub use runs::{CacheLimits, CacheLookup, RunKey, Runs};
 pub use task::{TaskError, TaskKind, UpdateRequest, WorkflowTask};

@@ -64,6 +64,17 @@ impl CacheLimits {
     }
 }
 
+/// What a task finds in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheLookup {
+    /// It is the first of its workflow, which can be in no cache yet.
+    First,
+    /// Its Run, to go on with.
+    Hit,
+    /// Nothing of use: user code goes through the history again.
+    Miss,
+}
+
 /// One Run while it is cached. When it has left and is built again, it has another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunKey {
@@ -133,6 +144,19 @@ impl Runs {
     pub fn key(&self, run_id: &str) -> Option<RunKey> {
         let (run_id, entry) = self.entries.get_key_value(run_id)?;
         Some(RunKey { run_id: run_id.clone(), generation: entry.generation })
+    }
+
+    /// What a task would find if it was handed in now.
+    pub fn look_up(&self, task: &WorkflowTask) -> CacheLookup {
+        if matches!(task.kind, TaskKind::Progress { .. }) && task.previous_started_event_id == 0 {
+            return CacheLookup::First;
+        }
+        let goes_on = self.entries.get(task.run_id.as_str()).is_some_and(|entry| match entry.run.is_idle() {
+            true => entry.run.continues(task),
+            // It waits for the Run.
+            false => !entry.run.waits_in_vain(task),
+        });
+        if goes_on { CacheLookup::Hit } else { CacheLookup::Miss }
     }
 
     /// Takes a task to execute.

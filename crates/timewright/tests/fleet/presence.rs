@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
-use timewright::client::{Client, ClientOptions, WorkerDeployment};
+use timewright::client::{Client, ClientOptions, PollerBehavior, WorkerDeployment};
 use timewright::proto::enums::WorkerStatus;
 use timewright::proto::temporal::api::worker::v1::WorkerHeartbeat;
 use timewright::proto::workflow_service::ListWorkersRequest;
-use timewright::workflow::{ActivityOptions, WorkflowWorker};
+use timewright::workflow::{ActivityOptions, LocalActivityOptions, WorkflowWorker};
 use timewright::{Worker, WorkerError};
 use timewright_testing::DevServer;
 use tokio::sync::oneshot;
@@ -26,6 +26,11 @@ async fn echo(_context: ActivityContext, number: u32) -> Result<u32, ActivityErr
 workflow!(Echoes: Vec<u32> => u32, |context, numbers| {
     let mut sum = 0;
     for number in numbers {
+        if number == 7 {
+            let options = LocalActivityOptions::start_to_close(LIMIT);
+            sum += context.execute_local_activity(Echo, number, options).await?;
+            continue;
+        }
         let once = timewright::client::RetryPolicy::default().maximum_attempts(1);
         let options = ActivityOptions::start_to_close(LIMIT).retry_policy(once);
         sum += context.execute_activity(Echo, number, options).await.unwrap_or(0);
@@ -51,11 +56,12 @@ async fn the_server_lists_workers_with_what_they_are_doing() {
     let (client, queue) = (connect(options).await, unique("shown"));
     let deployment = WorkerDeployment::unversioned("shown", "7");
     let workflows = WorkflowWorker::builder(client.clone(), &queue).workflow::<Echoes>().deployment(deployment);
+    let workflows = workflows.poller_behavior(PollerBehavior::AUTOSCALING).maximum_concurrent_local_activities(3);
     let activities =
         ActivityWorker::builder(client.clone(), &queue).activity(Echo, echo).maximum_concurrent_activities(7);
     let worker = run_both(workflows.build().unwrap(), activities.build().unwrap());
-    let sum = client.start_workflow(Echoes, vec![1, 13, 2], start_options(&queue)).await.unwrap();
-    assert_eq!(within("the sum", sum.result()).await.unwrap(), 3);
+    let sum = client.start_workflow(Echoes, vec![1, 13, 2, 7], start_options(&queue)).await.unwrap();
+    assert_eq!(within("the sum", sum.result()).await.unwrap(), 10);
 
     let (of_workflows, of_activities) = poll_until("both workers with what they have done", || async {
         let workers = workers(&client, &queue).await;
@@ -63,21 +69,33 @@ async fn the_server_lists_workers_with_what_they_are_doing() {
         let of_activities = workers.iter().find(|worker| worker.activity_task_slots_info.is_some())?.clone();
         let processed = of_activities.activity_task_slots_info.as_ref()?.total_processed_tasks;
         let tasks = of_workflows.workflow_task_slots_info.as_ref()?.total_processed_tasks;
-        (processed == 3 && tasks >= 4).then_some((of_workflows, of_activities))
+        (processed == 3 && tasks >= 4 && of_workflows.current_sticky_cache_size == 0)
+            .then_some((of_workflows, of_activities))
     })
     .await;
     for worker in [&of_workflows, &of_activities] {
         assert_eq!((worker.status(), worker.sdk_name.as_str()), (WorkerStatus::Running, "timewright"));
         assert_eq!(worker.worker_identity, client.identity());
+        let environment = worker.environment.as_ref().unwrap();
+        assert_eq!(environment.runtimes.len(), 1);
+        assert!(environment.platform.is_some() || !cfg!(target_os = "linux"));
         let host = worker.host_info.as_ref().unwrap();
         assert_eq!(host.process_id, std::process::id().to_string());
         assert!(!host.host_name.is_empty() && !host.worker_grouping_key.is_empty());
     }
     assert_eq!(of_workflows.deployment_version.clone().unwrap().build_id, "7");
-    assert!(of_workflows.workflow_sticky_poller_info.is_some_and(|polls| polls.current_pollers > 0));
+    let sticky = of_workflows.workflow_sticky_poller_info.as_ref().unwrap();
+    assert!(sticky.current_pollers > 0 && sticky.is_autoscaling);
+    assert!(of_workflows.total_sticky_cache_hit >= 3, "{of_workflows:?}");
+    assert_eq!((of_workflows.total_sticky_cache_miss, of_workflows.current_sticky_cache_size), (0, 0));
+    let local = of_workflows.local_activity_slots_info.as_ref().unwrap();
+    assert_eq!((local.current_available_slots, local.current_used_slots), (3, 0));
+    assert_eq!((local.total_processed_tasks, local.total_failed_tasks), (1, 0));
+    assert_eq!(local.slot_supplier_kind, "Fixed");
     let slots = of_activities.activity_task_slots_info.unwrap();
     assert_eq!((slots.current_available_slots, slots.current_used_slots, slots.total_failed_tasks), (7, 0, 1));
-    assert!(of_activities.activity_poller_info.is_some_and(|polls| polls.current_pollers > 0));
+    assert_eq!(slots.slot_supplier_kind, "Fixed");
+    assert!(of_activities.activity_poller_info.is_some_and(|polls| polls.current_pollers > 0 && !polls.is_autoscaling));
 
     worker.stop().await;
     let left = workers(&client, &queue).await;

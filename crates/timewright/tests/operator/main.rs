@@ -7,6 +7,7 @@ mod codecs;
 mod determinism;
 mod gate;
 mod heavy;
+mod metrics;
 mod policies;
 #[path = "../support/mod.rs"]
 mod support;

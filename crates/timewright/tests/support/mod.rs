@@ -5,6 +5,7 @@ pub(crate) mod background;
 pub(crate) mod definitions;
 pub(crate) mod history;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod nexus;
 pub(crate) mod python;
 

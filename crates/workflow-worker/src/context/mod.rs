@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use timewright_client::MetricMeter;
 use timewright_converter::{ConversionError, Failure, Payload, Value};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Header, Memo, SearchAttributes};
@@ -57,6 +58,7 @@ struct Shared<W: Workflow> {
     state: RefCell<W>,
     info: Rc<WorkflowInfo>,
     messages: Messages<W>,
+    meter: MetricMeter,
     rollout: Rollout,
 }
 
@@ -66,10 +68,12 @@ impl<W: Workflow> WorkflowContext<W> {
         state: W,
         info: Rc<WorkflowInfo>,
         handlers: Handlers<W>,
+        meter: MetricMeter,
         rollout: Rollout,
     ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
-        let shared = Shared { mailbox, state: RefCell::new(state), info, messages: Messages::new(handlers), rollout };
+        let messages = Messages::new(handlers);
+        let shared = Shared { mailbox, state: RefCell::new(state), info, messages, meter, rollout };
         Self { shared: Rc::new(shared), scope, update: None }
     }
 
@@ -122,6 +126,22 @@ impl<W: Workflow> WorkflowContext<W> {
     /// workflow does.
     pub fn is_replaying(&self) -> bool {
         self.shared.mailbox.borrow().moment().replaying
+    }
+
+    /// Counts and measures where the worker's metrics go, with the namespace, the Task Queue and the Workflow Type as labels.
+    ///
+    /// On replay nothing is counted, since it was counted when it was done first. So what a workflow counts is right however often
+    /// it leaves the cache and comes back; only a Workflow Task that fails is counted again when it is tried again. Times are
+    /// measured with [`time`](Self::time).
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// context.metric_meter().with_label("kind", "express").counter("orders_shipped").increment(1);
+    /// # Ok(()) }
+    /// ```
+    pub fn metric_meter(&self) -> &MetricMeter {
+        &self.shared.meter
     }
 
     /// How many Events the history has.

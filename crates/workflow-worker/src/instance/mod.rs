@@ -15,8 +15,11 @@ use std::cell::RefCell;
 use std::future::ready;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
+use timewright_client::MetricMeter;
 use timewright_converter::{Arguments, DataConverter, Failure, FailureKind, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::common::Header;
@@ -91,6 +94,8 @@ pub(crate) struct Environment {
     pub(crate) checks_determinism: bool,
     /// The version of the worker, where it has one.
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
+    /// What user code counts with.
+    pub(crate) meter: MetricMeter,
     /// Which changes new runs go along with.
     pub(crate) rollout: Rollout,
 }
@@ -106,6 +111,8 @@ struct WorkflowInstance<W: Workflow> {
     run: Option<Polled<RunResult>>,
     coroutines: Coroutines,
     detects_foreign_waits: bool,
+    /// Whether nothing is counted.
+    silence: Arc<AtomicBool>,
 }
 
 /// Starts user code of workflow `W`: the state, and `run` before its first poll.
@@ -130,9 +137,13 @@ pub(crate) fn start<W: Workflow>(
         let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
         return Err(TaskProblem::new(task_failure("InvalidHandlers", message)));
     }
+    let silence = Arc::new(AtomicBool::new(true));
+    let meter =
+        environment.meter.with_label("workflow_type", info.workflow_type.clone()).silenced_by(Arc::clone(&silence));
     let (context, run) = guard("init", || {
         let state = W::init(&info, &input);
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, environment.rollout.clone());
+        let rollout = environment.rollout.clone();
+        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
         let run = W::run(context.clone(), input);
         let run: Handling = Box::pin(async move { Ok(Some(run.await?.to_payload()?)) });
         let run = match intercepted {
@@ -148,6 +159,7 @@ pub(crate) fn start<W: Workflow>(
         run: Some(run),
         coroutines: Coroutines::default(),
         detects_foreign_waits: environment.detects_foreign_waits,
+        silence,
     }))
 }
 
@@ -176,11 +188,14 @@ fn intercept_start(
 impl<W: Workflow> Instance for WorkflowInstance<W> {
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem> {
         let context = self.context.clone();
-        observed(is_heard(&activation), names(context.info()), || self.go_on(activation))
+        let is_heard = is_heard(&activation);
+        self.silence.store(!is_heard, Ordering::Relaxed);
+        observed(is_heard, names(context.info()), || self.go_on(activation))
     }
 
     fn close(self: Box<Self>) {
-        let Self { context, mailbox, run, mut coroutines, .. } = *self;
+        let Self { context, mailbox, run, mut coroutines, silence, .. } = *self;
+        silence.store(true, Ordering::Relaxed);
         // A panic may have left it borrowed.
         if let Ok(mut mailbox) = mailbox.try_borrow_mut() {
             mailbox.close();
@@ -420,7 +435,13 @@ fn details(failure: Failure) -> Vec<Payload> {
 }
 
 fn names(info: &WorkflowInfo) -> Names<'_> {
-    Names { workflow_type: &info.workflow_type, workflow_id: &info.workflow_id, run_id: &info.run_id }
+    Names {
+        workflow_type: &info.workflow_type,
+        workflow_id: &info.workflow_id,
+        run_id: &info.run_id,
+        namespace: &info.namespace,
+        task_queue: &info.task_queue,
+    }
 }
 
 /// Calls user code; a panic becomes a problem of the Workflow Task.

@@ -1,6 +1,7 @@
 //! One attempt of a Local Activity: the delay before it, room for it, its timeouts, its cancellation.
 
 use std::any::Any;
+use std::time::Duration;
 
 use timewright_client::PoolSlot;
 use timewright_converter::{ApplicationFailure, DefaultFailureConverter, Failure, FailureConverter};
@@ -29,14 +30,19 @@ impl Attempt {
             Ok(room) => room,
             Err(outcome) => return self.tell(outcome),
         };
+        let measured = self.surroundings.metrics.local_activity_begins(&self.start.activity_type);
+        let end = |outcome| {
+            measured.end(&outcome, self.asked_for());
+            self.tell(outcome);
+        };
         let mut user_code = self.run(cancellation, asked_at, slot);
         let (deadline, kind) = self.deadline();
         tokio::select! {
             biased;
-            ended = &mut user_code.0 => self.tell(self.outcome(ended)),
+            ended = &mut user_code.0 => end(self.outcome(ended)),
             () = until(deadline) => {
                 self.cancel.send_replace(true);
-                self.tell(LocalActivityOutcome::TimedOut(kind));
+                end(LocalActivityOutcome::TimedOut(kind));
                 // It has a slot as long as it does something.
                 let _ = (&mut user_code.0).await;
             }
@@ -108,6 +114,11 @@ impl Attempt {
             (None, Some(closes)) => (Some(closes), TimeoutType::ScheduleToClose),
             (ends, _) => (ends, TimeoutType::StartToClose),
         }
+    }
+
+    /// How long ago the workflow asked for it.
+    fn asked_for(&self) -> Duration {
+        self.clock.now().duration_since(self.start.original_schedule_time).unwrap_or_default()
     }
 
     /// When all attempts together have taken too long.

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 
 use attempt::Attempt;
 
+use crate::metrics::WorkflowMetrics;
+
 pub use executor::{LocalActivity, LocalActivityCancellation, LocalActivityExecutor};
 pub(crate) use room::Room;
 
@@ -41,6 +43,7 @@ struct Surroundings {
     task_queue: String,
     converter: DataConverter,
     room: Arc<room::Entrance>,
+    metrics: WorkflowMetrics,
     ended: UnboundedSender<Ended>,
 }
 
@@ -49,6 +52,8 @@ struct Surroundings {
 pub(crate) struct WorkflowNames {
     pub(crate) workflow_id: String,
     pub(crate) workflow_type: String,
+    /// When the run was started, once that is known.
+    pub(crate) started: Option<SystemTime>,
 }
 
 /// An attempt that is over for its workflow.
@@ -94,10 +99,11 @@ impl LocalActivities {
         task_queue: String,
         converter: DataConverter,
         room: Room,
+        metrics: WorkflowMetrics,
     ) -> Self {
         let room = Arc::new(room.into());
         let (sender, ended) = unbounded_channel();
-        let surroundings = Surroundings { executor, namespace, task_queue, converter, room, ended: sender };
+        let surroundings = Surroundings { executor, namespace, task_queue, converter, room, metrics, ended: sender };
         Self { surroundings, open: BTreeMap::new(), attempts: JoinSet::new(), ended }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use timewright_client::{SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
+use timewright_client::{MetricMeter, SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
 use timewright_converter::{BoxFuture, Payload};
 use timewright_proto::enums::TimeoutType;
 use timewright_protocol::task_queue::RateLimit;
@@ -50,7 +50,9 @@ fn activities_with(slots: WorkerSlots, limit: Option<RateLimit>) -> (LocalActivi
     let seen = Arc::clone(&executor.seen);
     let converter = DataConverter::default();
     let slots = SlotPool::new(slots, SlotRequest::new(SlotKind::LocalActivity, "queue"));
-    (LocalActivities::new(Arc::new(executor), "default".into(), "queue".into(), converter, Room { slots, limit }), seen)
+    let room = Room { slots, limit };
+    let metrics = WorkflowMetrics::new(MetricMeter::none(), Arc::default());
+    (LocalActivities::new(Arc::new(executor), "default".into(), "queue".into(), converter, room, metrics), seen)
 }
 
 /// A key, which only `Runs` can make.

@@ -1,5 +1,7 @@
 //! What workflow code knows, draws, says and fails with.
 
+use metrics_exporter_prometheus::PrometheusBuilder;
+use timewright_client::metrics::{counter, with_local_recorder};
 use timewright_converter::{ErrorCategory, Failure};
 use timewright_definition::{SearchAttributeValue, search_attribute_kind as kind};
 use timewright_proto::common::{Memo, Payloads, SearchAttributes, WorkflowExecution};
@@ -235,7 +237,7 @@ fn what_workflow_code_says_names_the_workflow_and_is_not_heard_again_on_replay()
         tracing::info!("something else");
         instance.activate(activation(vec![signal("a")])).unwrap_or_else(|_| panic!("executed"));
     });
-    let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\"}";
+    let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\" namespace=\"default\" task_queue=\"queue\"}";
     assert_eq!(lines, ["INFO something else".to_owned(), format!("INFO {span}: a coroutine words=1")]);
     let lines = lines_logged(|| drop(run::<Speaks>(Vec::new())));
     assert_eq!(lines, [format!("INFO {span}: run begins input=\"input\"")]);
@@ -400,4 +402,42 @@ fn options_arrive_in_the_commands() {
     assert!(child.versioning_override.is_some());
     assert_eq!(upserted.indexed_fields["Tier"].data.as_ref(), b"\"silver\"");
     assert!(upserted.indexed_fields.contains_key("Amount"));
+}
+
+workflow!(Counts, |context, _input| {
+    // Made on a replay, if there is one.
+    let steps = context.metric_meter().with_label("kind", "express").counter("steps");
+    let count = || {
+        steps.increment(1);
+        counter!("by_macro").increment(1);
+    };
+    count();
+    context.wait_condition(|state| !state.words.is_empty()).await?;
+    count();
+    Ok(String::new())
+});
+
+#[test]
+fn z21_what_a_workflow_counts_is_not_counted_again_on_replay() {
+    let (recorder, by_macro) = (PrometheusBuilder::new().build_recorder(), PrometheusBuilder::new().build_recorder());
+    let handles = [recorder.handle(), by_macro.handle()];
+    let shown = || handles.each_ref().map(|handle| handle.render().lines().nth(1).unwrap_or_default().to_owned());
+    let environment = Environment { meter: MetricMeter::to(recorder), ..environment() };
+    let start = |activation: &Activation| {
+        start::<Counts>(&environment, Box::new(initialize()), activation).unwrap_or_else(|_| panic!("started"))
+    };
+    with_local_recorder(&by_macro, || {
+        let mut lived = start(&activation(Vec::new()));
+        lived.activate(activation(Vec::new())).unwrap_or_else(|_| panic!("executed"));
+        let once = ["steps{workflow_type=\"tested\",kind=\"express\"} 1".to_owned(), "by_macro 1".to_owned()];
+        assert_eq!(shown(), once);
+        lived.close();
+
+        let replay = Activation { replaying: true, ..activation(Vec::new()) };
+        let mut replayed = start(&replay);
+        replayed.activate(replay).unwrap_or_else(|_| panic!("replayed"));
+        assert_eq!(shown(), once);
+        replayed.activate(activation(vec![signal("a")])).unwrap_or_else(|_| panic!("executed"));
+        assert_eq!(shown(), once.map(|line| line.replace(" 1", " 2")));
+    });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use timewright_client::MetricMeter;
 use timewright_converter::{Payload, Value};
 use timewright_definition::{
     ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
@@ -149,6 +150,7 @@ fn environment() -> Environment {
         interceptors: Default::default(),
         detects_foreign_waits: true,
         checks_determinism: false,
+        meter: MetricMeter::none(),
         rollout: Default::default(),
     }
 }
