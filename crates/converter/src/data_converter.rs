@@ -106,7 +106,7 @@ impl DataConverter {
     /// # Errors
     /// When a codec fails. The message then has lost its Payloads, so that nothing can be sent in the clear by mistake.
     pub async fn encode<M: CollectPayloads>(&self, message: &mut M) -> Result<(), CodecError> {
-        self.convert(message, Direction::Encode).await
+        self.convert(message, Direction::Encode, true).await
     }
 
     /// Runs every Payload of a message that was received through the codecs.
@@ -114,10 +114,17 @@ impl DataConverter {
     /// # Errors
     /// When a codec fails. The message then has lost its Payloads.
     pub async fn decode<M: CollectPayloads>(&self, message: &mut M) -> Result<(), CodecError> {
-        self.convert(message, Direction::Decode).await
+        self.convert(message, Direction::Decode, true).await
     }
 
-    async fn convert<M: CollectPayloads>(&self, message: &mut M, direction: Direction) -> Result<(), CodecError> {
+    /// `is_outermost`: what looks like a request to the server inside such a request is data of users. So a Payload that somebody
+    /// has made of thousands of them is no deeper than two.
+    async fn convert<M: CollectPayloads>(
+        &self,
+        message: &mut M,
+        direction: Direction,
+        is_outermost: bool,
+    ) -> Result<(), CodecError> {
         if self.codecs.is_empty() {
             return Ok(());
         }
@@ -126,7 +133,9 @@ impl DataConverter {
         message.collect_payloads(&mut slots);
         let taken: Vec<(Arity, Vec<Payload>)> = slots.into_iter().map(take).collect();
         let converted = concurrent::try_all(
-            taken.into_iter().map(|(arity, payloads)| Box::pin(self.run_chain(arity, payloads, direction)) as _),
+            taken
+                .into_iter()
+                .map(|(arity, payloads)| Box::pin(self.run_chain(arity, payloads, direction, is_outermost)) as _),
             CONCURRENT_SLOTS,
         )
         .await?;
@@ -144,7 +153,7 @@ impl DataConverter {
         message: &'a mut M,
         direction: Direction,
     ) -> BoxFuture<'a, Result<(), CodecError>> {
-        Box::pin(self.convert(message, direction))
+        Box::pin(self.convert(message, direction, false))
     }
 
     async fn run_chain(
@@ -152,11 +161,13 @@ impl DataConverter {
         arity: Arity,
         mut payloads: Vec<Payload>,
         direction: Direction,
+        is_outermost: bool,
     ) -> Result<Vec<Payload>, CodecError> {
         if payloads.is_empty() {
             return Ok(payloads);
         }
-        if arity == Arity::One
+        if is_outermost
+            && arity == Arity::One
             && let Some(of_server) = SystemPayload::read(&payloads[0])
         {
             if let SystemPayload::Request(mut request) = of_server {

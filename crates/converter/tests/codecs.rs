@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Invert, Prefix, block_on};
-use timewright_converter::{BoxFuture, CodecError, DataConverter, Payload, PayloadCodec, Value};
-use timewright_proto::common::{Memo, Payloads};
+use timewright_converter::{
+    BoxFuture, CodecError, DataConverter, Payload, PayloadCodec, Value, signal_with_start_payload,
+};
+use timewright_proto::common::{Header, Memo, Payloads};
+use timewright_proto::workflow_service::SignalWithStartWorkflowExecutionRequest;
 
 fn arguments() -> Payloads {
     Payloads { payloads: vec![1_u8.to_payload().unwrap(), 2_u8.to_payload().unwrap()] }
@@ -120,4 +123,24 @@ fn conversion_can_be_spawned_and_shared() {
     let converter = DataConverter::default();
     shared(converter.clone());
     send(converter.encode(&mut arguments()));
+}
+
+/// Else whoever can send a header could send one that is thousands deep, which no stack bears.
+#[test]
+fn a_request_to_the_server_is_looked_into_once_and_not_within_itself() {
+    let nested = |inner: Payload| {
+        let header = Header { fields: [("inner".to_owned(), inner)].into() };
+        let request = SignalWithStartWorkflowExecutionRequest { header: Some(header), ..Default::default() };
+        signal_with_start_payload(&request)
+    };
+    let deep = (0..100).fold(1_u8.to_payload().unwrap(), |inner, _| nested(inner));
+    let sent = Memo { fields: [("deep".to_owned(), deep)].into() };
+    let count = Count::default();
+    let converter = DataConverter::default().with_codec(count.clone()).with_codec(Invert);
+    let mut message = sent.clone();
+    block_on(converter.encode(&mut message)).unwrap();
+    assert_ne!(message, sent);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1, "the codecs get what is in the outermost one, as it is");
+    block_on(converter.decode(&mut message)).unwrap();
+    assert_eq!(message, sent);
 }
