@@ -523,7 +523,7 @@ impl WorkflowWorkerBuilder {
     /// patch can be deployed first, and activated for more and more of the runs later, without another deployment. A run that was let
     /// off stays so. Default: all do.
     ///
-    /// Deploy this only when all workers know the patch: a worker without it cannot go on with a run that has it.
+    /// Activate a patch only when all workers know it: a worker without it cannot go on with a run that has it.
     /// <https://docs.temporal.io/patching>
     ///
     /// ```no_run

@@ -120,6 +120,6 @@ fn unconverted(error: ConversionError) -> NexusOperationFailure {
     }
 }
 
-const ENDPOINT: &str = "__temporal_system";
+pub(crate) const ENDPOINT: &str = "__temporal_system";
 const SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
 const OPERATION: &str = "SignalWithStartWorkflowExecution";

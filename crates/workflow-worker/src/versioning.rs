@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use timewright_client::{VersioningBehavior, WorkerDeployment};
@@ -81,8 +82,12 @@ impl Versioning {
 }
 
 impl Versioning {
+    /// A choice that panics is none: the answer that it was asked for must not be lost.
     fn of_dynamic(&self, workflow_type: &str) -> Option<VersioningBehavior> {
-        self.chosen_dynamically.as_ref().and_then(|Choice(choice)| choice(workflow_type)).or(self.dynamic)
+        let chosen = self.chosen_dynamically.as_ref().and_then(|Choice(choice)| {
+            std::panic::catch_unwind(AssertUnwindSafe(|| choice(workflow_type))).unwrap_or_default()
+        });
+        chosen.or(self.dynamic)
     }
 }
 

@@ -66,44 +66,6 @@ pub trait UpdateOf<W: Workflow> {
     fn read(name: &str, input: Vec<Payload>) -> Result<Self::Input, ConversionError>;
 }
 
-impl<W: Workflow, D: SignalDefinition<Workflow = W::Definition>> SignalOf<W> for D {
-    type Input = D::Input;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(D::NAME))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<D::Input, ConversionError> {
-        D::Input::from_payloads(input)
-    }
-}
-
-impl<W: Workflow, D: QueryDefinition<Workflow = W::Definition>> QueryOf<W> for D {
-    type Input = D::Input;
-    type Output = D::Output;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(D::NAME))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<D::Input, ConversionError> {
-        D::Input::from_payloads(input)
-    }
-}
-
-impl<W: Workflow, D: UpdateDefinition<Workflow = W::Definition>> UpdateOf<W> for D {
-    type Input = D::Input;
-    type Output = D::Output;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Borrowed(D::NAME))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<D::Input, ConversionError> {
-        D::Input::from_payloads(input)
-    }
-}
-
 /// What a dynamic handler gets: a message's name, and what came with it, as it is.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -150,49 +112,11 @@ pub struct AnyQuery;
 #[derive(Debug, Clone, Copy)]
 pub struct AnyUpdate;
 
-impl<W: Workflow> SignalOf<W> for AnySignal {
-    type Input = UntypedMessage;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        None
-    }
-
-    fn read(name: &str, input: Vec<Payload>) -> Result<UntypedMessage, ConversionError> {
-        UntypedMessage::new(name, input)
-    }
-}
-
-impl<W: Workflow> QueryOf<W> for AnyQuery {
-    type Input = UntypedMessage;
-    type Output = RawValue;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        None
-    }
-
-    fn read(name: &str, input: Vec<Payload>) -> Result<UntypedMessage, ConversionError> {
-        UntypedMessage::new(name, input)
-    }
-}
-
-impl<W: Workflow> UpdateOf<W> for AnyUpdate {
-    type Input = UntypedMessage;
-    type Output = RawValue;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        None
-    }
-
-    fn read(name: &str, input: Vec<Payload>) -> Result<UntypedMessage, ConversionError> {
-        UntypedMessage::new(name, input)
-    }
-}
-
 /// A Signal whose name is known only at run time, with arguments `I`.
 #[derive(Debug, Clone)]
 pub struct NamedSignal<I> {
     name: String,
-    input: PhantomData<fn() -> I>,
+    types: PhantomData<fn(I)>,
 }
 
 /// A Query whose name is known only at run time, with arguments `I` and answers `O`.
@@ -209,61 +133,57 @@ pub struct NamedUpdate<I, O> {
     types: PhantomData<fn(I) -> O>,
 }
 
-impl<I> NamedSignal<I> {
-    /// The Signal of this name.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), input: PhantomData }
-    }
+/// The three ways in which a handler can say what it is for, the same for each kind of message.
+macro_rules! kind_of_messages {
+    ($of:ident: $definition:ident, $named:ident, $any:ident $(, $output:ident = $o:ident)?) => {
+        impl<W: Workflow, D: $definition<Workflow = W::Definition>> $of<W> for D {
+            type Input = D::Input;
+            $(type $output = D::$output;)?
+
+            fn name(&self) -> Option<Cow<'static, str>> {
+                Some(Cow::Borrowed(D::NAME))
+            }
+
+            fn read(_name: &str, input: Vec<Payload>) -> Result<D::Input, ConversionError> {
+                D::Input::from_payloads(input)
+            }
+        }
+
+        impl<W: Workflow, I: Arguments $(, $o: Value)?> $of<W> for $named<I $(, $o)?> {
+            type Input = I;
+            $(type $output = $o;)?
+
+            fn name(&self) -> Option<Cow<'static, str>> {
+                Some(Cow::Owned(self.name.clone()))
+            }
+
+            fn read(_name: &str, input: Vec<Payload>) -> Result<I, ConversionError> {
+                I::from_payloads(input)
+            }
+        }
+
+        impl<I $(, $o)?> $named<I $(, $o)?> {
+            /// The one of this name.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self { name: name.into(), types: PhantomData }
+            }
+        }
+
+        impl<W: Workflow> $of<W> for $any {
+            type Input = UntypedMessage;
+            $(type $output = RawValue;)?
+
+            fn name(&self) -> Option<Cow<'static, str>> {
+                None
+            }
+
+            fn read(name: &str, input: Vec<Payload>) -> Result<UntypedMessage, ConversionError> {
+                UntypedMessage::new(name, input)
+            }
+        }
+    };
 }
 
-impl<I, O> NamedQuery<I, O> {
-    /// The Query of this name.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), types: PhantomData }
-    }
-}
-
-impl<I, O> NamedUpdate<I, O> {
-    /// The Update of this name.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), types: PhantomData }
-    }
-}
-
-impl<W: Workflow, I: Arguments> SignalOf<W> for NamedSignal<I> {
-    type Input = I;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Owned(self.name.clone()))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<I, ConversionError> {
-        I::from_payloads(input)
-    }
-}
-
-impl<W: Workflow, I: Arguments, O: Value> QueryOf<W> for NamedQuery<I, O> {
-    type Input = I;
-    type Output = O;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Owned(self.name.clone()))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<I, ConversionError> {
-        I::from_payloads(input)
-    }
-}
-
-impl<W: Workflow, I: Arguments, O: Value> UpdateOf<W> for NamedUpdate<I, O> {
-    type Input = I;
-    type Output = O;
-
-    fn name(&self) -> Option<Cow<'static, str>> {
-        Some(Cow::Owned(self.name.clone()))
-    }
-
-    fn read(_name: &str, input: Vec<Payload>) -> Result<I, ConversionError> {
-        I::from_payloads(input)
-    }
-}
+kind_of_messages!(SignalOf: SignalDefinition, NamedSignal, AnySignal);
+kind_of_messages!(QueryOf: QueryDefinition, NamedQuery, AnyQuery, Output = O);
+kind_of_messages!(UpdateOf: UpdateDefinition, NamedUpdate, AnyUpdate, Output = O);

@@ -137,14 +137,18 @@ pub(crate) fn start<W: Workflow>(
         let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
         return Err(TaskProblem::new(task_failure("InvalidHandlers", message)));
     }
-    let silence = Arc::new(AtomicBool::new(true));
+    let silence = Arc::new(AtomicBool::new(activation.replaying));
     let meter =
         environment.meter.with_label("workflow_type", info.workflow_type.clone()).silenced_by(Arc::clone(&silence));
-    let (context, run) = guard("init", || {
+    let names_of_run = Rc::clone(&info);
+    let begin = || {
         let state = W::init(&info, &input);
         let rollout = environment.rollout.clone();
         let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
+        // What an implementation by hand does before its future finds the same whether anybody intercepts or not.
+        let moment = mailbox.borrow_mut().forget_moment();
         let run = W::run(context.clone(), input);
+        mailbox.borrow_mut().restore_moment(moment);
         let run: Handling = Box::pin(async move { Ok(Some(run.await?.to_payload()?)) });
         let run = match intercepted {
             None => run,
@@ -152,7 +156,8 @@ pub(crate) fn start<W: Workflow>(
             Some(intercepted) => intercepted.around(run),
         };
         (context, Polled::new(run))
-    })?;
+    };
+    let (context, run) = observed(!activation.replaying, names(&names_of_run), || guard("init", begin))?;
     Ok(Box::new(WorkflowInstance {
         context,
         mailbox,
@@ -226,6 +231,9 @@ impl<W: Workflow> Instance for WorkflowInstance<W> {
         // The state goes with it, unless user code has put a context somewhere else.
         let mut context = Some(context);
         drop_guarded(&mut || drop(context.take()));
+        // Values that interceptors have put in are in its scopes.
+        let mut mailbox = Some(mailbox);
+        drop_guarded(&mut || drop(mailbox.take()));
         if !panicked.is_empty() {
             tracing::warn!(
                 workflow_type = info.workflow_type,

@@ -206,7 +206,12 @@ impl Intercepted {
 
 /// Lets interceptors see what workflow code asks for, those that are nearest to it first.
 pub(crate) fn intercept_outbound(mailbox: &SharedMailbox, scope: &Scope, mut call: OutboundCall<'_>) {
-    let Some(hooks) = mailbox.borrow().hooks_of_call(scope) else { return };
+    // These are no operations: they leave also where the scope is cancelled.
+    let may_be_refused = !matches!(
+        call,
+        OutboundCall::ContinueAsNew(_) | OutboundCall::UpsertSearchAttributes(_) | OutboundCall::UpsertMemo(_)
+    );
+    let Some(hooks) = mailbox.borrow().hooks_of_call(scope, may_be_refused) else { return };
     // Nothing that interceptors ask for leads to anything, nor is it seen by them again. A panic goes through workflow code.
     let looking = Looking::begin(mailbox);
     let seen = hooks.outbound(mailbox, scope, &mut call);

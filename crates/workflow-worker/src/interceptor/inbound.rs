@@ -30,7 +30,7 @@ pub enum InboundKind {
     Query,
     /// An Update's validator, also where there is none. Not called on replay.
     ValidateUpdate,
-    /// An Update's handler, once the Update was accepted.
+    /// An Update's handler, behind its validation. Its arguments are read afterwards, and may reject the Update still.
     Update,
 }
 

@@ -33,7 +33,8 @@ pub use outbound::{OutboundCall, OutboundKind, StartedOperation};
 /// twice. State that is not the workflow's, such as a counter, is behind `&self`, as the interceptor is shared by all threads; state of
 /// one workflow belongs into its context: [`InterceptorContext::insert_value`].
 ///
-/// A panic fails the Workflow Task, as one of workflow code does.
+/// A panic fails the Workflow Task, as one of workflow code does; at the validation of an Update it rejects the Update, at a Query it
+/// fails the answer.
 ///
 /// ```
 /// use timewright_workflow_worker::{
@@ -151,7 +152,8 @@ impl InterceptorContext {
         self.mailbox.borrow().moment().time
     }
 
-    /// As [`WorkflowContext::is_replaying`](crate::WorkflowContext::is_replaying).
+    /// As [`WorkflowContext::is_replaying`](crate::WorkflowContext::is_replaying). A Query counts as a replay: whoever observes Queries
+    /// asks for the kind of the call first.
     #[must_use]
     pub fn is_replaying(&self) -> bool {
         self.mailbox.borrow().moment().replaying

@@ -103,6 +103,22 @@ pub(crate) struct Moment {
     pub(crate) deployment_version: Option<WorkerDeploymentVersion>,
 }
 
+impl Moment {
+    /// That of what runs before the first Activation.
+    fn before_the_start() -> Self {
+        Self {
+            time: SystemTime::UNIX_EPOCH,
+            replaying: true,
+            history_length: 0,
+            history_bytes: 0,
+            continue_as_new_suggested: false,
+            continue_as_new_reasons: Vec::new(),
+            target_deployment_version_changed: false,
+            deployment_version: None,
+        }
+    }
+}
+
 impl Mailbox {
     /// `deployment_version` is the worker's own.
     pub(crate) fn new(converter: DataConverter, deployment_version: Option<WorkerDeploymentVersion>) -> Self {
@@ -119,16 +135,7 @@ impl Mailbox {
             is_cancel_requested: false,
             last_numbers: Numbers::default(),
             operations: 0,
-            moment: Moment {
-                time: SystemTime::UNIX_EPOCH,
-                replaying: true,
-                history_length: 0,
-                history_bytes: 0,
-                continue_as_new_suggested: false,
-                continue_as_new_reasons: Vec::new(),
-                target_deployment_version_changed: false,
-                deployment_version: None,
-            },
+            moment: Moment::before_the_start(),
             converter,
             random: Streams::default(),
             spawned: Vec::new(),
@@ -144,6 +151,15 @@ impl Mailbox {
 
     pub(crate) fn moment(&self) -> &Moment {
         &self.moment
+    }
+
+    /// For what runs before the first Activation: what belongs to it has not been taken in yet. Returns the moment that it was.
+    pub(crate) fn forget_moment(&mut self) -> Moment {
+        std::mem::replace(&mut self.moment, Moment::before_the_start())
+    }
+
+    pub(crate) fn restore_moment(&mut self, moment: Moment) {
+        self.moment = moment;
     }
 
     pub(crate) fn set_moment(&mut self, activation: &Activation) {
@@ -182,9 +198,10 @@ impl Mailbox {
         self.hooks.clone()
     }
 
-    /// Who is to see what is asked for in this scope; `None` if nobody is, or it leads to nothing anyway.
-    pub(crate) fn hooks_of_call(&self, scope: &Scope) -> Option<Rc<Hooks>> {
-        self.hooks.clone().filter(|_| !self.inert && !scope.is_cancelled())
+    /// Who is to see what is asked for; `None` if nobody is, or it leads to nothing anyway. What `may_be_refused` leads to nothing
+    /// in a scope that is cancelled.
+    pub(crate) fn hooks_of_call(&self, scope: &Scope, may_be_refused: bool) -> Option<Rc<Hooks>> {
+        self.hooks.clone().filter(|_| !(self.inert || may_be_refused && scope.is_cancelled()))
     }
 
     /// Something that was asked for may not leave.

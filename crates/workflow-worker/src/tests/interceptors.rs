@@ -372,6 +372,25 @@ fn values_come_with_headers_and_go_on_with_whoever_has_them() {
     assert_eq!(seen, expected.map(|(argument, tenant)| (argument.to_owned(), tenant.to_owned())));
 }
 
+workflow!(GoesOnThoughCancelled, |context, _input| {
+    let cancelled = context.sleep(Duration::from_secs(1)).await;
+    assert!(cancelled.is_err(), "nothing else ends this");
+    Err(context.continue_as_new("again".to_owned()))
+});
+
+#[test]
+fn a_cancelled_workflow_goes_on_with_its_values() {
+    let mut propagators = ContextPropagators::default();
+    propagators.push(PropagatedValue::<String>::new("tenant"));
+    let header = Header { fields: BTreeMap::from([("tenant".to_owned(), payload("acme"))]) };
+    let interceptors = Interceptors::default().with_propagators(&propagators);
+    let mut answers = run_with::<GoesOnThoughCancelled>(interceptors, header.clone(), vec![vec![cancel_workflow()]]);
+    match answers.remove(1).expect("done").pop() {
+        Some(Command::ContinueAsNew(next)) => assert_eq!(next.header, Some(header)),
+        other => panic!("{other:?}"),
+    }
+}
+
 workflow!(CallsNexus, |context, input| {
     let options = crate::NexusOperationOptions::new("endpoint", "service", "operation").header("Other", "stays");
     Ok(context.execute_nexus_operation(options, input).await?)

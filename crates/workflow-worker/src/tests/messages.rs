@@ -567,7 +567,7 @@ fn what_a_workflow_leaves_behind_is_said_however_it_ends() {
     };
     for (word, end) in [("end", "complete \"end\""), ("fail", "fail it fails"), ("again", "continue as new \"\"")] {
         let log = logged(|| assert_eq!(show(begun().activate(activation(vec![signal(word)]))), end));
-        let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\"}: ";
+        let span = "workflow{workflow_type=\"tested\" workflow_id=\"id\" run_id=\"run\" namespace=\"default\" task_queue=\"queue\"}: ";
         let warnings: Vec<_> = log.lines().map(|line| line.replacen(span, "", 1)).collect();
         assert_eq!(
             warnings,
