@@ -420,6 +420,7 @@ impl ActivityWorkerBuilder {
                 on_fatal_error: self.on_fatal_error.clone(),
                 lifecycle: WorkerLifecycle::default(),
                 task_queue,
+                metrics_task_queue: None,
                 service,
                 poller,
                 slots,
@@ -443,7 +444,8 @@ impl ActivityWorkerBuilder {
             let slots = self.slots.count().map(|activities| WorkerSlots::fixed(activities + sessions));
             let executing = of_sessions.executing(service.clone());
             let slots = slots.unwrap_or_else(|| self.slots.clone());
-            companions.push(worker(of_sessions.task_queue.clone(), executing, slots, self.polls)?);
+            let executing = worker(of_sessions.task_queue.clone(), executing, slots, self.polls)?;
+            companions.push(ActivityWorker { metrics_task_queue: Some(task_queue.as_str().into()), ..executing });
         }
         let worker = worker(task_queue, service, self.slots.clone(), self.polls)?;
         let task_queue_activities_per_second = self.task_queue_activities_per_second;

@@ -50,7 +50,8 @@ pub(crate) async fn obey(client: Client, task_queue: String, attempts: RunningAt
             }
             Err(error) => tracing::warn!(
                 "activities that do not heartbeat are not told when they are cancelled, because the server's commands to this \
-                 worker do not arrive: {error}"
+                 worker do not arrive; let workers poll the Task Queues whose names begin with \
+                 `/temporal-sys/worker-commands/`, or let activities heartbeat: {error}"
             ),
         }
     }
@@ -61,7 +62,8 @@ pub(crate) async fn obey(client: Client, task_queue: String, attempts: RunningAt
 pub(crate) struct RunningAttempts(Arc<Mutex<BTreeMap<Bytes, Arc<Notify>>>>);
 
 impl RunningAttempts {
-    /// From now on it can be told something, until what is returned is dropped.
+    /// From now on it can be told something, until what is returned is dropped. To be called as soon as a task is there: a command
+    /// that comes before counts as executed, and does not come again.
     pub(crate) fn register(&self, task_token: Bytes) -> RunningAttempt {
         let cancel = Arc::new(Notify::new());
         self.attempts().insert(task_token.clone(), Arc::clone(&cancel));
@@ -88,7 +90,7 @@ pub(crate) struct RunningAttempt {
 }
 
 impl RunningAttempt {
-    /// Waits until the server asks for its cancellation.
+    /// Waits until the server asks for its cancellation; if it has done so before anybody waited, that counts.
     pub(crate) async fn cancel_requested(&self) {
         self.cancel.notified().await;
     }
@@ -96,7 +98,11 @@ impl RunningAttempt {
 
 impl Drop for RunningAttempt {
     fn drop(&mut self) {
-        self.attempts.attempts().remove(&self.task_token);
+        // Not another's that was given the same task meanwhile.
+        let mut attempts = self.attempts.attempts();
+        if attempts.get(&self.task_token).is_some_and(|cancel| Arc::ptr_eq(cancel, &self.cancel)) {
+            attempts.remove(&self.task_token);
+        }
     }
 }
 
@@ -253,6 +259,27 @@ mod tests {
         assert_eq!((told(), told()), (true, false), "it is told once");
         drop(running);
         assert!(attempts.attempts().is_empty(), "nothing is kept of what has ended");
+    }
+
+    /// Its task is still being decoded, say.
+    #[test]
+    fn a_command_that_comes_before_the_attempt_listens_is_heard() {
+        let attempts = RunningAttempts::default();
+        let running = attempts.register(Bytes::from_static(b"running"));
+        execute_command(&cancel(b"running"), &attempts);
+        assert!(is_ready(running.cancel_requested()));
+    }
+
+    #[test]
+    fn the_end_of_an_attempt_leaves_another_of_the_same_task_alone() {
+        let attempts = RunningAttempts::default();
+        let first = attempts.register(Bytes::from_static(b"same"));
+        let second = attempts.register(Bytes::from_static(b"same"));
+        drop(first);
+        execute_command(&cancel(b"same"), &attempts);
+        assert!(is_ready(second.cancel_requested()));
+        drop(second);
+        assert!(attempts.attempts().is_empty());
     }
 
     #[test]

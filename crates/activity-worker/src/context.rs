@@ -60,6 +60,8 @@ struct Shared {
     is_local: bool,
     /// The largest details that the server takes, in bytes.
     size_limit: usize,
+    /// The Task Queue that metrics name, if not its own.
+    metrics_task_queue: Option<Arc<str>>,
     /// The newest details that user code has given and that have not been fetched yet; nothing piles up here.
     heartbeat: Mutex<Option<Vec<Payload>>>,
     heartbeat_given: Notify,
@@ -178,6 +180,7 @@ impl ActivityContext {
     }
 
     /// Counts and measures where the worker's metrics go, with the namespace, the Task Queue and the Activity Type as labels.
+    /// In a session the Task Queue is the one on which the worker's other activities are, and not that of this worker alone.
     ///
     /// Each attempt counts for itself.
     ///
@@ -196,6 +199,7 @@ impl ActivityContext {
     #[must_use]
     pub fn metric_meter(&self) -> MetricMeter {
         let ActivityInfo { task_queue, activity_type, .. } = self.info();
+        let task_queue = self.shared.metrics_task_queue.as_deref().unwrap_or(task_queue);
         worker_meter(&self.client, task_queue).with_label("activity_type", activity_type.clone())
     }
 
@@ -329,6 +333,7 @@ impl ActivityContext {
         task: &ActivityTask,
         client: Client,
         size_limit: usize,
+        metrics_task_queue: Option<Arc<str>>,
         cancel_reason: watch::Receiver<Option<CancelReason>>,
         worker_shutdown: watch::Receiver<bool>,
         slot: AttemptSlot,
@@ -340,6 +345,7 @@ impl ActivityContext {
             previous_heartbeat_details: task.heartbeat_details.clone(),
             is_local: false,
             size_limit,
+            metrics_task_queue,
             heartbeat: Mutex::new(None),
             heartbeat_given: Notify::new(),
             cancel_reason,
@@ -364,6 +370,7 @@ impl ActivityContext {
             previous_heartbeat_details: None,
             is_local: true,
             size_limit: usize::MAX,
+            metrics_task_queue: None,
             heartbeat: Mutex::new(None),
             heartbeat_given: Notify::new(),
             cancel_reason,

@@ -22,8 +22,15 @@ pub struct EagerSlot {
     tasks: UnboundedSender<Task>,
 }
 
+/// The tasks that come to a worker by its [`EagerActivities`]. Dropped, nothing more is taken: whoever else holds those would keep
+/// alive what polls for the worker.
+pub(crate) struct EagerTasks {
+    activities: EagerActivities,
+    tasks: UnboundedReceiver<Task>,
+}
+
 /// A task with its slot.
-pub(crate) type Task = (PollActivityTaskQueueResponse, Slot);
+type Task = (PollActivityTaskQueueResponse, Slot);
 
 struct Open {
     slots: SlotReserver,
@@ -50,21 +57,35 @@ impl EagerActivities {
         self.open_part().as_ref().map(|open| open.control_task_queue.clone()).unwrap_or_default()
     }
 
-    /// From now on slots can be reserved. The tasks that come of it; it ends when this was closed and all slots are back.
-    pub(crate) fn open(&self, slots: SlotReserver, control_task_queue: String) -> UnboundedReceiver<Task> {
+    /// From now on slots can be reserved.
+    pub(crate) fn open(&self, slots: SlotReserver, control_task_queue: String) -> EagerTasks {
         // It cannot grow without bound: there is at most one task for each slot.
         let (tasks, receiver) = unbounded_channel();
         *self.open_part() = Some(Open { slots, control_task_queue, tasks });
-        receiver
-    }
-
-    pub(crate) fn close(&self) {
-        *self.open_part() = None;
+        EagerTasks { activities: self.clone(), tasks: receiver }
     }
 
     fn open_part(&self) -> MutexGuard<'_, Option<Open>> {
         // Nothing panics while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EagerTasks {
+    /// The next task, with its slot; `None` when [`close`](Self::close) was called and all slots are back.
+    pub(crate) async fn next(&mut self) -> Option<Task> {
+        self.tasks.recv().await
+    }
+
+    /// No more slots can be reserved.
+    pub(crate) fn close(&self) {
+        *self.activities.open_part() = None;
+    }
+}
+
+impl Drop for EagerTasks {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -93,5 +114,44 @@ impl fmt::Debug for EagerActivities {
 impl fmt::Debug for EagerSlot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("EagerSlot").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use timewright_client::{Polled, RpcError, SlotRequest, TaskPoller, TaskSource, WorkerSlots};
+    use timewright_protocol::task_queue::{Poller, QueueKind};
+
+    use super::*;
+
+    struct NeverAny;
+
+    impl TaskSource for NeverAny {
+        type Task = PollActivityTaskQueueResponse;
+
+        async fn poll(&self, _queue: QueueKind, _group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
+            std::future::pending().await
+        }
+
+        fn type_name<'a>(&self, _task: &'a Self::Task) -> &'a str {
+            ""
+        }
+    }
+
+    /// Whoever completes Workflow Tasks may go on for long without it.
+    #[tokio::test]
+    async fn a_worker_that_is_dropped_leaves_nothing_that_polls() {
+        let slots = WorkerSlots::fixed(10);
+        let poller = Poller::new(slots.poller_options()).unwrap();
+        let request = SlotRequest::new(SlotKind::Activity, "queue");
+        let polls = TaskPoller::start(NeverAny, poller, &slots, request);
+        let mut snapshots = polls.snapshots();
+        let eager = EagerActivities::default();
+        let tasks = eager.open(polls.slot_reserver(), String::new());
+        assert!(eager.reserve().await.is_some());
+        drop((tasks, polls));
+        assert!(eager.reserve().await.is_none());
+        // Until whoever shows them has ended.
+        while snapshots.changed().await.is_ok() {}
     }
 }

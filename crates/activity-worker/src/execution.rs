@@ -1,6 +1,7 @@
 //! User code, and what happens around it while it runs: heartbeats, timeouts, cancellation.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use timewright_client::{Client, RpcError};
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 use tower::{BoxError, ServiceExt};
 use tracing::Instrument;
 
-use crate::commands::RunningAttempts;
+use crate::commands::RunningAttempt;
 use crate::handler::panic_of;
 use crate::slot::AttemptSlot;
 use crate::{ActivityContext, ActivityRequest, ActivityService, failures};
@@ -29,8 +30,8 @@ pub(crate) struct Surroundings {
     pub(crate) options: AttemptOptions,
     /// The largest Payloads that the server takes, in bytes.
     pub(crate) size_limit: usize,
-    /// Where the server's commands find it.
-    pub(crate) attempts: RunningAttempts,
+    /// The Task Queue that user code's metrics name, if not its own.
+    pub(crate) metrics_task_queue: Option<Arc<str>>,
     /// Whether the worker has begun to shut down.
     pub(crate) worker_shutdown: watch::Receiver<bool>,
     /// Whether the grace period is over after that.
@@ -44,17 +45,27 @@ pub(crate) struct Ended {
     pub(crate) newest_heartbeat: Option<Vec<Payload>>,
 }
 
-/// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done.
+/// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done. By `commands` the
+/// server's commands have found it since it arrived.
 pub(crate) async fn execute(
     task: ActivityTask,
     received_at: Instant,
     surroundings: Surroundings,
     slot: AttemptSlot,
+    commands: RunningAttempt,
 ) -> Ended {
-    let Surroundings { client, service, options, size_limit, attempts, worker_shutdown, mut grace_over } = surroundings;
+    let Surroundings { client, service, options, size_limit, metrics_task_queue, worker_shutdown, mut grace_over } =
+        surroundings;
     let (cancel, cancel_reason) = watch::channel(None);
-    let context = ActivityContext::new(&task, client.clone(), size_limit, cancel_reason, worker_shutdown, slot);
-    let commands = attempts.register(task.task_token.clone());
+    let context = ActivityContext::new(
+        &task,
+        client.clone(),
+        size_limit,
+        metrics_task_queue,
+        cancel_reason,
+        worker_shutdown,
+        slot,
+    );
     let mut attempt = Attempt::new(&task.info, options, received_at);
     let mut user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input: task.input });
     let mut sending: Option<Sending> = None;

@@ -54,9 +54,8 @@ enum End {
 }
 
 impl ActivityMetrics {
-    /// Of a worker on this Task Queue, which starts.
-    pub(crate) fn of_worker(client: &Client, task_queue: &str) -> Self {
-        let meter = worker_meter(client, task_queue);
+    /// Of a worker that starts; the meter is [its own](worker_meter).
+    pub(crate) fn of_worker(meter: MetricMeter) -> Self {
         meter.describe(METRICS);
         meter.with_label("worker_type", "ActivityWorker").counter(WORKER_START).increment(1);
         Self { schedule_to_start: meter.histogram(SCHEDULE_TO_START), meter, types: Mutex::default() }

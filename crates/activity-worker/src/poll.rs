@@ -7,8 +7,6 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse};
 use timewright_protocol::task_queue::QueueKind;
 
-use crate::metrics::worker_meter;
-
 /// Asks a Task Queue for Activity Tasks.
 pub(crate) struct ActivityTaskSource {
     pub(crate) client: Client,
@@ -20,6 +18,7 @@ pub(crate) struct ActivityTaskSource {
     /// The limit that the server is to keep for the whole Task Queue.
     pub(crate) task_queue_activities_per_second: Option<f64>,
     pub(crate) deployment: Option<WorkerDeploymentOptions>,
+    pub(crate) meter: MetricMeter,
 }
 
 impl TaskSource for ActivityTaskSource {
@@ -57,6 +56,6 @@ impl TaskSource for ActivityTaskSource {
     }
 
     fn metric_meter(&self) -> MetricMeter {
-        worker_meter(&self.client, &self.task_queue)
+        self.meter.clone()
     }
 }

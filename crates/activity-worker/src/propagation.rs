@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::task::{Context, Poll};
 
-use timewright_client::{ContextPropagators, ContextValues};
+use timewright_client::ContextPropagators;
 use timewright_proto::common::Header;
 use timewright_protocol::activity::ActivityOutcome;
 use tower::{BoxError, Service};
@@ -28,7 +28,8 @@ impl Service<ActivityRequest> for Propagation {
 
     fn call(&mut self, request: ActivityRequest) -> Self::Future {
         let header = Header { fields: request.context.header().clone() };
-        let mut values = ContextValues::default();
+        // Beside what came with the task there is what the worker's own client carries.
+        let mut values = request.context.client().values().clone();
         match self.propagators.extract(&header, &mut values) {
             Ok(()) => {
                 let context = request.context.with_values(values);

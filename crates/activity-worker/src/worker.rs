@@ -22,12 +22,12 @@ use tokio::time::sleep;
 use tracing::Instrument;
 
 use crate::builder::FatalErrorHook;
-use crate::commands::{self, RunningAttempts};
+use crate::commands::{self, RunningAttempt, RunningAttempts};
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
 use crate::handler::caught;
-use crate::metrics::{ActivityMetrics, MeasuredAttempt};
+use crate::metrics::{ActivityMetrics, MeasuredAttempt, worker_meter};
 use crate::poll::ActivityTaskSource;
 use crate::slot::AttemptSlot;
 use crate::{ActivityService, ActivityWorkerBuilder, failures, span};
@@ -38,6 +38,8 @@ use crate::{ActivityService, ActivityWorkerBuilder, failures, span};
 pub struct ActivityWorker {
     pub(crate) client: Client,
     pub(crate) task_queue: String,
+    /// The Task Queue that metrics name, if not its own: one with a random name would be a new series with each start.
+    pub(crate) metrics_task_queue: Option<Arc<str>>,
     pub(crate) service: ActivityService,
     pub(crate) poller: Poller,
     pub(crate) slots: WorkerSlots,
@@ -167,6 +169,7 @@ impl ActivityWorker {
         let Self {
             client,
             task_queue,
+            metrics_task_queue,
             service,
             mut poller,
             slots,
@@ -192,6 +195,7 @@ impl ActivityWorker {
             true => commands::task_queue(client.namespace(), &worker_instance_key),
             false => String::new(),
         };
+        let meter = worker_meter(&client, metrics_task_queue.as_deref().unwrap_or(&task_queue));
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
@@ -199,6 +203,7 @@ impl ActivityWorker {
             control_task_queue: control_task_queue.clone(),
             task_queue_activities_per_second,
             deployment: deployment_options.clone(),
+            meter: meter.clone(),
         };
         let (shutdown_begun, worker_shutdown) = watch::channel(false);
         let (grace_ended, grace_over) = watch::channel(false);
@@ -215,11 +220,12 @@ impl ActivityWorker {
                 service,
                 options: attempt_options,
                 size_limit: namespace.payload_size_limit,
-                attempts: attempts.clone(),
+                metrics_task_queue,
                 worker_shutdown,
                 grace_over,
             },
-            metrics: ActivityMetrics::of_worker(&client, &task_queue),
+            attempts: attempts.clone(),
+            metrics: ActivityMetrics::of_worker(meter),
             task_queue: task_queue.clone(),
         });
 
@@ -238,7 +244,7 @@ impl ActivityWorker {
         let presence = client.show_worker(profile, polls.snapshots(), namespace.takes_heartbeats);
         let mut eager_tasks = eager.open(polls.slot_reserver(), control_task_queue.clone());
         if !takes_eager {
-            eager.close();
+            eager_tasks.close();
         }
         let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
@@ -261,7 +267,7 @@ impl ActivityWorker {
                     }
                     None => polls_ended = true,
                 },
-                eager = eager_tasks.recv(), if !eager_ended => match eager {
+                eager = eager_tasks.next(), if !eager_ended => match eager {
                     Some((response, slot)) => executions.start(&worker, response, slot),
                     None => eager_ended = true,
                 },
@@ -279,7 +285,7 @@ impl ActivityWorker {
                 phase = Phase::Grace { until: now() + graceful_shutdown_timeout };
                 shutdown_begun.send_replace(true);
                 readiness.begin_shutdown();
-                eager.close();
+                eager_tasks.close();
                 polls.shutdown(namespace.poll_drain());
                 let request = ShutdownWorkerRequest {
                     worker_instance_key: worker_instance_key.clone(),
@@ -328,6 +334,8 @@ impl Phase {
 struct Running {
     completer: Completer,
     surroundings: Surroundings,
+    /// Where the server's commands find them.
+    attempts: RunningAttempts,
     metrics: ActivityMetrics,
     task_queue: String,
 }
@@ -340,6 +348,7 @@ impl Running {
         mut response: PollActivityTaskQueueResponse,
         received_at: Instant,
         slot: AttemptSlot,
+        attempt: RunningAttempt,
         measured: &mut MeasuredAttempt,
     ) -> bool {
         let client = &self.surroundings.client;
@@ -357,7 +366,7 @@ impl Running {
         told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
 
         // User code, with all that happens around it.
-        let ended = execution::execute(task, received_at, self.surroundings.clone(), slot).await;
+        let ended = execution::execute(task, received_at, self.surroundings.clone(), slot, attempt).await;
         measured.executed(&ended.completion);
 
         // Encode, and complete.
@@ -387,9 +396,11 @@ impl Executions {
         let slot = AttemptSlot::new(slot);
         let (task_token, activity_type) = (response.task_token.clone(), activity_type.to_owned());
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
+        // Before anything else happens: what the server says from now on concerns it.
+        let attempt = worker.attempts.register(response.task_token.clone());
         let task = async move {
             let mut measured = worker.metrics.begin(&response);
-            let executed = caught(worker.execute(response, received_at, slot.clone(), &mut measured)).await;
+            let executed = caught(worker.execute(response, received_at, slot.clone(), attempt, &mut measured)).await;
             let has_failed = match executed {
                 Ok(has_failed) => has_failed,
                 Err(panic) => {

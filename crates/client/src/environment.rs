@@ -1,6 +1,7 @@
 //! What a worker runs in: the platform, and who hosts it. Shown with its heartbeats.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use timewright_proto::temporal::api::worker::v1::EnvironmentInfo;
 use timewright_proto::temporal::api::worker::v1::environment_info::hosting_environment::HostingEnvironmentType;
@@ -11,8 +12,13 @@ use timewright_proto::temporal::api::worker::v1::environment_info::{
     Architecture, HostingEnvironment, LinuxPlatform, MacOsPlatform, Platform, Runtime, WindowsPlatform,
 };
 
-/// Of this process. None of it changes while it runs.
+/// Of this process. None of it changes while it runs, so that files are read only once, and not for each heartbeat.
 pub(crate) fn environment() -> EnvironmentInfo {
+    static ENVIRONMENT: OnceLock<EnvironmentInfo> = OnceLock::new();
+    ENVIRONMENT.get_or_init(read).clone()
+}
+
+fn read() -> EnvironmentInfo {
     let has_variable = |name: &str| std::env::var_os(name).is_some();
     let hosts = hosting_environments(has_variable, Path::new("/.dockerenv").exists());
     EnvironmentInfo {

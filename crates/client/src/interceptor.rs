@@ -1,4 +1,4 @@
-//! Interceptors of the client API: who sees each call before it is made.
+//! Interceptors of the client API: who sees calls before they are made.
 
 use crate::activity::ActivityReference;
 use crate::rpc_error::RpcError;
@@ -17,7 +17,12 @@ use timewright_proto::workflow_service::{
 };
 use tonic::Status;
 
-/// Sees each call of the client API before it is made: logs it, measures it, changes arguments and headers, refuses it.
+/// Sees the calls of the client API that [`ClientCall`] lists before they are made: logs them, measures them, changes arguments and
+/// headers, refuses them.
+///
+/// It sees no others: not pause, unpause, reset, change of options and deletion of activities, lists and counts, histories, the
+/// wait for an Update that was accepted, Worker Deployments, the namespace and the server's information, and what workers call for
+/// themselves. A [`tower::Layer`] does.
 ///
 /// It is called once for each call, above retries, codecs and the [`tower::Layer`]s of
 /// [`ClientOptions::layer`](crate::ClientOptions::layer), which see bytes; it sees Payloads that can be read.

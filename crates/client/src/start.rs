@@ -273,7 +273,8 @@ impl StartWorkflowOptions {
     /// Lets the workflow begin at once in this process, if there is a Workflow Worker on its Task Queue that was built with the same
     /// client, or a clone of it, and has room: the server then gives the first Workflow Task with its answer, without the way over
     /// the Task Queue. Else the workflow begins as any other. Nothing is lost if the process dies meanwhile: the task times out, and
-    /// is handed out again.
+    /// is handed out again. It has to time out, too, where the future of the start is dropped while the answer is on its way: by a
+    /// timeout around it, say.
     ///
     /// Servers can forbid it: `system.enableEagerWorkflowStart`, on by default. Where the worker has a deployment version, the workflow
     /// begins on that one, also if another is the current one; where there are workers of several versions in this process, none of

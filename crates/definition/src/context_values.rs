@@ -70,7 +70,8 @@ impl fmt::Debug for ContextValues {
 /// In workflows both are called on workflow threads, and on replay again: what they give may depend on nothing but their
 /// arguments.
 pub trait ContextPropagator: Send + Sync + 'static {
-    /// Writes what it carries into the header of a call.
+    /// Writes what it carries into the header of a call. It is not called where there are no values at all: what a header is to have in
+    /// any case is an interceptor's affair.
     ///
     /// # Errors
     /// If it cannot be written; the call then fails, instead of being made without.
