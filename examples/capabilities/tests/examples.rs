@@ -185,8 +185,8 @@ fn metrics() {
         env!("CARGO_BIN_EXE_metrics"),
         &[
             r#"parcels_shipped_total{namespace="default",task_queue="shipments",workflow_type="Shipment",kind="express"} 7"#,
-            r#"shipment_kilograms_sum{namespace="default",task_queue="shipments",activity_type="Weigh"} 21"#,
-            r#"temporal_activity_execution_latency_seconds_count{namespace="default",task_queue="shipments",activity_type="Weigh"} 2"#,
+            r#"shipment_kilograms_sum{namespace="default",task_queue="shipments",activity_type="weigh"} 21"#,
+            r#"temporal_activity_execution_latency_seconds_count{namespace="default",task_queue="shipments",activity_type="weigh"} 2"#,
             r#"temporal_request_total{namespace="default",operation="StartWorkflowExecution"} 2"#,
             r#"temporal_sticky_cache_size{namespace="default",task_queue="shipments"} 0"#,
             r#"temporal_worker_task_slots_used{namespace="default",task_queue="shipments",worker_type="ActivityWorker"} 0"#,

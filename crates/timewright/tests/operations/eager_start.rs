@@ -11,6 +11,7 @@ use tower::{ServiceExt, service_fn};
 use crate::support::background::{Background, run_workflows};
 use crate::support::definitions::workflow;
 use crate::support::history::wait_for_event;
+use crate::support::metrics::Metrics;
 use crate::support::{client, connect, poll_until, server, start_options, unique, within};
 
 workflow!(Sprint: u32 => u32, |_context, laps| { Ok(laps) });
@@ -155,16 +156,21 @@ async fn x16_a_server_may_forbid_it() {
         .argument("--dynamic-config-value=system.enableEagerWorkflowStart=false")
         .start()
         .unwrap_or_else(|error| panic!("{error}"));
-    let client = connect(ClientOptions::new(format!("http://{}", forbidding.address()))).await;
+    let (metrics, recorder) = Metrics::new();
+    let address = format!("http://{}", forbidding.address());
+    let client = connect(ClientOptions::new(address).metrics_recorder(recorder)).await;
     let queue = unique("eager-start");
-    // The slot that was reserved in vain for the first workflow comes back, and does so for the second.
     let worker =
         WorkflowWorker::builder(client.clone(), &queue).workflow::<Sprint>().maximum_concurrent_workflow_tasks(3);
     let worker = run_workflows(worker.maximum_concurrent_polls(2).build().unwrap());
-    for laps in 1..=2 {
+    for laps in 1..=4 {
         let sprint = start(&client, &queue, laps).await;
         assert_eq!(within("the result", sprint.result()).await.unwrap(), laps);
         assert!(!began_at_once(sprint.untyped()).await);
     }
+    // The slots that were reserved in vain have come back.
+    let slots = [("task_queue", queue.as_str()), ("worker_type", "WorkflowWorker")];
+    metrics.wait_for("temporal_worker_task_slots_available", &slots, 3.0).await;
+    metrics.wait_for("temporal_worker_task_slots_used", &slots, 0.0).await;
     worker.stop().await;
 }

@@ -134,8 +134,12 @@ async fn v12_all_that_workers_do_is_counted_under_temporals_names_and_gauges_end
     }
     metrics.wait_for("temporal_activity_schedule_to_start_latency_count", &common, 3.0).await;
     let starts = [common[0], ("operation", "StartWorkflowExecution")];
-    metrics.wait_for("temporal_request", &starts, 4.0).await;
-    metrics.wait_for("temporal_request_latency_count", &starts, 4.0).await;
+    // Each try is counted, and a busy server may let one be tried again.
+    poll_until("the starts to be counted", || async {
+        let counted = |name| metrics.value(name, &starts).is_some_and(|count| count >= 4.0);
+        (counted("temporal_request") && counted("temporal_request_latency_count")).then_some(())
+    })
+    .await;
     let there = |name: &str, labels: &[(&str, &str)]| {
         assert!(metrics.value(name, labels).is_some_and(|value| value > 0.0), "{name} in {}", metrics.text());
     };
@@ -214,15 +218,21 @@ async fn h10_each_failed_attempt_of_a_task_is_counted_though_the_history_has_one
     let (metrics, recorder) = Metrics::new();
     let (client, queue) = (connect(ClientOptions::new(server()).metrics_recorder(recorder)).await, unique("measured"));
     let worker = run_workflows(WorkflowWorker::builder(client.clone(), &queue).workflow::<Breaks>().build().unwrap());
-    let options = start_options(&queue).task_timeout(Duration::from_secs(1));
+    // The second failure is not told to the server, which waits for so long.
+    let options = start_options(&queue).task_timeout(Duration::from_secs(5));
     let breaks = client.start_workflow(Breaks, (), options).await.unwrap();
     let tries = within("the end", breaks.result()).await.unwrap();
     let failed = |reason| {
         let labels = [("task_queue", queue.as_str()), ("workflow_type", "Breaks"), ("failure_reason", reason)];
         metrics.value("temporal_workflow_task_execution_failed", &labels)
     };
-    assert_eq!((tries, failed("WorkflowError"), failed("NonDeterminismError")), (3, Some(2.0), Some(0.0)));
+    // Only the first two fail. A third that comes too late is followed by more, which do not fail either.
+    assert_eq!((failed("WorkflowError"), failed("NonDeterminismError")), (Some(2.0), Some(0.0)));
+    assert!(tries >= 3, "{tries}");
+    // The history has the first: as a failure, or as a timeout if that one came too late.
     let events = event_types(breaks.untyped()).await;
-    assert_eq!(events.iter().filter(|event| *event == "WORKFLOW_TASK_FAILED").count(), 1, "{events:?}");
+    let in_vain =
+        events.iter().filter(|event| ["WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_TIMED_OUT"].contains(&event.as_str()));
+    assert_eq!(in_vain.count(), 1, "{events:?}");
     worker.stop().await;
 }
