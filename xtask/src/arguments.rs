@@ -120,7 +120,8 @@ cargo xtask COMMAND
                      Runs a fleet of workers on a dev server for T seconds (60), rolls, kills and stops them, kills the
                      server, breaks connections, and checks that nothing was lost. What is done when comes from the seed.
                      With more than one partition (1), the server itself may lose a task now and then.
-  ci                 All that must pass before a change lands: fmt, clippy, rustdoc, deps, codegen, cargo-deny, test.
+  ci                 All that must pass before a change lands: fmt, clippy, bench --exact, rustdoc, deps, codegen,
+                     cargo-deny, test.
   codegen [--check] [--from-server [ADDRESS]]
                      Generates the Rust code of proto/ from proto/definitions; with --from-server first those from a
                      server's reflection, a dev server's where no ADDRESS is given. --check writes nothing and fails on

@@ -12,6 +12,7 @@
 //! | `workflow` (default) | Workflow Worker | [`mod@workflow`] |
 //! | `macros` (default) | attributes that write definitions and implementations | [`macro@workflow`], [`macro@activity`], … |
 //! | `json` | histories as JSON | [`proto`] |
+//! | `resource-slots` | slots as long as machine or container have room | [`client`] |
 //! | `tls` | https addresses | [`client`] |
 //!
 //! ```toml
