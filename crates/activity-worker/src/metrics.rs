@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use timewright_client::metrics::{Counter, Histogram};
-use timewright_client::{Client, MetricDescription, MetricKind, MetricMeter};
+use timewright_client::{Client, MetricDescription, MetricMeter};
 use timewright_proto::enums::ApplicationErrorCategory;
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
@@ -147,18 +147,13 @@ const CANCELLED: &str = "temporal_activity_execution_cancelled";
 
 /// What they are.
 const METRICS: &[MetricDescription] = &[
-    MetricDescription { name: WORKER_START, kind: MetricKind::Counter, text: "Workers that were started" },
-    MetricDescription {
-        name: SCHEDULE_TO_START,
-        kind: MetricKind::Latency,
-        text: "How long Activity Tasks waited on the Task Queue",
-    },
-    MetricDescription { name: EXECUTION, kind: MetricKind::Latency, text: "How long attempts of activities took" },
-    MetricDescription {
-        name: END_TO_END,
-        kind: MetricKind::Latency,
-        text: "How long activities took that succeeded, from when they were asked for, over all attempts",
-    },
-    MetricDescription { name: FAILED, kind: MetricKind::Counter, text: "Attempts of activities that failed" },
-    MetricDescription { name: CANCELLED, kind: MetricKind::Counter, text: "Activities that ended as cancelled" },
+    MetricDescription::counter(WORKER_START, "Workers that were started"),
+    MetricDescription::latency(SCHEDULE_TO_START, "How long Activity Tasks waited on the Task Queue"),
+    MetricDescription::latency(EXECUTION, "How long attempts of activities took"),
+    MetricDescription::latency(
+        END_TO_END,
+        "How long activities took that succeeded, from when they were asked for, over all attempts",
+    ),
+    MetricDescription::counter(FAILED, "Attempts of activities that failed"),
+    MetricDescription::counter(CANCELLED, "Activities that ended as cancelled"),
 ];

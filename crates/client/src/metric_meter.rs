@@ -56,6 +56,26 @@ pub struct MetricDescription {
     pub text: &'static str,
 }
 
+impl MetricDescription {
+    /// That of a counter.
+    #[must_use]
+    pub const fn counter(name: &'static str, text: &'static str) -> Self {
+        Self { name, kind: MetricKind::Counter, text }
+    }
+
+    /// That of a gauge.
+    #[must_use]
+    pub const fn gauge(name: &'static str, text: &'static str) -> Self {
+        Self { name, kind: MetricKind::Gauge, text }
+    }
+
+    /// That of a histogram of times, which are in seconds.
+    #[must_use]
+    pub const fn latency(name: &'static str, text: &'static str) -> Self {
+        Self { name, kind: MetricKind::Latency, text }
+    }
+}
+
 /// Kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {

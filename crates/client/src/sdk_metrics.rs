@@ -6,7 +6,7 @@ use timewright_protocol::task_queue::{PollerSnapshot, QueueKind};
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::metric_meter::{GaugePart, MetricDescription, MetricKind, MetricMeter};
+use crate::metric_meter::{GaugePart, MetricDescription, MetricMeter};
 use crate::slots::SlotKind;
 use crate::stack::CallKind;
 
@@ -202,29 +202,17 @@ const ACTIVITY_POLL_NO_TASK: &str = "temporal_activity_poll_no_task";
 
 /// What they are.
 pub(crate) const METRICS: &[MetricDescription] = &[
-    counter(UNARY.request, "Requests that were made, each try of them"),
-    counter(UNARY.failure, "Tries of requests that failed"),
-    latency(UNARY.latency, "How long a try of a request took"),
-    counter(LONG.request, "Long polls that were made"),
-    counter(LONG.failure, "Long polls that failed"),
-    latency(LONG.latency, "How long a long poll took"),
-    gauge(NUM_POLLERS, "Polls that are open"),
-    counter(POLLER_START, "Pollers that were started"),
-    gauge(SLOTS_AVAILABLE, "Tasks that could be executed beside those that are"),
-    gauge(SLOTS_USED, "Tasks that are executed"),
-    counter(WORKFLOW_POLL_EMPTY, "Polls for Workflow Tasks that returned without one"),
-    counter(WORKFLOW_POLL_SUCCEED, "Polls for Workflow Tasks that returned with one"),
-    counter(ACTIVITY_POLL_NO_TASK, "Polls for Activity Tasks that returned without one"),
+    MetricDescription::counter(UNARY.request, "Requests that were made, each try of them"),
+    MetricDescription::counter(UNARY.failure, "Tries of requests that failed"),
+    MetricDescription::latency(UNARY.latency, "How long a try of a request took"),
+    MetricDescription::counter(LONG.request, "Long polls that were made"),
+    MetricDescription::counter(LONG.failure, "Long polls that failed"),
+    MetricDescription::latency(LONG.latency, "How long a long poll took"),
+    MetricDescription::gauge(NUM_POLLERS, "Polls that are open"),
+    MetricDescription::counter(POLLER_START, "Pollers that were started"),
+    MetricDescription::gauge(SLOTS_AVAILABLE, "Tasks that could be executed beside those that are"),
+    MetricDescription::gauge(SLOTS_USED, "Tasks that are executed"),
+    MetricDescription::counter(WORKFLOW_POLL_EMPTY, "Polls for Workflow Tasks that returned without one"),
+    MetricDescription::counter(WORKFLOW_POLL_SUCCEED, "Polls for Workflow Tasks that returned with one"),
+    MetricDescription::counter(ACTIVITY_POLL_NO_TASK, "Polls for Activity Tasks that returned without one"),
 ];
-
-const fn counter(name: &'static str, text: &'static str) -> MetricDescription {
-    MetricDescription { name, kind: MetricKind::Counter, text }
-}
-
-const fn gauge(name: &'static str, text: &'static str) -> MetricDescription {
-    MetricDescription { name, kind: MetricKind::Gauge, text }
-}
-
-const fn latency(name: &'static str, text: &'static str) -> MetricDescription {
-    MetricDescription { name, kind: MetricKind::Latency, text }
-}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use timewright_client::metrics::{Counter, Histogram};
-use timewright_client::{Client, GaugePart, MetricDescription, MetricKind, MetricMeter};
+use timewright_client::{Client, GaugePart, MetricDescription, MetricMeter};
 use timewright_proto::command::Command;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::enums::{ApplicationErrorCategory, WorkflowTaskFailedCause};
@@ -286,31 +286,29 @@ const LOCAL_END_TO_END: &str = "temporal_local_activity_succeed_endtoend_latency
 
 /// What they are.
 const METRICS: &[MetricDescription] = &[
-    counter(WORKER_START, "Workers that were started"),
-    latency(SCHEDULE_TO_START, "How long Workflow Tasks waited on the Task Queue"),
-    latency(TASK_EXECUTION, "How long Workflow Tasks took, replay included"),
-    latency(TASK_REPLAY, "How long it took to catch up with the history of a workflow that was not cached"),
-    counter(TASK_FAILED, "Attempts of Workflow Tasks that failed"),
-    counter(COMPLETED, "Workflows that completed"),
-    counter(FAILED, "Workflows that failed"),
-    counter(CANCELLED, "Workflows that ended as cancelled"),
-    counter(CONTINUED, "Workflows that continued as new"),
-    latency(END_TO_END, "How long runs of workflows took, from start to end"),
-    counter(CACHE_HIT, "Workflow Tasks that found their workflow in the cache"),
-    counter(CACHE_MISS, "Workflow Tasks, but for the first of a workflow, that did not find it in the cache"),
-    MetricDescription { name: CACHE_SIZE, kind: MetricKind::Gauge, text: "Workflows in the cache" },
-    counter(FORCED_EVICTION, "Workflows that left the cache before their end"),
-    counter(LOCAL_TOTAL, "Attempts of Local Activities that were begun"),
-    counter(LOCAL_FAILED, "Attempts of Local Activities that failed"),
-    counter(LOCAL_CANCELLED, "Local Activities that ended as cancelled"),
-    latency(LOCAL_EXECUTION, "How long attempts of Local Activities took"),
-    latency(LOCAL_END_TO_END, "How long Local Activities took that succeeded, over all attempts"),
+    MetricDescription::counter(WORKER_START, "Workers that were started"),
+    MetricDescription::latency(SCHEDULE_TO_START, "How long Workflow Tasks waited on the Task Queue"),
+    MetricDescription::latency(TASK_EXECUTION, "How long Workflow Tasks took, replay included"),
+    MetricDescription::latency(
+        TASK_REPLAY,
+        "How long it took to catch up with the history of a workflow that was not cached",
+    ),
+    MetricDescription::counter(TASK_FAILED, "Attempts of Workflow Tasks that failed"),
+    MetricDescription::counter(COMPLETED, "Workflows that completed"),
+    MetricDescription::counter(FAILED, "Workflows that failed"),
+    MetricDescription::counter(CANCELLED, "Workflows that ended as cancelled"),
+    MetricDescription::counter(CONTINUED, "Workflows that continued as new"),
+    MetricDescription::latency(END_TO_END, "How long runs of workflows took, from start to end"),
+    MetricDescription::counter(CACHE_HIT, "Workflow Tasks that found their workflow in the cache"),
+    MetricDescription::counter(
+        CACHE_MISS,
+        "Workflow Tasks, but for the first of a workflow, that did not find it in the cache",
+    ),
+    MetricDescription::gauge(CACHE_SIZE, "Workflows in the cache"),
+    MetricDescription::counter(FORCED_EVICTION, "Workflows that left the cache before their end"),
+    MetricDescription::counter(LOCAL_TOTAL, "Attempts of Local Activities that were begun"),
+    MetricDescription::counter(LOCAL_FAILED, "Attempts of Local Activities that failed"),
+    MetricDescription::counter(LOCAL_CANCELLED, "Local Activities that ended as cancelled"),
+    MetricDescription::latency(LOCAL_EXECUTION, "How long attempts of Local Activities took"),
+    MetricDescription::latency(LOCAL_END_TO_END, "How long Local Activities took that succeeded, over all attempts"),
 ];
-
-const fn counter(name: &'static str, text: &'static str) -> MetricDescription {
-    MetricDescription { name, kind: MetricKind::Counter, text }
-}
-
-const fn latency(name: &'static str, text: &'static str) -> MetricDescription {
-    MetricDescription { name, kind: MetricKind::Latency, text }
-}
