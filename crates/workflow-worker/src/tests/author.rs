@@ -363,7 +363,7 @@ workflow!(AsksForMuch, |context, input| {
         .memo("round", 7_u32)
         .search_attribute(&TIER, "gold")
         .search_attribute("Amount", SearchAttributeValue::Int(3))
-        .versioning_override(Default::default());
+        .versioning_override(crate::VersioningOverride::AutoUpgrade);
     drop(context.start_child_workflow(Definition, input, child));
     context.upsert_search_attributes(SearchAttributeChanges::new().set(&TIER, "silver").remove("Amount"))?;
     assert_eq!(context.search_attribute(&TIER)?.as_deref(), Some("silver"));
