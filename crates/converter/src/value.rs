@@ -64,7 +64,8 @@ pub trait Value: Sized + 'static {
 }
 
 /// What can be written into a Payload, whether or not it could be read again: a field of a memo, say, from a text that is borrowed.
-/// Whatever serde can serialise has it, and [`RawValue`]. It is written as a [`Value`] of that type is.
+/// Whatever serde can serialise has it, and [`RawValue`]. It is written as a [`Value`] of that type is. A type that
+/// implements [`Value`] itself, without serde, implements this, too.
 ///
 /// ```
 /// use timewright_converter::WritableValue;
