@@ -8,12 +8,12 @@ use timewright::client::{Client, ClientOptions};
 use timewright_testing::DevServer;
 use tokio::runtime::Runtime;
 
+use crate::Effort;
 use crate::contender::Contender;
 use crate::load;
 use crate::notes::{Samples, push};
 use crate::process::Worker;
 use crate::work::Work;
-use crate::Effort;
 
 /// Measures both SDKs, on one core and on two, in turns.
 pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effort) -> Result<Samples> {

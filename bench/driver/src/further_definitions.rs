@@ -60,7 +60,10 @@ impl Program<'_> {
 
     /// CPU seconds.
     fn compile(&self, definitions: usize, version: usize) -> Result<f64> {
-        std::fs::write(self.folder.join("examples").join(format!("{NAME}.rs")), self.texts.program(definitions, version))?;
+        std::fs::write(
+            self.folder.join("examples").join(format!("{NAME}.rs")),
+            self.texts.program(definitions, version),
+        )?;
         let mut build = builds::cargo("build", self.package, self.workspace);
         build.args(["--release", "--quiet", "--locked", "--example", NAME]);
         build.arg("--target-dir").arg(self.contender.folder().join(".."));

@@ -9,11 +9,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::Effort;
 use crate::contender::Contender;
 use crate::notes::{Samples, push};
 use crate::process::Worker;
 use crate::work::Work;
-use crate::Effort;
 
 /// Both SDKs at the same time, each with so many workflows in a second.
 pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effort) -> Result<Samples> {
@@ -25,7 +25,9 @@ pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effor
     let client = runtime.block_on(Client::connect(ClientOptions::new(address.as_str())))?;
     let contenders = [Contender::Timewright, Contender::Official].into_iter().filter(|one| contenders.contains(one));
     let workers = contenders
-        .map(|contender| Ok((contender, Worker::start(contender.name(), contender.serve(&address, contender.name(), &[]))?)))
+        .map(|contender| {
+            Ok((contender, Worker::start(contender.name(), contender.serve(&address, contender.name(), &[]))?))
+        })
         .collect::<Result<Vec<_>>>()?;
     let queues: Vec<&'static str> = workers.iter().map(|(contender, _)| contender.name()).collect();
     let began = Instant::now();

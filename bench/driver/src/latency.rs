@@ -45,7 +45,10 @@ pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effor
                 let batches = ((batches as f64 * effort.share).ceil() as usize).max(1);
                 let milliseconds = runtime.block_on(one_round(address, in_flight, batches))?;
                 let (p50, p99) = (percentile(&milliseconds, 0.5), percentile(&milliseconds, 0.99));
-                println!("  round {round}, {:<22} {in_flight} in flight: p50 {p50:.2} ms, p99 {p99:.2} ms", contender.name());
+                println!(
+                    "  round {round}, {:<22} {in_flight} in flight: p50 {p50:.2} ms, p99 {p99:.2} ms",
+                    contender.name()
+                );
                 push(&mut samples, contender, &p50_of(in_flight), p50);
                 push(&mut samples, contender, &p99_of(in_flight), p99);
             }

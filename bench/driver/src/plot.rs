@@ -113,7 +113,8 @@ fn draw_memory(notes: &Notes, file: &Path) -> Drawn {
         .x_label_area_size(30)
         .y_label_area_size(70)
         .build_cartesian_2d(0.0..bars.len() as f64, 0.0..greatest * 1.1)?;
-    let half = |x: &f64| bars.get(*x as usize).filter(|_| x.fract() == 0.5).map_or_else(String::new, |bar| bar.0.clone());
+    let half =
+        |x: &f64| bars.get(*x as usize).filter(|_| x.fract() == 0.5).map_or_else(String::new, |bar| bar.0.clone());
     chart.configure_mesh().disable_x_mesh().x_labels(bars.len() * 2 + 1).x_label_formatter(&half).draw()?;
     chart.draw_series(bars.iter().enumerate().map(|(index, (_, contender, bytes))| {
         let x = index as f64;

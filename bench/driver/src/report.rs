@@ -158,14 +158,22 @@ fn write_others(page: &mut String, notes: &Notes) {
         ("memory-50000", memory::BYTES, "the same, of 50,000"),
         ("running", running::IDLE, "megabytes of resident memory of the least program, idle"),
         ("running", running::BUSY, "the same, with 500 activities that run"),
-        ("growth", growth::GROWTH, "percent by which resident memory grows from the fifth minute of steady load to the sixtieth"),
+        (
+            "growth",
+            growth::GROWTH,
+            "percent by which resident memory grows from the fifth minute of steady load to the sixtieth",
+        ),
         ("cores", cores::SPEED_UP, "how much sooner workflows that compute are done on two cores than on one"),
         ("builds", builds::CRATES, "crates that are compiled"),
         ("clean-builds", builds::CLEAN, "CPU seconds of a build from nothing, release"),
         ("clean-builds", builds::CLEAN_DEBUG, "the same, debug"),
         ("builds", builds::REBUILD, "CPU seconds of a rebuild after a change of `main.rs`, release"),
         ("builds", builds::REBUILD_DEBUG, "the same, debug"),
-        ("further-definitions", further_definitions::EACH, "CPU seconds of compilation for each further workflow, release"),
+        (
+            "further-definitions",
+            further_definitions::EACH,
+            "CPU seconds of compilation for each further workflow, release",
+        ),
         ("builds", builds::MEGABYTES, "megabytes of the stripped program"),
     ];
     for (part, figure, title) in figures {

@@ -7,11 +7,11 @@ use timewright::client::{Client, ClientOptions};
 use timewright_testing::DevServer;
 use tokio::runtime::Runtime;
 
+use crate::Effort;
 use crate::contender::Contender;
 use crate::notes::{Samples, push};
 use crate::process::Worker;
 use crate::scheduler::{self, Activities};
-use crate::Effort;
 
 /// Measures both SDKs in turns.
 pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effort) -> Result<Samples> {

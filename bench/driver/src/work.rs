@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use bench_definitions::{
-    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, LocalActivitiesInSequence, Messages, Payload, Timer,
+    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, LocalActivitiesInSequence, Messages,
+    Payload, Timer,
 };
 use timewright::client::{Client, StartWorkflowOptions};
 use timewright::definition::WorkflowDefinition;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bench_definitions::{
-    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, Echo, Given, LocalActivitiesInSequence, Messages,
-    Payload, Timer,
+    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, Echo, Given, LocalActivitiesInSequence,
+    Messages, Payload, Timer,
 };
 use timewright::workflow;
 use timewright::workflow::{
@@ -138,7 +138,8 @@ impl Computing {
 
 /// Some nanoseconds a round.
 fn compute(rounds: u64) -> u64 {
-    (0..rounds).fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
+    (0..rounds)
+        .fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
 }
 
 fn options() -> ActivityOptions {
