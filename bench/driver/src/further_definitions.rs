@@ -94,7 +94,7 @@ const OURS: Texts = Texts {
     beginning: "use std::time::Duration;
 use bench_definitions::Echo;
 use timewright::client::{Client, ClientOptions};
-use timewright::definition::{query_definition, signal_definition, update_definition, workflow_definition};
+use timewright::{query_definition, signal_definition, update_definition, workflow_definition};
 use timewright::workflow;
 use timewright::workflow::{ActivityOptions, WorkflowContext, WorkflowError, WorkflowWorker};
 ",
