@@ -118,7 +118,8 @@ impl Known {
     /// Whether a path begins with a file of the umbrella's tests, or leaves that out.
     fn is_file_of_tests(&self, name: &str) -> bool {
         let first = name.split("::").next().unwrap_or_default();
-        first == "…" || ["", ".rs"].iter().any(|end| root().join(format!("crates/timewright/tests/{first}{end}")).exists())
+        first == "…"
+            || ["", ".rs"].iter().any(|end| root().join(format!("crates/timewright/tests/{first}{end}")).exists())
     }
 
     /// Types, and what belongs to a path, must be found somewhere; other words are none of ours.
@@ -173,7 +174,10 @@ mod tests {
     #[test]
     fn what_a_row_names_is_found() {
         check("| It | done | `Client::describe`: `basics::endings::it_ends`, `…::it_ends`; `sync::channel` |", &[]);
-        check("| It | done | by `tracing`: `timewright-client`: `slots`, `slots::tests::x1_…`; `basics::endings` |", &[]);
+        check(
+            "| It | done | by `tracing`: `timewright-client`: `slots`, `slots::tests::x1_…`; `basics::endings` |",
+            &[],
+        );
         check("| It | done | `docs/features.md` |", &[]);
         check("| It | partial | only a little |", &[]);
         assert!(read_row("| It | not yet | `gone::away` |").is_none());

@@ -154,10 +154,20 @@ impl Attempt {
         let (workflow_id, run_id) = (&self.workflow.workflow_id, self.key.run_id());
         match failure.kind {
             FailureKind::Application { category: ErrorCategory::Benign, .. } => tracing::debug!(
-                activity_type, activity_id, attempt, workflow_id, run_id, "the attempt of a Local Activity failed: {text}"
+                activity_type,
+                activity_id,
+                attempt,
+                workflow_id,
+                run_id,
+                "the attempt of a Local Activity failed: {text}"
             ),
             _ => tracing::warn!(
-                activity_type, activity_id, attempt, workflow_id, run_id, "the attempt of a Local Activity failed: {text}"
+                activity_type,
+                activity_id,
+                attempt,
+                workflow_id,
+                run_id,
+                "the attempt of a Local Activity failed: {text}"
             ),
         }
     }
