@@ -16,8 +16,8 @@
 //! | `tls` | https addresses | [`client`] |
 //!
 //! ```toml
-//! # a process that only executes activities
-//! timewright = { version = "0.1", default-features = false, features = ["activity"] }
+//! # a process that only executes activities, and writes them with attributes
+//! timewright = { version = "0.1", default-features = false, features = ["activity", "macros"] }
 //! ```
 #![forbid(unsafe_code)]
 
