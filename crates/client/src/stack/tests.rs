@@ -319,7 +319,7 @@ async fn c28_the_api_key_is_asked_for_with_each_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layers_of_the_user_see_each_call_once_the_first_outermost() {
+async fn layers_of_the_user_see_each_call_once_the_last_nearest_to_the_caller() {
     let server = FakeServer::replying([
         Reply::code(Code::Unavailable),
         Reply::code(Code::Unavailable),

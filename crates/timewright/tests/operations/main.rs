@@ -18,6 +18,7 @@ mod python;
 mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod updates;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
