@@ -11,6 +11,8 @@
 //! - Feature `json` adds `json`: histories as Temporal's CLI, Web UI and other SDKs write them.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "grpc")]
+mod codec;
 #[cfg(feature = "json")]
 pub mod json;
 mod payloads;
@@ -25,6 +27,8 @@ mod payload_map {
     include!("generated/payloads.rs");
 }
 
+#[cfg(feature = "grpc")]
+pub use codec::MessageCodec;
 pub use generated::{grpc, temporal};
 pub use payloads::{CollectPayloads, PayloadSlot};
 pub use temporal::api::command::v1 as command;

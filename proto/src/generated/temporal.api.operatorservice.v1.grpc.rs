@@ -95,7 +95,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/AddSearchAttributes",
             );
@@ -124,7 +124,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/RemoveSearchAttributes",
             );
@@ -153,7 +153,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/ListSearchAttributes",
             );
@@ -182,7 +182,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/DeleteNamespace",
             );
@@ -211,7 +211,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/AddOrUpdateRemoteCluster",
             );
@@ -240,7 +240,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/RemoveRemoteCluster",
             );
@@ -269,7 +269,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/ListClusters",
             );
@@ -298,7 +298,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/GetNexusEndpoint",
             );
@@ -327,7 +327,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/CreateNexusEndpoint",
             );
@@ -356,7 +356,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/UpdateNexusEndpoint",
             );
@@ -385,7 +385,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/DeleteNexusEndpoint",
             );
@@ -414,7 +414,7 @@ pub mod operator_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.operatorservice.v1.OperatorService/ListNexusEndpoints",
             );

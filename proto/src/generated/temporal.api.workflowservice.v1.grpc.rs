@@ -95,7 +95,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RegisterNamespace",
             );
@@ -124,7 +124,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace",
             );
@@ -153,7 +153,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListNamespaces",
             );
@@ -182,7 +182,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateNamespace",
             );
@@ -211,7 +211,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeprecateNamespace",
             );
@@ -240,7 +240,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution",
             );
@@ -269,7 +269,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ExecuteMultiOperation",
             );
@@ -298,7 +298,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetWorkflowExecutionHistory",
             );
@@ -329,7 +329,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetWorkflowExecutionHistoryReverse",
             );
@@ -358,7 +358,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollWorkflowTaskQueue",
             );
@@ -387,7 +387,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondWorkflowTaskCompleted",
             );
@@ -416,7 +416,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondWorkflowTaskFailed",
             );
@@ -445,7 +445,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollActivityTaskQueue",
             );
@@ -474,7 +474,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RecordActivityTaskHeartbeat",
             );
@@ -505,7 +505,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RecordActivityTaskHeartbeatById",
             );
@@ -534,7 +534,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskCompleted",
             );
@@ -565,7 +565,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskCompletedById",
             );
@@ -594,7 +594,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskFailed",
             );
@@ -623,7 +623,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskFailedById",
             );
@@ -652,7 +652,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskCanceled",
             );
@@ -683,7 +683,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondActivityTaskCanceledById",
             );
@@ -714,7 +714,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RequestCancelWorkflowExecution",
             );
@@ -743,7 +743,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SignalWorkflowExecution",
             );
@@ -774,7 +774,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SignalWithStartWorkflowExecution",
             );
@@ -803,7 +803,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ResetWorkflowExecution",
             );
@@ -832,7 +832,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/TerminateWorkflowExecution",
             );
@@ -861,7 +861,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteWorkflowExecution",
             );
@@ -890,7 +890,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListOpenWorkflowExecutions",
             );
@@ -919,7 +919,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListClosedWorkflowExecutions",
             );
@@ -948,7 +948,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListWorkflowExecutions",
             );
@@ -979,7 +979,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListArchivedWorkflowExecutions",
             );
@@ -1008,7 +1008,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ScanWorkflowExecutions",
             );
@@ -1037,7 +1037,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CountWorkflowExecutions",
             );
@@ -1066,7 +1066,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetSearchAttributes",
             );
@@ -1095,7 +1095,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondQueryTaskCompleted",
             );
@@ -1124,7 +1124,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ResetStickyTaskQueue",
             );
@@ -1153,7 +1153,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ShutdownWorker",
             );
@@ -1182,7 +1182,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/QueryWorkflow",
             );
@@ -1211,7 +1211,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeWorkflowExecution",
             );
@@ -1240,7 +1240,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeTaskQueue",
             );
@@ -1269,7 +1269,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetClusterInfo",
             );
@@ -1298,7 +1298,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo",
             );
@@ -1327,7 +1327,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListTaskQueuePartitions",
             );
@@ -1356,7 +1356,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CreateSchedule",
             );
@@ -1385,7 +1385,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeSchedule",
             );
@@ -1414,7 +1414,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateSchedule",
             );
@@ -1443,7 +1443,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PatchSchedule",
             );
@@ -1472,7 +1472,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListScheduleMatchingTimes",
             );
@@ -1501,7 +1501,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteSchedule",
             );
@@ -1530,7 +1530,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListSchedules",
             );
@@ -1559,7 +1559,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CountSchedules",
             );
@@ -1590,7 +1590,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkerBuildIdCompatibility",
             );
@@ -1619,7 +1619,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetWorkerBuildIdCompatibility",
             );
@@ -1648,7 +1648,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkerVersioningRules",
             );
@@ -1677,7 +1677,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetWorkerVersioningRules",
             );
@@ -1706,7 +1706,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetWorkerTaskReachability",
             );
@@ -1735,7 +1735,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeDeployment",
             );
@@ -1766,7 +1766,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeWorkerDeploymentVersion",
             );
@@ -1795,7 +1795,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListDeployments",
             );
@@ -1824,7 +1824,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetDeploymentReachability",
             );
@@ -1853,7 +1853,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/GetCurrentDeployment",
             );
@@ -1882,7 +1882,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SetCurrentDeployment",
             );
@@ -1913,7 +1913,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SetWorkerDeploymentCurrentVersion",
             );
@@ -1942,7 +1942,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeWorkerDeployment",
             );
@@ -1971,7 +1971,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteWorkerDeployment",
             );
@@ -2000,7 +2000,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteWorkerDeploymentVersion",
             );
@@ -2031,7 +2031,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SetWorkerDeploymentRampingVersion",
             );
@@ -2060,7 +2060,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListWorkerDeployments",
             );
@@ -2089,7 +2089,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CreateWorkerDeployment",
             );
@@ -2118,7 +2118,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CreateWorkerDeploymentVersion",
             );
@@ -2149,7 +2149,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkerDeploymentVersionComputeConfig",
             );
@@ -2180,7 +2180,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ValidateWorkerDeploymentVersionComputeConfig",
             );
@@ -2211,7 +2211,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkerDeploymentVersionMetadata",
             );
@@ -2240,7 +2240,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/SetWorkerDeploymentManager",
             );
@@ -2269,7 +2269,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkflowExecution",
             );
@@ -2298,7 +2298,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollWorkflowExecutionUpdate",
             );
@@ -2327,7 +2327,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/StartBatchOperation",
             );
@@ -2356,7 +2356,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/StopBatchOperation",
             );
@@ -2385,7 +2385,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeBatchOperation",
             );
@@ -2414,7 +2414,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListBatchOperations",
             );
@@ -2443,7 +2443,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollNexusTaskQueue",
             );
@@ -2472,7 +2472,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondNexusTaskCompleted",
             );
@@ -2501,7 +2501,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RespondNexusTaskFailed",
             );
@@ -2530,7 +2530,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateActivityOptions",
             );
@@ -2561,7 +2561,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkflowExecutionOptions",
             );
@@ -2590,7 +2590,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PauseActivity",
             );
@@ -2619,7 +2619,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UnpauseActivity",
             );
@@ -2648,7 +2648,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ResetActivity",
             );
@@ -2677,7 +2677,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CreateWorkflowRule",
             );
@@ -2706,7 +2706,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeWorkflowRule",
             );
@@ -2735,7 +2735,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteWorkflowRule",
             );
@@ -2764,7 +2764,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListWorkflowRules",
             );
@@ -2793,7 +2793,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/TriggerWorkflowRule",
             );
@@ -2822,7 +2822,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RecordWorkerHeartbeat",
             );
@@ -2851,7 +2851,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListWorkers",
             );
@@ -2880,7 +2880,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CountWorkers",
             );
@@ -2909,7 +2909,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateTaskQueueConfig",
             );
@@ -2938,7 +2938,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/FetchWorkerConfig",
             );
@@ -2967,7 +2967,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateWorkerConfig",
             );
@@ -2996,7 +2996,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeWorker",
             );
@@ -3025,7 +3025,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PauseWorkflowExecution",
             );
@@ -3054,7 +3054,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UnpauseWorkflowExecution",
             );
@@ -3083,7 +3083,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/StartActivityExecution",
             );
@@ -3112,7 +3112,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/StartNexusOperationExecution",
             );
@@ -3141,7 +3141,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeActivityExecution",
             );
@@ -3172,7 +3172,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DescribeNexusOperationExecution",
             );
@@ -3201,7 +3201,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollActivityExecution",
             );
@@ -3230,7 +3230,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollNexusOperationExecution",
             );
@@ -3259,7 +3259,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListActivityExecutions",
             );
@@ -3288,7 +3288,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ListNexusOperationExecutions",
             );
@@ -3317,7 +3317,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CountActivityExecutions",
             );
@@ -3346,7 +3346,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/CountNexusOperationExecutions",
             );
@@ -3377,7 +3377,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RequestCancelActivityExecution",
             );
@@ -3408,7 +3408,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/RequestCancelNexusOperationExecution",
             );
@@ -3437,7 +3437,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/TerminateActivityExecution",
             );
@@ -3466,7 +3466,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteActivityExecution",
             );
@@ -3495,7 +3495,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PauseActivityExecution",
             );
@@ -3524,7 +3524,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/ResetActivityExecution",
             );
@@ -3553,7 +3553,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UnpauseActivityExecution",
             );
@@ -3584,7 +3584,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/UpdateActivityExecutionOptions",
             );
@@ -3615,7 +3615,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/TerminateNexusOperationExecution",
             );
@@ -3644,7 +3644,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/DeleteNexusOperationExecution",
             );
@@ -3675,7 +3675,7 @@ pub mod workflow_service_client {
                         format!("Service was not ready: {}", e.into()),
                     )
                 })?;
-            let codec = tonic_prost::ProstCodec::default();
+            let codec = crate::MessageCodec::default();
             let path = http::uri::PathAndQuery::from_static(
                 "/temporal.api.workflowservice.v1.WorkflowService/PollWorkflowExecutionTimeSkipping",
             );

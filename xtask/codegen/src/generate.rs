@@ -50,7 +50,11 @@ fn messages(descriptors: &FileDescriptorSet) -> Result<BTreeMap<String, String>>
 /// Package to the Rust of its client stubs.
 fn services(descriptors: &FileDescriptorSet) -> Result<BTreeMap<String, String>> {
     // Messages are generated too and thrown away: what differs between the two outputs is the services.
-    let generator = tonic_prost_build::configure().build_server(false).build_transport(false).service_generator();
+    let generator = tonic_prost_build::configure()
+        .build_server(false)
+        .build_transport(false)
+        .codec_path("crate::MessageCodec")
+        .service_generator();
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]).enable_type_names();
     let messages = modules(descriptors, &mut config)?;
