@@ -68,7 +68,7 @@ impl RequestMetrics {
             CallKind::LongPoll | CallKind::TaskPoll => &LONG,
         };
         let meter = self.0.with_label("operation", operation.to_owned());
-        meter.counter(names.request).increment(1);
+        meter.count(names.request);
         MeasuredRequest { meter, names, began: Instant::now() }
     }
 }
@@ -77,9 +77,9 @@ impl MeasuredRequest {
     /// It ended with this code.
     pub(crate) fn end(self, code: Code) {
         let Self { meter, names, began } = self;
-        meter.histogram(names.latency).record(began.elapsed());
+        meter.measure(names.latency, began.elapsed());
         if code != Code::Ok {
-            meter.with_label("status_code", status_code(code)).counter(names.failure).increment(1);
+            meter.with_label("status_code", status_code(code)).count(names.failure);
         }
     }
 }
@@ -215,4 +215,16 @@ pub(crate) const METRICS: &[MetricDescription] = &[
     MetricDescription::counter(WORKFLOW_POLL_EMPTY, "Polls for Workflow Tasks that returned without one"),
     MetricDescription::counter(WORKFLOW_POLL_SUCCEED, "Polls for Workflow Tasks that returned with one"),
     MetricDescription::counter(ACTIVITY_POLL_NO_TASK, "Polls for Activity Tasks that returned without one"),
+];
+
+#[cfg(feature = "resource-slots")]
+pub(crate) const MEMORY_USAGE: &str = "temporal_resource_slots_mem_usage";
+#[cfg(feature = "resource-slots")]
+pub(crate) const CPU_USAGE: &str = "temporal_resource_slots_cpu_usage";
+
+/// What those of a resource controller are.
+#[cfg(feature = "resource-slots")]
+pub(crate) const RESOURCE_METRICS: &[MetricDescription] = &[
+    MetricDescription::gauge(MEMORY_USAGE, "The memory in use, in percent, by which slots are given"),
+    MetricDescription::gauge(CPU_USAGE, "The CPU in use, in percent, by which slots are given"),
 ];
