@@ -106,7 +106,7 @@ async fn details_told(length: usize, encoded: usize) -> (Vec<usize>, Option<usiz
 
 #[tokio::test(start_paused = true)]
 async fn v9_the_size_of_heartbeat_details_counts_behind_the_codecs() {
-    assert_eq!(details_told(10_000, 100).await, (vec![100], None), "the server has confirmed it");
+    assert_eq!(details_told(10_000, 100).await, (vec![100], Some(100)), "in the heartbeat and with the failure");
     assert_eq!(details_told(100, 2000).await, (vec![], None), "neither of them has room for it");
 }
 

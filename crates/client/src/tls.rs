@@ -195,7 +195,8 @@ fn config(verifier: &Verifier, client: Option<&ClientCertificate>) -> Result<Cli
             let (certificate, key) = provide().map_err(TlsError::Client)?;
             let unusable = |error: BoxError| TlsError::ClientCertificate(error);
             let chain = certificates(&certificate).map_err(unusable)?;
-            let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| unusable(error.into()))?;
+            let key =
+                PrivateKeyDer::from_pem_slice(&key).map_err(|error| unusable(format!("its key: {error}").into()))?;
             config.with_client_auth_cert(chain, key).map_err(|error| unusable(error.into()))?
         }
     };

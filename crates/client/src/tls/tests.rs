@@ -244,5 +244,13 @@ async fn what_is_no_certificate_is_explained() {
         let text = text.strip_prefix("TLS for https://127.0.0.1:1 cannot be set up: ").unwrap_or(&text).to_owned();
         texts.push(text.strip_suffix(". Check the certificates, which must be PEM").unwrap_or(&text).to_owned());
     }
-    assert_eq!(texts.join("\n"), "");
+    assert_eq!(
+        texts.join("\n"),
+        "the client's certificate is not usable: there is no certificate in it\n\
+         the client's certificate is not usable: its key: no items found\n\
+         the client's certificate is not usable: keys may not be consistent: KeyMismatch\n\
+         the server's root certificate is not usable: there is no certificate in it\n\
+         `no name at all` is no name that a certificate can have\n\
+         the client's certificate could not be read: entity not found"
+    );
 }
