@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, UntypedWorkflowHandle, VersioningBehavior, WorkerDeployment, WorkflowHandle};
+use timewright::converter::{RawArguments, RawValue, Value};
 use timewright::definition::{SignalDefinition, WorkflowDefinition};
 use timewright::proto::enums::{self, ContinueAsNewVersioningBehavior, EventType};
 use timewright::proto::history::history_event::Attributes;
@@ -13,8 +14,8 @@ use timewright::proto::temporal::api::workflow::v1::versioning_override::{
     Override, PinnedOverride, PinnedOverrideBehavior,
 };
 use timewright::workflow::{
-    ActivityOptions, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers, Workflow, WorkflowContext,
-    WorkflowError, WorkflowInfo, WorkflowWorker,
+    ActivityOptions, AnySignal, AnyWorkflow, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers,
+    Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
 };
 
 use crate::support::background::{Background, run_both};
@@ -100,6 +101,31 @@ workflow!(GoesOn: bool => String, |context, is_first| {
     Err(context.continue_as_new_with(false, next))
 });
 
+/// All types that have no workflow of their own; which of them stay on their version is said by the worker.
+struct AnyReport {
+    let_go: bool,
+}
+
+impl Workflow for AnyReport {
+    type Definition = AnyWorkflow;
+
+    const VERSIONING_BEHAVIOR: Option<VersioningBehavior> = Some(VersioningBehavior::Pinned);
+
+    fn init(_info: &WorkflowInfo, _arguments: &RawArguments) -> Self {
+        Self { let_go: false }
+    }
+
+    async fn run(context: WorkflowContext<Self>, _arguments: RawArguments) -> Result<RawValue, WorkflowError> {
+        let before = version(&context);
+        context.wait_condition(|state| state.let_go).await?;
+        Ok(RawValue([before, version(&context)].to_vec().to_payload()?))
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(AnySignal, |state, _signal| state.let_go = true);
+    }
+}
+
 fn version<W: Workflow>(context: &WorkflowContext<W>) -> String {
     context.current_deployment_version().map_or_else(|| "none".to_owned(), |version| version.build_id)
 }
@@ -124,6 +150,8 @@ fn start(
         .workflow::<Reports>()
         .workflow::<Directs>()
         .workflow::<GoesOn>()
+        .dynamic_workflow::<AnyReport>()
+        .dynamic_versioning_behavior(|name| name.starts_with("live-").then_some(VersioningBehavior::AutoUpgrade))
         .versioning_behavior(Moves::NAME, VersioningBehavior::AutoUpgrade)
         .versioning_behavior(Reports::NAME, VersioningBehavior::Pinned)
         .versioning_behavior(Directs::NAME, VersioningBehavior::Pinned)
@@ -184,6 +212,34 @@ async fn pinned_workflows_stay_on_their_version_and_auto_upgraded_ones_move() {
     let info = client.worker_deployment(&deployment).describe().await.unwrap();
     let current = info.routing_config.unwrap().current_deployment_version.unwrap();
     assert_eq!((current.deployment_name, current.build_id.as_str()), (deployment, "2"));
+    first.stop().await;
+    second.stop().await;
+}
+
+/// Types that are known only when they come: of one dynamic workflow some move and the others stay, as it says itself.
+#[tokio::test]
+async fn types_of_a_dynamic_workflow_stay_or_move_as_the_worker_says_of_each() {
+    let (client, queue, deployment) = (client().await, unique("versions"), unique("reports"));
+    let begin = async |workflow_type: &str| {
+        let handle = client.start_workflow_untyped(workflow_type, Vec::new(), start_options(&queue)).await.unwrap();
+        let completed = completed_by(&handle).await;
+        (handle, completed)
+    };
+    let first = start(&client, &queue, &deployment, "1");
+    make_current(&client, &deployment, "1").await;
+    let (stays, stays_by) = begin("yearly").await;
+    let (moves, moves_by) = begin("live-visits").await;
+    assert_eq!(stays_by, (enums::VersioningBehavior::Pinned.as_str_name(), "1".to_owned()));
+    assert_eq!(moves_by, (enums::VersioningBehavior::AutoUpgrade.as_str_name(), "1".to_owned()));
+
+    let second = start(&client, &queue, &deployment, "2");
+    make_current(&client, &deployment, "2").await;
+    poll_until("a workflow on version 2", || async { (begin("yearly").await.1.1 == "2").then_some(()) }).await;
+    for (handle, versions) in [(stays, ["1", "1"]), (moves, ["1", "2"])] {
+        handle.signal("go", Vec::new()).await.unwrap();
+        let result = within("the result", handle.result()).await.unwrap();
+        assert_eq!(result, [versions.map(str::to_owned).to_vec().to_payload().unwrap()]);
+    }
     first.stop().await;
     second.stop().await;
 }

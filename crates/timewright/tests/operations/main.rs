@@ -17,6 +17,7 @@ mod python;
 mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod updates;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};

@@ -75,10 +75,16 @@ impl TaskProblem {
     }
 
     pub(crate) fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
-        let failure = task_failure("Panic", format!("{what} panicked: {}", panic_message(panic)));
+        let text = panic_message(panic);
+        let hint = if text.contains("Tokio 1.x runtime") { WITHOUT_TOKIO } else { "" };
+        let failure = task_failure("Panic", format!("{what} panicked: {text}{hint}"));
         Self { origin: Origin::Panic, ..Self::new(failure) }
     }
 }
+
+/// What tokio itself says would send its reader the wrong way: to a runtime.
+const WITHOUT_TOKIO: &str = ". Workflow code runs without tokio, whose timers, tasks and IO a replay does not have: use sleep, \
+                             timeout and spawn of the WorkflowContext, and do everything that needs the outside world in activities";
 
 /// What all instances of a worker share.
 #[derive(Debug, Clone)]
