@@ -45,6 +45,10 @@ enum Destination {
     Own(Arc<dyn Recorder + Send + Sync>),
 }
 
+/// Tells recorders apart, by where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecorderId(usize);
+
 /// What a metric is, for those who show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricDescription {
@@ -173,6 +177,11 @@ impl MetricMeter {
                 }
             }
         });
+    }
+
+    /// Where handles that are made now go.
+    pub(crate) fn recorder_id(&self) -> RecorderId {
+        self.destination.with(|recorder| RecorderId(std::ptr::from_ref(recorder).cast::<()>() as usize))
     }
 
     fn key(&self, name: impl Into<SharedString>) -> Key {

@@ -1,19 +1,16 @@
 //! The connection that calls go over: its channel, and the headers that belong to it. It can be replaced while calls are made.
 
-use super::attempt::{Answer, Attempt};
+use super::attempt::Attempts;
 use super::metadata::Metadata;
 use super::{HttpRequest, HttpResponse};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use tonic::Status;
-use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service};
 
 /// One connection.
-#[derive(Clone)]
 pub(crate) struct Connection {
     pub(super) metadata: Metadata,
-    pub(super) service: BoxCloneSyncService<HttpRequest, Answer, Status>,
+    pub(super) channel: Box<dyn Attempts>,
 }
 
 impl Connection {
@@ -23,7 +20,7 @@ impl Connection {
         C::Error: Into<BoxError>,
         C::Future: Send + 'static,
     {
-        Self { metadata, service: BoxCloneSyncService::new(Attempt::new(channel)) }
+        Self { metadata, channel: Box::new(channel) }
     }
 
     /// The server's address.
@@ -34,20 +31,20 @@ impl Connection {
 
 /// The connection that is used now. Clones see the same one.
 #[derive(Clone)]
-pub(crate) struct CurrentConnection(Arc<RwLock<Connection>>);
+pub(crate) struct CurrentConnection(Arc<RwLock<Arc<Connection>>>);
 
 impl CurrentConnection {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self(Arc::new(RwLock::new(connection)))
+        Self(Arc::new(RwLock::new(Arc::new(connection))))
     }
 
     /// For the next attempt, and no longer: what has begun on a connection ends on it, and then lets go of it.
-    pub(crate) fn current(&self) -> Connection {
+    pub(crate) fn current(&self) -> Arc<Connection> {
         // Nobody panics with the lock held.
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn replace(&self, connection: Connection) {
+    pub(crate) fn replace(&self, connection: Arc<Connection>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 }
