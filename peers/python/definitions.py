@@ -194,6 +194,43 @@ class PythonFailing:
 
 
 @workflow.defn
+class PythonTalk:
+    """Hears two words. Then, if it is told of one, says them to a child of that type on that Task Queue, and waits for it."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    @workflow.run
+    async def run(self, child: list[str] | None) -> list[str]:
+        await workflow.wait_condition(lambda: len(self.words) == 2)
+        if child is not None:
+            child_id = f"{workflow.info().workflow_id}-child"
+            handle = await workflow.start_child_workflow(child[0], None, id=child_id, task_queue=child[1])
+            for word in self.words:
+                await handle.signal("say", word)
+            await handle
+        return self.words
+
+    @workflow.signal
+    def say(self, word: str) -> None:
+        self.words.append(word)
+
+    @workflow.update
+    def add(self, word: str) -> int:
+        self.words.append(word)
+        return len(self.words)
+
+    @add.validator
+    def is_a_word(self, word: str) -> None:
+        if not word:
+            raise ValueError("no word")
+
+    @workflow.query
+    def count(self) -> int:
+        return len(self.words)
+
+
+@workflow.defn
 class PythonSleeping:
     """Sleeps for an hour."""
 
@@ -213,4 +250,4 @@ ACTIVITIES = [
     stall,
     work_until_cancelled,
 ]
-WORKFLOWS = [PythonRelay, PythonValues, PythonFailing, PythonSleeping]
+WORKFLOWS = [PythonRelay, PythonValues, PythonFailing, PythonSleeping, PythonTalk]

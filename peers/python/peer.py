@@ -150,6 +150,7 @@ def tracing_interceptor() -> Any:
                             "trace_id": f"{span.context.trace_id:032x}",
                             "span_id": f"{span.context.span_id:016x}",
                             "parent_id": f"{span.parent.span_id:016x}" if span.parent else None,
+                            "links": [f"{link.context.span_id:016x}" for link in span.links],
                             "attributes": dict(span.attributes or {}),
                         }
                     }

@@ -4,6 +4,7 @@
 //! manifests say, so that an arrow that goes round three corners is found too.
 
 mod arrows;
+mod features;
 mod hygiene;
 mod log;
 
@@ -39,6 +40,7 @@ pub(crate) fn run() -> Result<()> {
         violations.extend(hygiene::violations(member)?);
     }
     violations.extend(log::violations(&members)?);
+    violations.extend(features::violations(&members)?);
     violations.extend(check_on_wasm()?);
     for program in members.iter().filter(|member| COUNTED.contains(&member.name.as_str())) {
         let packages = tree::reached(&program.name, &[])?;

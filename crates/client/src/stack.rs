@@ -61,10 +61,10 @@ enum Layers {
 }
 
 impl Stack {
-    /// The stack over a connection. `layers` are the user's, outermost first.
+    /// The stack over a connection. `layers` are the user's, the last nearest to the caller.
     pub(crate) fn new(connection: CurrentConnection, metrics: RequestMetrics, layers: &[StackLayer]) -> Self {
         let stack = Self(Layers::Own(Retry::new(connection, metrics)));
-        layers.iter().rev().fold(stack, |stack, layer| (layer.0)(stack))
+        layers.iter().fold(stack, |stack, layer| (layer.0)(stack))
     }
 }
 

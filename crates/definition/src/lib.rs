@@ -140,6 +140,7 @@ mod search_attribute;
 mod search_attribute_key;
 #[doc(hidden)]
 pub mod session;
+mod versioning_override;
 
 pub use context_values::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
 pub use priority::Priority;
@@ -157,6 +158,7 @@ pub use timewright_macros::{
     update_definition_of_definition_crate as update_definition,
     workflow_definition_of_definition_crate as workflow_definition,
 };
+pub use versioning_override::VersioningOverride;
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>
 ///
@@ -172,7 +174,7 @@ pub use timewright_macros::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the definition of a workflow",
-    note = "implement `WorkflowDefinition` for it: its name, input and output"
+    note = "`#[workflow]` and `#[workflow_definition]` make one; by hand, implement `WorkflowDefinition` for it: its name, input and output"
 )]
 pub trait WorkflowDefinition: Send + Sync + 'static {
     /// The Workflow Type's name, which histories record; renaming it makes a new type.
@@ -197,7 +199,7 @@ pub trait WorkflowDefinition: Send + Sync + 'static {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the definition of an activity",
-    note = "implement `ActivityDefinition` for it: its name, input and output"
+    note = "`#[activity]` and `#[activity_definition]` make one; by hand, implement `ActivityDefinition` for it: its name, input and output"
 )]
 pub trait ActivityDefinition: Send + Sync + 'static {
     /// The Activity Type's name, which histories record; renaming it makes a new type.
@@ -211,7 +213,7 @@ pub trait ActivityDefinition: Send + Sync + 'static {
 /// A Signal of one Workflow Type: its name and what it takes. <https://docs.temporal.io/encyclopedia/workflow-message-passing>
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the definition of a signal",
-    note = "implement `SignalDefinition` for it: its name, workflow and input"
+    note = "`#[signal]` and `#[signal_definition]` make one; by hand, implement `SignalDefinition` for it: its name, workflow and input"
 )]
 pub trait SignalDefinition: Send + Sync + 'static {
     /// The Signal's name.
@@ -226,7 +228,7 @@ pub trait SignalDefinition: Send + Sync + 'static {
 /// <https://docs.temporal.io/encyclopedia/workflow-message-passing>
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the definition of a query",
-    note = "implement `QueryDefinition` for it: its name, workflow, input and output"
+    note = "`#[query]` and `#[query_definition]` make one; by hand, implement `QueryDefinition` for it: its name, workflow, input and output"
 )]
 pub trait QueryDefinition: Send + Sync + 'static {
     /// The Query's name.
@@ -243,7 +245,7 @@ pub trait QueryDefinition: Send + Sync + 'static {
 /// <https://docs.temporal.io/encyclopedia/workflow-message-passing>
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the definition of an update",
-    note = "implement `UpdateDefinition` for it: its name, workflow, input and output"
+    note = "`#[update]` and `#[update_definition]` make one; by hand, implement `UpdateDefinition` for it: its name, workflow, input and output"
 )]
 pub trait UpdateDefinition: Send + Sync + 'static {
     /// The Update's name.

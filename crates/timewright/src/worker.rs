@@ -51,6 +51,12 @@ pub enum WorkerError {
     #[cfg(feature = "activity")]
     #[error(transparent)]
     Activity(#[from] timewright_activity_worker::WorkerError),
+    /// There is nothing to run.
+    #[error(
+        "this Worker has nothing to do: give it a Workflow Worker (Worker::workflows) or an Activity Worker (Worker::activities) \
+         before it runs"
+    )]
+    Empty,
     /// A worker's own code panicked: a defect of Timewright.
     #[error("a worker panicked, which is a defect of Timewright: {0}")]
     Panicked(String),
@@ -97,7 +103,7 @@ impl Worker {
     /// Works until `shutdown` is ready, or until one of the workers ends with an error; then all of them stop gracefully.
     ///
     /// # Errors
-    /// The first error of a worker.
+    /// The first error of a worker; [`WorkerError::Empty`] at once where there is none.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
         let (stop, stopped) = watch::channel(false);
         let mut workers: JoinSet<Result<(), WorkerError>> = JoinSet::new();
@@ -119,6 +125,9 @@ impl Worker {
             workers.spawn(async move { Ok(worker.run(until(stopped)).await?) });
         }
         drop(stopped);
+        if workers.is_empty() {
+            return Err(WorkerError::Empty);
+        }
 
         let mut shutdown = std::pin::pin!(shutdown);
         let mut first_error = None;

@@ -102,7 +102,9 @@ pub enum BuildError {
         task_queue: String,
     },
     /// Two workflows of one type.
-    #[error("workflow type {workflow_type:?} is registered twice with the worker on task queue {task_queue:?}")]
+    #[error(
+        "workflow type {workflow_type:?} is registered twice with the worker on task queue {task_queue:?}; remove or rename one of them"
+    )]
     DuplicateWorkflow {
         /// The type.
         workflow_type: String,

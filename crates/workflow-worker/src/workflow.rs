@@ -128,7 +128,7 @@ pub type Output<W> = <<W as Workflow>::Definition as WorkflowDefinition>::Output
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the implementation of a workflow",
-    note = "implement `Workflow` for it: its definition, `init` and `run`"
+    note = "put `#[workflow]` on its `impl`; or by hand, implement `Workflow` for it: its definition, `init` and `run`"
 )]
 pub trait Workflow: Sized + 'static {
     /// What it implements.

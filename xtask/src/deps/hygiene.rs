@@ -54,14 +54,15 @@ const UNUSED: &[(&str, &str, &str)] = &[];
 
 const LICENCE: &str = "MIT OR Apache-2.0";
 
-struct Source {
-    path: PathBuf,
-    text: String,
-    generated: bool,
+/// A file of a package.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) generated: bool,
 }
 
 /// All `.rs` files of a package. Packages inside its folder (`xtask/codegen`) are not its own.
-fn sources(directory: &Path) -> Result<Vec<Source>> {
+pub(crate) fn sources(directory: &Path) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     let mut folders = vec![directory.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -83,7 +84,7 @@ fn sources(directory: &Path) -> Result<Vec<Source>> {
 }
 
 /// What an identifier may be, wherever it stands.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 

@@ -1,5 +1,6 @@
 //! Workers that cannot be built.
 
+use timewright::Worker;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker, ActivityWorkerBuilder};
 use timewright::client::{Client, ClientOptions};
 use timewright::converter::RawArguments;
@@ -35,6 +36,16 @@ async fn charge(_: ActivityContext, (): ()) -> Result<(), ActivityError> {
 }
 
 #[tokio::test]
+async fn a_worker_that_has_nothing_to_run_says_so_at_once() {
+    let error = Worker::new().run(std::future::pending()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "this Worker has nothing to do: give it a Workflow Worker (Worker::workflows) or an Activity Worker \
+         (Worker::activities) before it runs"
+    );
+}
+
+#[tokio::test]
 async fn a_workflow_worker_that_cannot_work_says_what_to_do() {
     let client = offline().await;
     let builder = |queue: &str| WorkflowWorker::builder(client.clone(), queue);
@@ -46,7 +57,7 @@ async fn a_workflow_worker_that_cannot_work_says_what_to_do() {
     assert_eq!(error(builder("").workflow::<Order>()), "a Workflow Worker needs the name of a task queue");
     assert_eq!(
         error(builder("orders").workflow::<Order>().workflow::<Order>()),
-        "workflow type \"Order\" is registered twice with the worker on task queue \"orders\""
+        "workflow type \"Order\" is registered twice with the worker on task queue \"orders\"; remove or rename one of them"
     );
     assert_eq!(
         error(builder("orders").workflow::<InvoiceWorkflow>()),

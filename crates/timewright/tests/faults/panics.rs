@@ -70,7 +70,9 @@ async fn panics_of_a_workflow_fail_its_task_and_nothing_else() {
         ("run", "Panic: run panicked: after the timer"),
         (
             "tokio",
-            "Panic: run panicked: there is no reactor running, must be called from the context of a Tokio 1.x runtime",
+            "Panic: run panicked: there is no reactor running, must be called from the context of a Tokio 1.x runtime. Workflow \
+             code runs without tokio, whose timers, tasks and IO a replay does not have: use sleep, timeout and spawn of the \
+             WorkflowContext, and do everything that needs the outside world in activities",
         ),
     ] {
         let panics = client.start_workflow(Panics, place.to_owned(), start_options(&queue)).await.unwrap();

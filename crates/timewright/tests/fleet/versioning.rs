@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, UntypedWorkflowHandle, VersioningBehavior, WorkerDeployment, WorkflowHandle};
-use timewright::definition::{SignalDefinition, WorkflowDefinition};
+use timewright::converter::{RawArguments, RawValue, Value};
+use timewright::definition::{SignalDefinition, VersioningOverride, WorkflowDefinition};
 use timewright::proto::enums::{self, ContinueAsNewVersioningBehavior, EventType};
 use timewright::proto::history::history_event::Attributes;
-use timewright::proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
-use timewright::proto::temporal::api::workflow::v1::VersioningOverride;
-use timewright::proto::temporal::api::workflow::v1::versioning_override::{
-    Override, PinnedOverride, PinnedOverrideBehavior,
-};
 use timewright::workflow::{
-    ActivityOptions, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers, Workflow, WorkflowContext,
-    WorkflowError, WorkflowInfo, WorkflowWorker,
+    ActivityOptions, AnySignal, AnyWorkflow, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers,
+    Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
 };
 
 use crate::support::background::{Background, run_both};
@@ -81,9 +77,7 @@ workflow!(Reports: () => String, |context, ()| { Ok(version(&context)) });
 
 // Its child runs on version 2, whatever the current one is.
 workflow!(Directs: String => String, |context, deployment_name| {
-    let version = WorkerDeploymentVersion { deployment_name, build_id: "2".to_owned() };
-    let pinned = PinnedOverride { behavior: PinnedOverrideBehavior::Pinned.into(), version: Some(version) };
-    let versioning = VersioningOverride { r#override: Some(Override::Pinned(pinned)), ..VersioningOverride::default() };
+    let versioning = VersioningOverride::pinned(deployment_name, "2");
     let child = ChildWorkflowOptions::new(format!("{}-child", context.info().workflow_id)).versioning_override(versioning);
     Ok(context.execute_child_workflow(Reports, (), child).await?)
 });
@@ -99,6 +93,31 @@ workflow!(GoesOn: bool => String, |context, is_first| {
     let next = ContinueAsNewOptions::new().initial_versioning_behavior(ContinueAsNewVersioningBehavior::AutoUpgrade);
     Err(context.continue_as_new_with(false, next))
 });
+
+/// All types that have no workflow of their own; which of them stay on their version is said by the worker.
+struct AnyReport {
+    let_go: bool,
+}
+
+impl Workflow for AnyReport {
+    type Definition = AnyWorkflow;
+
+    const VERSIONING_BEHAVIOR: Option<VersioningBehavior> = Some(VersioningBehavior::Pinned);
+
+    fn init(_info: &WorkflowInfo, _arguments: &RawArguments) -> Self {
+        Self { let_go: false }
+    }
+
+    async fn run(context: WorkflowContext<Self>, _arguments: RawArguments) -> Result<RawValue, WorkflowError> {
+        let before = version(&context);
+        context.wait_condition(|state| state.let_go).await?;
+        Ok(RawValue([before, version(&context)].to_vec().to_payload()?))
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(AnySignal, |state, _signal| state.let_go = true);
+    }
+}
 
 fn version<W: Workflow>(context: &WorkflowContext<W>) -> String {
     context.current_deployment_version().map_or_else(|| "none".to_owned(), |version| version.build_id)
@@ -124,6 +143,8 @@ fn start(
         .workflow::<Reports>()
         .workflow::<Directs>()
         .workflow::<GoesOn>()
+        .dynamic_workflow::<AnyReport>()
+        .dynamic_versioning_behavior(|name| name.starts_with("live-").then_some(VersioningBehavior::AutoUpgrade))
         .versioning_behavior(Moves::NAME, VersioningBehavior::AutoUpgrade)
         .versioning_behavior(Reports::NAME, VersioningBehavior::Pinned)
         .versioning_behavior(Directs::NAME, VersioningBehavior::Pinned)
@@ -188,6 +209,34 @@ async fn pinned_workflows_stay_on_their_version_and_auto_upgraded_ones_move() {
     second.stop().await;
 }
 
+/// Types that are known only when they come: of one dynamic workflow some move and the others stay, as it says itself.
+#[tokio::test]
+async fn types_of_a_dynamic_workflow_stay_or_move_as_the_worker_says_of_each() {
+    let (client, queue, deployment) = (client().await, unique("versions"), unique("reports"));
+    let begin = async |workflow_type: &str| {
+        let handle = client.start_workflow_untyped(workflow_type, Vec::new(), start_options(&queue)).await.unwrap();
+        let completed = completed_by(&handle).await;
+        (handle, completed)
+    };
+    let first = start(&client, &queue, &deployment, "1");
+    make_current(&client, &deployment, "1").await;
+    let (stays, stays_by) = begin("yearly").await;
+    let (moves, moves_by) = begin("live-visits").await;
+    assert_eq!(stays_by, (enums::VersioningBehavior::Pinned.as_str_name(), "1".to_owned()));
+    assert_eq!(moves_by, (enums::VersioningBehavior::AutoUpgrade.as_str_name(), "1".to_owned()));
+
+    let second = start(&client, &queue, &deployment, "2");
+    make_current(&client, &deployment, "2").await;
+    poll_until("a workflow on version 2", || async { (begin("yearly").await.1.1 == "2").then_some(()) }).await;
+    for (handle, versions) in [(stays, ["1", "1"]), (moves, ["1", "2"])] {
+        handle.signal("go", Vec::new()).await.unwrap();
+        let result = within("the result", handle.result()).await.unwrap();
+        assert_eq!(result, [versions.map(str::to_owned).to_vec().to_payload().unwrap()]);
+    }
+    first.stop().await;
+    second.stop().await;
+}
+
 /// How the first Workflow Task was answered: with which behavior, by which version.
 async fn completed_by(handle: &UntypedWorkflowHandle) -> (&'static str, String) {
     let completed = wait_for_event(handle, EventType::WorkflowTaskCompleted).await;
@@ -245,6 +294,18 @@ async fn a_child_and_the_next_run_begin_on_the_version_that_they_are_told() {
     })
     .await;
     assert_eq!(child, "2");
+    // A client may say so, too, also where the type says that it goes along with the current version.
+    let told = |versioning: VersioningOverride| {
+        let (client, options) = (client.clone(), start_options(&queue).versioning_override(versioning));
+        async move {
+            let handle = client.start_workflow(Moves, (), options).await.unwrap();
+            (completed_by(handle.untyped()).await.1, let_go(&handle, LetMove).await)
+        }
+    };
+    assert_eq!(told(VersioningOverride::pinned(&deployment, "2")).await.1, ["2", "2", "2"]);
+    assert_eq!(told(VersioningOverride::AutoUpgrade).await.1, ["1", "1", "1"]);
+    // Once over there, it does as its type says.
+    assert_eq!(told(VersioningOverride::one_time(&deployment, "2")).await.0, "2");
     make_current(&client, &deployment, "2").await;
     assert_eq!(within("the last run", goes_on.result()).await.unwrap(), "2");
     first.stop().await;

@@ -12,14 +12,16 @@ use timewright::client::{
 };
 use timewright::workflow::{
     ActivityOptions, ChildWorkflowOptions, InboundCall, InboundKind, InterceptorContext, LocalActivityOptions,
-    OutboundCall, Replayer, WorkflowContext, WorkflowError, WorkflowInterceptor, WorkflowWorker, WorkflowWorkerBuilder,
+    NexusOperationOptions, OutboundCall, Replayer, WorkflowContext, WorkflowError, WorkflowInterceptor, WorkflowWorker,
+    WorkflowWorkerBuilder,
 };
 use timewright::{LocalActivities, Plugin, WithPlugin, activity, workflow};
 use tower::ServiceBuilder;
 
 use crate::CACHES;
-use crate::support::background::run_both;
+use crate::support::background::{run_both, run_workflows};
 use crate::support::history::event_types;
+use crate::support::nexus::{Deed, Endpoint, SERVICE};
 use crate::support::{connect, server, start_options, unique, within};
 
 /// Who something is done for.
@@ -291,4 +293,39 @@ async fn a_call_that_an_interceptor_refuses_is_not_made() {
     let StartWorkflowError::Rpc { source, .. } = &error else { panic!("{error}") };
     assert!(source.message().contains("this tenant is banned"), "{error}");
     assert_eq!(platform.noted("StartWorkflow: true"), 0);
+}
+
+#[derive(Default)]
+struct OrderingWorkflow;
+
+#[workflow]
+impl OrderingWorkflow {
+    /// What handlers of Nexus operations see of who asks: once for whom the workflow runs, once for another.
+    #[run]
+    async fn run(context: WorkflowContext<Self>, endpoint: String) -> Result<[String; 2], WorkflowError> {
+        let ask = |context: &WorkflowContext<Self>| {
+            let options = NexusOperationOptions::new(&endpoint, SERVICE, "do");
+            context.execute_nexus_operation(options, (Deed::Reveal("tenant".to_owned()), 0_u64))
+        };
+        let (asked, asked_for_other) = (ask(&context), ask(&context.with_value(tenant("other"))));
+        Ok([asked.await?, asked_for_other.await?])
+    }
+}
+
+#[tokio::test]
+async fn values_that_may_go_over_http_go_to_handlers_of_nexus_operations() {
+    for (propagator, expected) in [
+        (PropagatedValue::<Tenant>::new("tenant").through_nexus(), [r#""acme""#, r#""other""#]),
+        (PropagatedValue::new("tenant"), ["", ""]),
+    ] {
+        let client = connect(ClientOptions::new(server()).propagator(propagator)).await;
+        let task_queue = unique("ordering");
+        let _endpoint = Endpoint::create(&client, &task_queue).await;
+        let workflows = WorkflowWorker::builder(client.clone(), &task_queue).workflow::<OrderingWorkflow>();
+        let worker = run_workflows(workflows.build().unwrap());
+        let of_acme = client.with_value(tenant("acme"));
+        let handle = of_acme.start_workflow(Ordering, task_queue.clone(), start_options(&task_queue)).await.unwrap();
+        assert_eq!(within("the result", handle.result()).await.unwrap(), expected);
+        worker.stop().await;
+    }
 }

@@ -10,6 +10,7 @@ use timewright::workflow::{ActivityFailure, LocalActivityOptions, WorkflowWorker
 use crate::support::background::run_workflows;
 use crate::support::definitions::workflow;
 use crate::support::history::{event_types, wait_for_event, wait_for_task_failure};
+use crate::support::logs::Logs;
 use crate::support::{LIMIT, client, start_options, unique, within};
 use crate::{CACHES, Echo, Flaky, Obey, Refuse, Slow, Stage};
 
@@ -68,9 +69,17 @@ workflow!(Retries: () => u32, |context, ()| {
 #[tokio::test]
 async fn short_pauses_between_attempts_leave_nothing_in_the_history() {
     for cached in CACHES {
+        let logs = Logs::capture();
         let stage = Stage::of::<Retries>(cached).await;
         let handle = start(&stage, Retries).await;
         assert_eq!(within("the result", handle.result()).await.unwrap(), 3);
+        // So the log is where one sees what went wrong meanwhile.
+        let failed = logs.wait_for("the attempt of a Local Activity failed: NotYet: not at attempt", 2).await;
+        assert!(
+            failed.iter().all(|line| line.contains("activity_type=\"Flaky\"") && line.contains("WARN")),
+            "{failed:?}"
+        );
+        assert!(failed[0].contains(&format!("workflow_id={:?}", handle.workflow_id())), "{failed:?}");
         assert_eq!(count(&event_types(handle.untyped()).await, "MARKER_RECORDED"), 1);
         stage.replay(handle.untyped()).await;
     }

@@ -6,6 +6,7 @@
 mod author;
 mod children;
 mod eager_start;
+mod event_groups;
 mod external;
 mod interceptors;
 mod local_activities;
@@ -17,6 +18,7 @@ mod python;
 mod signal_with_start;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod updates;
 
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};

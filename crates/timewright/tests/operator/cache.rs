@@ -9,7 +9,7 @@ use timewright::workflow::{
 };
 
 use crate::support::background::run_workflows;
-use crate::support::definitions::{query, signal, workflow_definition};
+use crate::support::definitions::{query, signal, workflow, workflow_definition};
 use crate::support::history::wait_for_event;
 use crate::support::{client, poll_until, start_options, unique, within};
 
@@ -72,6 +72,34 @@ async fn c16_cached_workflows_leave_when_they_are_asked_to() {
     cached[0].signal(Go, ()).await.unwrap();
     assert_eq!(within("the end", cached[0].result()).await.unwrap(), 2);
     poll_until("it has left", || async { (monitor.cached_workflows() == 3).then_some(()) }).await;
+    worker.stop().await;
+}
+
+workflow!(Holds: String => usize, |context, text| {
+    context.cancelled().await;
+    Ok(text.len())
+});
+
+#[tokio::test]
+async fn c16_workflows_leave_when_they_are_too_large_together() {
+    let (client, queue) = (client().await, unique("cache"));
+    let builder = WorkflowWorker::builder(client.clone(), &queue).workflow::<Holds>();
+    let workflows = builder.maximum_cached_bytes(250_000).build().unwrap();
+    let monitor = workflows.monitor();
+    let worker = run_workflows(workflows);
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let holds = client.start_workflow(Holds, "x".repeat(100_000), start_options(&queue)).await.unwrap();
+        wait_for_event(holds.untyped(), EventType::WorkflowTaskCompleted).await;
+        all.push(holds);
+    }
+    poll_until("two are cached", || async { (monitor.cached_workflows() == 2).then_some(()) }).await;
+    // Also the one that has left goes on, and makes another leave.
+    for holds in &all {
+        holds.cancel("").await.unwrap();
+        assert_eq!(within("the end", holds.result()).await.unwrap(), 100_000);
+        assert!(monitor.cached_workflows() <= 2);
+    }
     worker.stop().await;
 }
 

@@ -238,7 +238,8 @@ workflow!(Meets: String => (), |_context, gate| {
     Ok(())
 });
 
-/// Whatever the load of the machine: they can only meet if both run at the same time.
+/// Whatever the load of the machine: each computes until the other has begun to, so both end only if both run at the same time. On two
+/// cores two seconds of work take one, then.
 #[tokio::test]
 async fn two_workflows_that_compute_run_beside_each_other() {
     let (client, queue, gate) = (client().await, unique("meets"), unique("gate"));

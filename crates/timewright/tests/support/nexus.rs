@@ -41,6 +41,8 @@ pub(crate) enum Deed {
     Cancel,
     /// The handler does not take it.
     Refuse,
+    /// It completes with the header of this name, or with nothing where there is none.
+    Reveal(String),
     /// It is started, and nothing more is heard of it.
     Start,
     /// It is a workflow of this type, with this input, on the endpoint's Task Queue. Its token is the Workflow Id.
@@ -96,8 +98,9 @@ async fn handle(client: Client, task_queue: String) {
 }
 
 async fn answer(client: Client, task_queue: String, task: PollNexusTaskQueueResponse) {
-    let answered = match task.request.unwrap_or_default().variant {
-        Some(Asked::StartOperation(start)) => start_operation(&client, &task_queue, start).await,
+    let request = task.request.unwrap_or_default();
+    let answered = match request.variant {
+        Some(Asked::StartOperation(start)) => start_operation(&client, &task_queue, start, &request.header).await,
         Some(Asked::CancelOperation(cancel)) => Ok(cancel_operation(&client, cancel).await),
         None => panic!("a Nexus Task that asks for nothing"),
     };
@@ -121,14 +124,13 @@ async fn start_operation(
     client: &Client,
     task_queue: &str,
     start: nexus::StartOperationRequest,
+    header: &BTreeMap<String, String>,
 ) -> Result<Answered, Box<Failure>> {
     let (deed, takes) = Order::from_payload(start.payload.clone().unwrap_or_default()).expect("an order");
     tokio::time::sleep(Duration::from_millis(takes)).await;
     let variant = match deed {
-        Deed::Complete(result) => {
-            let payload = Some(result.to_payload().expect("a text"));
-            Start::SyncSuccess(nexus::start_operation_response::Sync { payload, ..Default::default() })
-        }
+        Deed::Complete(result) => completed(&result),
+        Deed::Reveal(name) => completed(&header.get(&name).cloned().unwrap_or_default()),
         Deed::Fail => {
             let info = ApplicationFailureInfo { r#type: "Planned".to_owned(), ..ApplicationFailureInfo::default() };
             Start::Failure(failure("as planned", FailureInfo::ApplicationFailureInfo(info)))
@@ -187,6 +189,11 @@ async fn run_workflow(
     };
     let started = client.workflow_service().start_workflow_execution(request).await;
     started.unwrap_or_else(|status| panic!("the workflow of a Nexus operation: {status}"));
+}
+
+fn completed(result: &String) -> Start {
+    let payload = Some(result.to_payload().expect("a text"));
+    Start::SyncSuccess(nexus::start_operation_response::Sync { payload, ..Default::default() })
 }
 
 fn started(operation_token: String) -> Start {

@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use timewright_client::PoolSlot;
-use timewright_converter::{ApplicationFailure, DefaultFailureConverter, Failure, FailureConverter};
+use timewright_converter::{
+    ApplicationFailure, DefaultFailureConverter, ErrorCategory, Failure, FailureConverter, FailureKind,
+};
 use timewright_proto::enums::TimeoutType;
 use timewright_protocol::workflow::{LocalActivityAttempt, LocalActivityOutcome, RunKey, StartLocalActivity};
 use tokio::sync::watch;
@@ -136,13 +138,40 @@ impl Attempt {
             // As the user's Failure Converter writes it: so far anybody could read it.
             Ok(LocalActivityOutcome::Failed(failure)) => {
                 let failure = DefaultFailureConverter::default().deserialize(*failure);
+                self.log(&failure);
                 LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
             }
             Ok(other) => other,
             Err(panic) => {
                 let failure = Failure::from(panicked(&self.start.activity_type, &panic));
+                self.log(&failure);
                 LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
             }
+        }
+    }
+
+    /// No history shows an attempt that is followed by another.
+    fn log(&self, failure: &Failure) {
+        let text: String = format!("{failure:#}").chars().take(1000).collect();
+        let StartLocalActivity { activity_type, activity_id, attempt, .. } = &self.start;
+        let (workflow_id, run_id) = (&*self.workflow.workflow_id, self.key.run_id());
+        match failure.kind {
+            FailureKind::Application { category: ErrorCategory::Benign, .. } => tracing::debug!(
+                activity_type,
+                activity_id,
+                attempt,
+                workflow_id,
+                run_id,
+                "the attempt of a Local Activity failed: {text}"
+            ),
+            _ => tracing::warn!(
+                activity_type,
+                activity_id,
+                attempt,
+                workflow_id,
+                run_id,
+                "the attempt of a Local Activity failed: {text}"
+            ),
         }
     }
 

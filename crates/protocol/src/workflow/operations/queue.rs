@@ -11,10 +11,11 @@ use timewright_proto::command::Command as WireCommand;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::common::Payload;
 use timewright_proto::enums::CommandType;
-use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::temporal::api::sdk::v1::{EventGroupMarker, UserMetadata};
 
 use crate::workflow::event::{
-    EventKind, Marker, describe_local_activity, describe_patch, describe_side_effect, describe_version,
+    EventKind, Marker, describe_local_activity, describe_mutable_side_effect, describe_patch, describe_side_effect,
+    describe_version,
 };
 use crate::workflow::nondeterminism::Issued;
 use crate::workflow::output::UpdateMessage;
@@ -75,6 +76,7 @@ pub(super) enum What {
     PatchMarker { patch_id: String },
     VersionMarker { change_id: String, version: i32 },
     SideEffectMarker { sequence: u32 },
+    MutableSideEffectMarker { id: String, call: u32 },
     UpsertSearchAttributes { names: Vec<String> },
     UpsertMemo,
     AcceptUpdate { protocol_instance_id: String },
@@ -91,6 +93,8 @@ pub(super) struct Queue {
     commands: VecDeque<Queued>,
     /// Of all Commands that have not been sent.
     bytes: u64,
+    /// What Commands that are issued now belong to.
+    event_groups: Vec<EventGroupMarker>,
 }
 
 impl Queue {
@@ -101,6 +105,15 @@ impl Queue {
     /// How many bytes this takes. An estimate.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + (self.commands.len() * size_of::<Queued>()) as u64
+    }
+
+    /// From now on Commands belong to these groups; to which they belonged before.
+    pub(super) fn enter_event_groups(&mut self, groups: Vec<EventGroupMarker>) -> Vec<EventGroupMarker> {
+        std::mem::replace(&mut self.event_groups, groups)
+    }
+
+    pub(super) fn event_groups(&self) -> &[EventGroupMarker] {
+        &self.event_groups
     }
 
     pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<Box<UserMetadata>>) {
@@ -117,7 +130,7 @@ impl Queue {
         let command = WireCommand {
             command_type: command_type(&attributes).into(),
             user_metadata,
-            event_group_markers: Vec::new(),
+            event_group_markers: self.event_groups.clone(),
             attributes: Some(attributes),
         };
         let bytes = command.encoded_len() as u64;
@@ -217,6 +230,7 @@ impl What {
                 | Self::PatchMarker { .. }
                 | Self::VersionMarker { .. }
                 | Self::SideEffectMarker { .. }
+                | Self::MutableSideEffectMarker { .. }
         )
     }
 
@@ -298,6 +312,10 @@ impl What {
             (Self::SideEffectMarker { sequence }, Marker::SideEffect { sequence: recorded, .. }) => {
                 sequence == recorded
             }
+            (
+                Self::MutableSideEffectMarker { id, call },
+                Marker::MutableSideEffect { id: recorded_id, call: recorded_call, .. },
+            ) => id == recorded_id && call == recorded_call,
             _ => false,
         }
     }
@@ -336,6 +354,7 @@ impl What {
             Self::PatchMarker { patch_id } => describe_patch(patch_id),
             Self::VersionMarker { change_id, version } => describe_version(change_id, *version),
             Self::SideEffectMarker { sequence } => describe_side_effect(*sequence),
+            Self::MutableSideEffectMarker { id, call } => describe_mutable_side_effect(id, *call),
             Self::UpsertSearchAttributes { names } => {
                 format!("UpsertWorkflowSearchAttributes ({})", names.join(", "))
             }
