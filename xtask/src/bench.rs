@@ -126,4 +126,4 @@ const MANIFEST: &str = "bench/Cargo.toml";
 const OFFICIAL: &str = "bench/official/Cargo.toml";
 const NOTES: &str = "bench/results.json";
 /// The main ratios, in a few minutes.
-const QUICK: &str = "one-activity,ten-activities,ten-local-activities,ten-updates";
+const QUICK: &str = "one-activity,ten-activities,ten-local-activities,ten-updates,replay";

@@ -13,6 +13,10 @@ pub struct Echo;
 #[activity_definition(name = "nothing")]
 pub struct Nothing;
 
+/// Takes an hour.
+#[activity_definition(name = "wait")]
+pub struct Wait;
+
 /// So many activities, one after the other.
 #[workflow_definition(name = "activities_in_sequence", input = u32)]
 pub struct ActivitiesInSequence;
@@ -53,6 +57,10 @@ pub struct Given;
 #[workflow_definition(name = "payload", input = String, output = String)]
 pub struct Payload;
 
-/// So many activities on another Task Queue, all at once.
-#[workflow_definition(name = "activities_elsewhere", input = (u32, String))]
+/// Computes for so many rounds.
+#[workflow_definition(name = "computation", input = u64, output = u64)]
+pub struct Computation;
+
+/// So many activities on another Task Queue, all at once; [`Wait`] where the last says so, else [`Nothing`].
+#[workflow_definition(name = "activities_elsewhere", input = (u32, String, bool))]
 pub struct ActivitiesElsewhere;

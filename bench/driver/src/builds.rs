@@ -10,7 +10,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::Effort;
 use crate::contender::Contender;
-use crate::notes::Samples;
+use crate::notes::{Samples, push};
 
 /// Everything but builds from nothing, which take minutes: [`measure_clean`].
 pub(crate) fn measure(contenders: &[Contender], effort: Effort) -> Result<Samples> {
@@ -19,31 +19,41 @@ pub(crate) fn measure(contenders: &[Contender], effort: Effort) -> Result<Sample
     for program in Program::of(contenders) {
         let mut note = |figure: &str, value: f64| {
             println!("  {:<12} {figure}: {value:.2}", program.contender.name());
-            let figures = samples.entry(program.contender.name().to_owned()).or_default();
-            figures.entry(figure.to_owned()).or_default().push(value);
+            push(&mut samples, program.contender, figure, value);
         };
         note(CRATES, program.crates()? as f64);
         note(MEGABYTES, program.stripped_size()? as f64 / 1e6);
-        for _ in 0..effort.rounds.min(3) {
-            note(REBUILD, program.rebuild()?.as_secs_f64());
+        for (profile, figure) in [(Profile::Release, REBUILD), (Profile::Debug, REBUILD_DEBUG)] {
+            for _ in 0..effort.rounds.min(3) {
+                note(figure, program.rebuild(profile)?.as_secs_f64());
+            }
         }
     }
     Ok(samples)
 }
 
-/// Builds from nothing, in release.
+/// Builds from nothing, in both profiles.
 pub(crate) fn measure_clean(contenders: &[Contender]) -> Result<Samples> {
     let mut samples = Samples::new();
+    println!("builds of it from nothing");
     for program in Program::of(contenders) {
-        let folder = std::env::temp_dir().join(format!("timewright-bench-{}", std::process::id()));
-        let used = program.build(&folder);
-        std::fs::remove_dir_all(&folder)?;
-        let seconds = used?.as_secs_f64();
-        println!("  {:<12} {CLEAN}: {seconds:.0}", program.contender.name());
-        let figures = samples.entry(program.contender.name().to_owned()).or_default();
-        figures.entry(CLEAN.to_owned()).or_default().push(seconds);
+        for (profile, figure) in [(Profile::Release, CLEAN), (Profile::Debug, CLEAN_DEBUG)] {
+            let folder = program.contender.folder().join(format!("../clean-{}-{profile:?}", program.package));
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder)?;
+            }
+            let seconds = program.build(&folder, profile)?.as_secs_f64();
+            println!("  {:<12} {figure}: {seconds:.0}", program.contender.name());
+            push(&mut samples, program.contender, figure, seconds);
+        }
     }
     Ok(samples)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Profile {
+    Release,
+    Debug,
 }
 
 struct Program {
@@ -71,7 +81,7 @@ impl Program {
 
     /// Everything that is compiled for it, without itself.
     fn crates(&self) -> Result<usize> {
-        let mut command = self.cargo("tree");
+        let mut command = cargo("tree", self.package, &self.workspace);
         command.args(["-e", "normal,build", "--prefix", "none", "--no-dedupe"]).stdout(Stdio::piped());
         let output = command.output()?;
         ensure!(output.status.success(), "cargo tree ended with {}", output.status);
@@ -91,28 +101,39 @@ impl Program {
     }
 
     /// As after a change of its `main.rs`.
-    fn rebuild(&self) -> Result<Duration> {
+    fn rebuild(&self, profile: Profile) -> Result<Duration> {
         let target = self.contender.folder().join("..");
-        self.build(&target)?;
+        self.build(&target, profile)?;
         std::fs::File::options().append(true).open(&self.main)?.set_modified(std::time::SystemTime::now())?;
-        self.build(&target)
+        self.build(&target, profile)
     }
 
     /// The CPU time that it took.
-    fn build(&self, target: &Path) -> Result<Duration> {
-        let before = children()?;
-        let status = self.cargo("build").args(["--release", "--quiet", "--target-dir"]).arg(target).status()?;
-        ensure!(status.success(), "cargo build ended with {status}");
-        Ok(children()?.saturating_sub(before))
+    fn build(&self, target: &Path, profile: Profile) -> Result<Duration> {
+        let mut build = cargo("build", self.package, &self.workspace);
+        build.args(["--quiet", "--locked", "--target-dir"]).arg(target);
+        if matches!(profile, Profile::Release) {
+            build.arg("--release");
+        }
+        cpu_of(&mut build)
     }
+}
 
-    fn cargo(&self, what: &str) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.arg(what).args(["--package", self.package, "--manifest-path"]).arg(self.workspace.join("Cargo.toml"));
-        // What the cargo that runs us says of itself is not for this one.
-        command.env_remove("CARGO_TARGET_DIR");
-        command
-    }
+/// cargo, for a package of a workspace.
+pub(crate) fn cargo(what: &str, package: &str, workspace: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.arg(what).args(["--package", package, "--manifest-path"]).arg(workspace.join("Cargo.toml"));
+    // What the cargo that runs us says of itself is not for this one.
+    command.env_remove("CARGO_TARGET_DIR");
+    command
+}
+
+/// The CPU time that it takes, with all that it starts.
+pub(crate) fn cpu_of(command: &mut Command) -> Result<Duration> {
+    let before = children()?;
+    let status = command.status()?;
+    ensure!(status.success(), "{:?} ended with {status}", command.get_program());
+    Ok(children()?.saturating_sub(before))
 }
 
 /// CPU time of all children that have ended, and of theirs.
@@ -126,4 +147,6 @@ fn children() -> Result<Duration> {
 pub(crate) const CRATES: &str = "crates";
 pub(crate) const MEGABYTES: &str = "stripped MB";
 pub(crate) const REBUILD: &str = "rebuild CPU s";
+pub(crate) const REBUILD_DEBUG: &str = "debug rebuild CPU s";
 pub(crate) const CLEAN: &str = "clean build CPU s";
+pub(crate) const CLEAN_DEBUG: &str = "clean debug build CPU s";

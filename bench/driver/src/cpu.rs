@@ -9,7 +9,7 @@ use timewright_testing::DevServer;
 use tokio::runtime::Runtime;
 
 use crate::contender::Contender;
-use crate::notes::Samples;
+use crate::notes::{Samples, push};
 use crate::process::Worker;
 use crate::statistics::{median, percentile};
 use crate::work::Work;
@@ -31,12 +31,7 @@ pub(crate) fn measure(runtime: &Runtime, work: Work, contenders: &[Contender], e
             let line: Vec<String> = figures.iter().map(|(name, figure)| format!("{name} {figure:.0}")).collect();
             println!("  round {round}, {:<22} {}", contender.name(), line.join(", "));
             for (name, figure) in figures {
-                samples
-                    .entry(contender.name().to_owned())
-                    .or_default()
-                    .entry(name.to_owned())
-                    .or_default()
-                    .push(figure);
+                push(&mut samples, contender, name, figure);
             }
         }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use timewright::client::Client;
 use timewright::proto::enums::EventType;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::work::Work;
 
@@ -33,7 +34,9 @@ pub(crate) async fn drive(
                     return anyhow::Ok(latencies);
                 }
                 let began = Instant::now();
-                work.drive(&client, &task_queue, &format!("{prefix}-{number}")).await?;
+                let workflow_id = format!("{prefix}-{number}");
+                let driven = timeout(LIMIT, work.drive(&client, &task_queue, &workflow_id)).await;
+                driven.with_context(|| format!("workflow {workflow_id} has no result after {LIMIT:?}"))??;
                 latencies.push(began.elapsed());
             }
         });
@@ -55,3 +58,6 @@ pub(crate) async fn workflow_tasks(client: &Client, prefix: &str, count: usize) 
     }
     Ok(tasks as f64 / looked_at as f64)
 }
+
+/// A worker that does not answer ends the measurement, instead of keeping it for ever.
+const LIMIT: Duration = Duration::from_secs(120);

@@ -3,9 +3,14 @@
 //! `cargo xtask bench` builds everything and calls this. What is measured is noted in `bench/results.json`, part by part, and
 //! `docs/performance.md` is written from all that is noted there.
 
+mod bounds;
 mod builds;
 mod contender;
+mod cores;
 mod cpu;
+mod further_definitions;
+mod growth;
+mod latency;
 mod load;
 mod memory;
 mod notes;
@@ -13,6 +18,8 @@ mod plot;
 mod process;
 mod replay;
 mod report;
+mod running;
+mod scheduler;
 mod statistics;
 mod throughput;
 mod work;
@@ -42,13 +49,13 @@ fn main() -> Result<()> {
     };
     let names: Vec<&str> = value("--only").map(|names| names.split(',').collect()).unwrap_or_default();
     let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
-    if has("--list") {
-        Work::ALL.iter().for_each(|work| println!("{}", work.name()));
-        OTHERS.iter().for_each(|name| println!("{name}"));
-        return Ok(());
-    }
     if let Some(unknown) = names.iter().find(|name| Work::named(name).is_none() && !OTHERS.contains(name)) {
-        bail!("there is no work {unknown:?}; --list names them");
+        let works: Vec<&str> = Work::ALL.iter().map(|work| work.name()).chain(OTHERS).collect();
+        bail!("there is nothing called {unknown:?} to measure, but these: {}", works.join(", "));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if has("--model-server") {
+        return latency::serve(&runtime);
     }
     let effort = if has("--quick") { Effort { rounds: 2, share: 0.3 } } else { Effort { rounds: 5, share: 1.0 } };
     let mut notes = Notes::read(value("--notes").context("--notes FILE must be given")?)?;
@@ -62,7 +69,6 @@ fn main() -> Result<()> {
     if !contenders.contains(&Contender::Timewright) {
         bail!("our own worker is not built; `cargo xtask bench` builds it");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     for work in Work::ALL.into_iter().filter(|work| is_wanted(work.name())) {
         notes.add(work.name(), cpu::measure(&runtime, work, &contenders, effort)?)?;
     }
@@ -74,17 +80,46 @@ fn main() -> Result<()> {
     if is_wanted("throughput") {
         notes.add("throughput", throughput::measure(&runtime, &contenders, effort)?)?;
     }
+    if is_wanted("latency") {
+        notes.add("latency", latency::measure(&runtime, &contenders, effort)?)?;
+    }
+    if is_wanted("cores") {
+        notes.add("cores", cores::measure(&runtime, &contenders, effort)?)?;
+    }
+    if is_wanted("running") {
+        notes.add("running", running::measure(&runtime, &contenders, effort)?)?;
+    }
     if is_wanted("memory") {
-        notes.add("memory", memory::measure(&runtime, &contenders, effort)?)?;
+        for (name, samples) in memory::measure(&runtime, &contenders, effort)? {
+            notes.add(&name, samples)?;
+        }
     }
     if is_wanted("builds") {
         notes.add("builds", builds::measure(&contenders, effort)?)?;
     }
+    // What takes very long is done only where it is asked for.
+    if names.contains(&"further-definitions") {
+        notes.add("further-definitions", further_definitions::measure(&contenders, effort)?)?;
+    }
     if names.contains(&"clean-builds") {
         notes.add("clean-builds", builds::measure_clean(&contenders)?)?;
     }
-    Ok(())
+    if names.contains(&"growth") {
+        notes.add("growth", growth::measure(&runtime, &contenders, effort)?)?;
+    }
+    if has("--quick") { bounds::check(&notes) } else { Ok(()) }
 }
 
-/// What is no kind of workflow. `clean-builds` takes minutes, and only is done where it is asked for.
-const OTHERS: [&str; 5] = ["replay", "throughput", "memory", "builds", "clean-builds"];
+/// What is no kind of workflow. The last three take minutes or an hour, and only are done where they are asked for.
+const OTHERS: [&str; 10] = [
+    "replay",
+    "throughput",
+    "latency",
+    "cores",
+    "running",
+    "memory",
+    "builds",
+    "further-definitions",
+    "clean-builds",
+    "growth",
+];

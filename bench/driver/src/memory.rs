@@ -1,7 +1,5 @@
 //! Bytes of resident memory for each workflow that waits in the cache.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use bench_definitions::Messages;
 use timewright::client::{Client, ClientOptions, StartWorkflowOptions};
@@ -11,15 +9,25 @@ use tokio::task::JoinSet;
 
 use crate::Effort;
 use crate::contender::Contender;
-use crate::notes::Samples;
+use crate::notes::{Samples, push};
 use crate::process::Worker;
 
+/// A part for each number of workflows.
+pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effort) -> Result<Vec<(String, Samples)>> {
+    let sizes = WORKFLOWS.into_iter().filter(|(count, _)| effort.share >= 1.0 || *count == WORKFLOWS[0].0);
+    sizes.map(|(count, rounds)| Ok((name(count), measure_count(runtime, contenders, count, rounds)?))).collect()
+}
+
+/// What the part of so many workflows is called.
+pub(crate) fn name(count: usize) -> String {
+    format!("memory-{count}")
+}
+
 /// Measures both SDKs in turns.
-pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effort) -> Result<Samples> {
-    let count = (WORKFLOWS as f64 * effort.share) as usize;
+fn measure_count(runtime: &Runtime, contenders: &[Contender], count: usize, rounds: usize) -> Result<Samples> {
     println!("memory of {count} cached workflows");
     let mut samples = Samples::new();
-    for round in 0..effort.rounds.min(ROUNDS) {
+    for round in 0..rounds {
         for contender in [Contender::Timewright, Contender::Official] {
             if !contenders.contains(&contender) {
                 continue;
@@ -31,7 +39,7 @@ pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effor
             let worker = Worker::start(contender.name(), command)?;
             let bytes = runtime.block_on(one_round(&address, &worker, count))?;
             println!("  round {round}, {:<12} {bytes:.0} bytes per workflow", contender.name());
-            samples.entry(contender.name().to_owned()).or_default().entry(BYTES.to_owned()).or_default().push(bytes);
+            push(&mut samples, contender, BYTES, bytes);
         }
     }
     Ok(samples)
@@ -40,10 +48,10 @@ pub(crate) fn measure(runtime: &Runtime, contenders: &[Contender], effort: Effor
 async fn one_round(address: &str, worker: &Worker, count: usize) -> Result<f64> {
     let client = Client::connect(ClientOptions::new(address)).await?;
     start(&client, "warm", 200).await?;
-    settle(worker).await?;
+    worker.settle().await?;
     let before = worker.memory()?;
     start(&client, "waits", count).await?;
-    settle(worker).await?;
+    worker.settle().await?;
     let after = worker.memory()?;
     Ok(after.saturating_sub(before) as f64 / count as f64)
 }
@@ -69,22 +77,9 @@ async fn start(client: &Client, prefix: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the worker has nothing more to do: next to no CPU time in two seconds.
-async fn settle(worker: &Worker) -> Result<()> {
-    let mut before = worker.cpu()?;
-    loop {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let now = worker.cpu()?;
-        if now - before < Duration::from_millis(20) {
-            return Ok(());
-        }
-        before = now;
-    }
-}
-
 /// Bytes of resident memory per cached workflow.
 pub(crate) const BYTES: &str = "bytes";
-const WORKFLOWS: usize = 5_000;
+/// How many, and how often that is measured.
+pub(crate) const WORKFLOWS: [(usize, usize); 2] = [(5_000, 3), (50_000, 1)];
 const QUEUE: &str = "memory";
 const AT_ONCE: usize = 50;
-const ROUNDS: usize = 3;

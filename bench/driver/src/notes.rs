@@ -7,8 +7,15 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::contender::Contender;
+
 /// For each contender, for each figure, the samples of all rounds.
 pub(crate) type Samples = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
+
+/// Adds the sample of a round.
+pub(crate) fn push(samples: &mut Samples, contender: Contender, figure: &str, value: f64) {
+    samples.entry(contender.name().to_owned()).or_default().entry(figure.to_owned()).or_default().push(value);
+}
 
 impl Part {
     /// The samples of a figure; none where it was not measured.

@@ -9,12 +9,13 @@ use crate::contender::Contender;
 use crate::notes::Notes;
 use crate::statistics::median;
 use crate::work::Work;
-use crate::{cpu, replay};
+use crate::{cpu, memory, replay};
 
-/// Draws both, as SVG.
+/// Draws them, as SVG.
 pub(crate) fn draw(notes: &Notes, folder: &Path) -> Result<()> {
     draw_cpu(notes, &folder.join("performance-cpu.svg")).map_err(|error| anyhow!("{error}"))?;
-    draw_replay(notes, &folder.join("performance-replay.svg")).map_err(|error| anyhow!("{error}"))
+    draw_replay(notes, &folder.join("performance-replay.svg")).map_err(|error| anyhow!("{error}"))?;
+    draw_memory(notes, &folder.join("performance-memory.svg")).map_err(|error| anyhow!("{error}"))
 }
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -87,6 +88,38 @@ fn draw_replay(notes: &Notes, file: &Path) -> Drawn {
         chart.draw_series(points.into_iter().map(|point| Circle::new(point, 3, color.filled())))?;
     }
     chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
+    root.present()?;
+    Ok(())
+}
+
+fn draw_memory(notes: &Notes, file: &Path) -> Drawn {
+    let bars: Vec<(String, Contender, f64)> = memory::WORKFLOWS
+        .into_iter()
+        .flat_map(|(count, _)| [(count, Contender::Timewright), (count, Contender::Official)])
+        .filter_map(|(count, contender)| {
+            let bytes = median(notes.part(&memory::name(count))?.of(contender.name(), memory::BYTES));
+            bytes.is_finite().then(|| (format!("{}, {count} workflows", contender.name()), contender, bytes))
+        })
+        .collect();
+    if bars.is_empty() {
+        return Ok(());
+    }
+    let root = SVGBackend::new(file, (700, 300)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let greatest = bars.iter().map(|(.., bytes)| *bytes).fold(0.0, f64::max);
+    let mut chart = ChartBuilder::on(&root)
+        .caption("bytes of resident memory per cached workflow", ("sans-serif", 18))
+        .margin(10)
+        .x_label_area_size(30)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..bars.len() as f64, 0.0..greatest * 1.1)?;
+    let half =
+        |x: &f64| bars.get(*x as usize).filter(|_| x.fract() == 0.5).map_or_else(String::new, |bar| bar.0.clone());
+    chart.configure_mesh().disable_x_mesh().x_labels(bars.len() * 2 + 1).x_label_formatter(&half).draw()?;
+    chart.draw_series(bars.iter().enumerate().map(|(index, (_, contender, bytes))| {
+        let x = index as f64;
+        Rectangle::new([(x + 0.2, 0.0), (x + 0.8, *bytes)], color(*contender).filled())
+    }))?;
     root.present()?;
     Ok(())
 }

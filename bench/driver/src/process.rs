@@ -34,4 +34,17 @@ impl Worker {
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes * 1024)
     }
+
+    /// Waits until it has nothing more to do: next to no CPU time in two seconds.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let mut before = self.cpu()?;
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let now = self.cpu()?;
+            if now - before < Duration::from_millis(20) {
+                return Ok(());
+            }
+            before = now;
+        }
+    }
 }

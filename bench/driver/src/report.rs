@@ -9,7 +9,7 @@ use crate::contender::Contender;
 use crate::notes::{Notes, Part};
 use crate::statistics::median;
 use crate::work::Work;
-use crate::{builds, cpu, memory, plot, replay, throughput};
+use crate::{builds, cores, cpu, further_definitions, growth, latency, memory, plot, replay, running, throughput};
 
 /// Writes the page and its plots into this folder.
 pub(crate) fn write(notes: &Notes, folder: &Path) -> Result<()> {
@@ -17,6 +17,7 @@ pub(crate) fn write(notes: &Notes, folder: &Path) -> Result<()> {
     let mut page = String::from(BEGINNING);
     write_machine(&mut page, notes);
     write_cpu(&mut page, notes);
+    write_added_latency(&mut page, notes);
     write_latency(&mut page, notes);
     write_replay(&mut page, notes);
     write_others(&mut page, notes);
@@ -106,6 +107,30 @@ fn write_latency(page: &mut String, notes: &Notes) {
     }
 }
 
+fn write_added_latency(page: &mut String, notes: &Notes) {
+    let Some(part) = notes.part("latency") else { return };
+    let _ = writeln!(
+        page,
+        "\n## Latency that a worker adds\n\nMilliseconds from the moment in which a task is there until its answer has come, as the \
+         server's model sees it, which costs next to nothing, in a process of its own: workflows of one activity, so many started at once.\n\n\
+         | in flight | | Timewright | official without gzip | ratio | floor |\n|--:|---|--:|--:|--:|--:|"
+    );
+    for (in_flight, _) in latency::IN_FLIGHT {
+        for (name, figure) in [("p50", latency::p50_of(in_flight)), ("p99", latency::p99_of(in_flight))] {
+            let of = |contender: Contender| part.of(contender.name(), &figure);
+            let (ours, official) = (of(Contender::Timewright), of(Contender::OfficialWithoutGzip));
+            let _ = writeln!(
+                page,
+                "| {in_flight} | {name} | {} | {} | {} | {} |",
+                number(ours),
+                number(official),
+                ratio(ours, official),
+                number(of(Contender::Floor))
+            );
+        }
+    }
+}
+
 fn write_replay(page: &mut String, notes: &Notes) {
     let _ = writeln!(
         page,
@@ -124,14 +149,31 @@ fn write_others(page: &mut String, notes: &Notes) {
     let _ = writeln!(
         page,
         "\n## Throughput, memory, builds\n\nThe builds are of the least program with activities alone.\n\n\
+         ![Memory of cached workflows](performance-memory.svg)\n\n\
          | figure | Timewright | official | ratio |\n|---|--:|--:|--:|"
     );
     let figures = [
         ("throughput", throughput::THROUGHPUT, "no-op activities per CPU second, all waiting beforehand"),
-        ("memory", memory::BYTES, "bytes of resident memory per cached workflow"),
+        ("memory-5000", memory::BYTES, "bytes of resident memory per cached workflow, of 5,000"),
+        ("memory-50000", memory::BYTES, "the same, of 50,000"),
+        ("running", running::IDLE, "megabytes of resident memory of the least program, idle"),
+        ("running", running::BUSY, "the same, with 500 activities that run"),
+        (
+            "growth",
+            growth::GROWTH,
+            "percent by which resident memory grows from the fifth minute of steady load to the sixtieth",
+        ),
+        ("cores", cores::SPEED_UP, "how much sooner workflows that compute are done on two cores than on one"),
         ("builds", builds::CRATES, "crates that are compiled"),
         ("clean-builds", builds::CLEAN, "CPU seconds of a build from nothing, release"),
+        ("clean-builds", builds::CLEAN_DEBUG, "the same, debug"),
         ("builds", builds::REBUILD, "CPU seconds of a rebuild after a change of `main.rs`, release"),
+        ("builds", builds::REBUILD_DEBUG, "the same, debug"),
+        (
+            "further-definitions",
+            further_definitions::EACH,
+            "CPU seconds of compilation for each further workflow, release",
+        ),
         ("builds", builds::MEGABYTES, "megabytes of the stripped program"),
     ];
     for (part, figure, title) in figures {
@@ -144,7 +186,8 @@ fn write_others(page: &mut String, notes: &Notes) {
 fn number(samples: &[f64]) -> String {
     match median(samples) {
         nothing if nothing.is_nan() => NOT_MEASURED.to_owned(),
-        small if small < 100.0 => format!("{small:.1}"),
+        tiny if tiny.abs() < 1.0 => format!("{tiny:.3}"),
+        small if small.abs() < 100.0 => format!("{small:.1}"),
         large => format!("{large:.0}"),
     }
 }

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use bench_definitions::{
-    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Count, LocalActivitiesInSequence, Messages, Payload, Timer,
+    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, LocalActivitiesInSequence, Messages,
+    Payload, Timer,
 };
 use timewright::client::{Client, StartWorkflowOptions};
 use timewright::definition::WorkflowDefinition;
@@ -20,6 +21,8 @@ pub(crate) enum Work {
     Child,
     SmallPayloads,
     LargePayloads,
+    /// Only for [`cores`](crate::cores): what it costs is the same for everybody.
+    Computation,
 }
 
 impl Work {
@@ -48,6 +51,7 @@ impl Work {
             Self::Child => "child",
             Self::SmallPayloads => "payloads-1-kib",
             Self::LargePayloads => "payloads-100-kib",
+            Self::Computation => "computation",
         }
     }
 
@@ -60,7 +64,7 @@ impl Work {
         match self {
             Self::OneActivity | Self::TenLocalActivities | Self::Timer => 300,
             Self::Child | Self::SmallPayloads => 200,
-            Self::LargePayloads => 100,
+            Self::LargePayloads | Self::Computation => 100,
             Self::TwentySignals | Self::TenActivities => 80,
             Self::TenUpdates => 60,
             Self::HundredActivities => 15,
@@ -86,6 +90,7 @@ impl Work {
             Self::TwentySignals => at.send_signals(20).await,
             Self::TenUpdates => at.send_updates(10).await,
             Self::Timer => at.execute(Timer, 100).await.map(drop),
+            Self::Computation => at.execute(Computation, 25_000_000).await.map(drop),
             Self::Child => at.execute(Child, "hello".to_owned()).await.map(drop),
             Self::SmallPayloads => at.execute(Payload, "x".repeat(1024)).await.map(drop),
             Self::LargePayloads => at.execute(Payload, "x".repeat(100 * 1024)).await.map(drop),

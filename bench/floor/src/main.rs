@@ -36,8 +36,9 @@ async fn main() -> Result<()> {
     if serve != "serve" {
         bail!("bench-floor has only `serve`");
     }
-    let pairs: HashMap<&str, &str> = pairs.chunks(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
-    let option = |name: &str| pairs.get(name).copied().with_context(|| format!("{name} must be given"));
+    let value = |pair: &[String]| pair.get(1).cloned().unwrap_or_default();
+    let pairs: HashMap<&str, String> = pairs.chunks(2).map(|pair| (pair[0].as_str(), value(pair))).collect();
+    let option = |name: &str| pairs.get(name).map(String::as_str).with_context(|| format!("{name} must be given"));
     let channel = Endpoint::from_shared(format!("http://{}", option("--address")?))?.connect().await?;
     let floor = Arc::new(Floor {
         service: WorkflowServiceClient::new(channel).max_decoding_message_size(usize::MAX),

@@ -33,6 +33,7 @@ pub(crate) async fn run(options: &[&str]) -> Result<()> {
         .workflow::<workflows::Parent>()
         .workflow::<workflows::Giving>()
         .workflow::<workflows::Echoing>()
+        .workflow::<workflows::Computing>()
         .local_activities(LocalActivities::of(&activities));
     if let Some(count) = options.get("--cached-workflows") {
         builder = builder.maximum_cached_workflows(count.parse()?).maximum_cached_bytes(u64::MAX);

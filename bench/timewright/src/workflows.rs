@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bench_definitions::{
-    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Count, Echo, Given, LocalActivitiesInSequence, Messages,
-    Payload, Timer,
+    ActivitiesInParallel, ActivitiesInSequence, Add, Child, Computation, Count, Echo, Given, LocalActivitiesInSequence,
+    Messages, Payload, Timer,
 };
 use timewright::workflow;
 use timewright::workflow::{
@@ -123,6 +123,23 @@ impl Echoing {
     async fn run(context: WorkflowContext<Self>, value: String) -> Result<String, WorkflowError> {
         Ok(context.execute_activity(Echo, value, options()).await?)
     }
+}
+
+#[derive(Default)]
+pub(crate) struct Computing;
+
+#[workflow(Computation)]
+impl Computing {
+    #[run]
+    async fn run(_context: WorkflowContext<Self>, rounds: u64) -> Result<u64, WorkflowError> {
+        Ok(compute(rounds))
+    }
+}
+
+/// Some nanoseconds a round.
+fn compute(rounds: u64) -> u64 {
+    (0..rounds)
+        .fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
 }
 
 fn options() -> ActivityOptions {

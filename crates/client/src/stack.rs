@@ -54,10 +54,10 @@ pub type HttpResponse = http::Response<Body>;
 pub struct Stack(BoxCloneSyncService<HttpRequest, HttpResponse, Status>);
 
 impl Stack {
-    /// The stack over a connection. `layers` are the user's, outermost first.
+    /// The stack over a connection. `layers` are the user's, the last nearest to the caller.
     pub(crate) fn new(connection: CurrentConnection, metrics: RequestMetrics, layers: &[StackLayer]) -> Self {
         let stack = Self(BoxCloneSyncService::new(Retry::new(connection, metrics)));
-        layers.iter().rev().fold(stack, |stack, layer| (layer.0)(stack))
+        layers.iter().fold(stack, |stack, layer| (layer.0)(stack))
     }
 }
 

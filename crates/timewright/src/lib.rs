@@ -40,7 +40,6 @@ pub use signal::shutdown_signal;
 pub use timewright_activity_worker as activity;
 pub use timewright_client as client;
 pub use timewright_converter as converter;
-pub use timewright_definition as definition;
 #[cfg(feature = "macros")]
 pub use timewright_macros::{
     activities, activity, activity_definition, query_definition, signal_definition, update_definition, workflow,
@@ -51,6 +50,27 @@ pub use timewright_proto as proto;
 pub use timewright_workflow_worker as workflow;
 #[cfg(any(feature = "activity", feature = "workflow"))]
 pub use worker::{Worker, WorkerError};
+
+/// What callers and implementers share; `timewright-definition` under the name that it has here.
+///
+/// ```
+/// use timewright::definition::{WorkflowDefinition, workflow_definition};
+///
+/// #[workflow_definition(name = "greet", input = String, output = String)]
+/// pub struct Greet;
+///
+/// assert_eq!(Greet::NAME, "greet");
+/// ```
+pub mod definition {
+    #[doc(inline)]
+    pub use timewright_definition::*;
+    // These name this crate where those of `timewright-definition` name that one, which its user need not depend on.
+    #[cfg(feature = "macros")]
+    #[doc(inline)]
+    pub use timewright_macros::{
+        activity_definition, query_definition, signal_definition, update_definition, workflow_definition,
+    };
+}
 
 /// The code of README.md compiles.
 #[cfg(all(doctest, feature = "activity", feature = "macros", feature = "workflow"))]

@@ -1,10 +1,13 @@
-//! The least program with one activity, as a user of Temporal's Rust SDK writes it.
+//! The least program with activities alone, as a user of Temporal's Rust SDK writes it.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder, WorkerTuner};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use url::Url;
 
@@ -14,6 +17,12 @@ pub struct Activities;
 impl Activities {
     #[activity(name = "nothing")]
     pub async fn nothing(_: ActivityContext) -> Result<(), ActivityError> {
+        Ok(())
+    }
+
+    #[activity(name = "wait")]
+    pub async fn wait(_: ActivityContext) -> Result<(), ActivityError> {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
         Ok(())
     }
 }
@@ -29,6 +38,7 @@ async fn main() -> Result<()> {
     let options = WorkerOptions::new(argument()?)
         .deployment_options(WorkerDeploymentOptions::from_build_id("bench".to_owned()))
         .register_activities(Activities)
+        .tuner(slots())
         .build();
     let mut worker = Worker::new(&runtime, client, options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let shut_down = worker.shutdown_handle();
@@ -40,4 +50,16 @@ async fn main() -> Result<()> {
     println!("ready");
     worker.run().await?;
     Ok(())
+}
+
+/// 500 for activities.
+fn slots() -> WorkerTuner {
+    let of_the_rest = FixedSizeSlotSupplier::new(100);
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(of_the_rest)
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(500))
+        .local_activity_task_slot_supplier(of_the_rest)
+        .nexus_task_slot_supplier(of_the_rest)
+        .build()
+        .into()
 }

@@ -47,6 +47,7 @@ pub(crate) async fn run(options: &[&str]) -> Result<()> {
         .register_workflow::<workflows::Parent>()?
         .register_workflow::<workflows::Giving>()?
         .register_workflow::<workflows::Echoing>()?
+        .register_workflow::<workflows::Computing>()?
         .build();
     let mut worker = Worker::new(&runtime, client, options).map_err(|error| anyhow::anyhow!("{error}"))?;
     let shut_down = worker.shutdown_handle();

@@ -132,6 +132,23 @@ impl Echoing {
     }
 }
 
+#[workflow]
+#[derive(Default)]
+pub struct Computing;
+
+#[workflow_methods]
+impl Computing {
+    #[run(name = "computation")]
+    pub async fn run(_context: &mut WorkflowContext<Self>, rounds: u64) -> WorkflowResult<u64> {
+        Ok(compute(rounds))
+    }
+}
+
+/// Some nanoseconds a round.
+fn compute(rounds: u64) -> u64 {
+    (0..rounds).fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
+}
+
 fn options() -> ActivityOptions {
     ActivityOptions::start_to_close_timeout(LONG)
 }

@@ -1,7 +1,8 @@
 //! Markers: what a worker notes in a history for itself. The server only keeps them.
 //!
 //! Local Activities and patches are written as the SDKs on Temporal's shared core write them (Rust, Python, TypeScript, .NET,
-//! Ruby), integer versions and side effects as the Go SDK writes them, so that each can replay the other's histories.
+//! Ruby), integer versions and side effects as the Go SDK writes them, so that each can replay the other's histories. Mutable
+//! side effects have Go's names, but not its numbers, which only its own way of counting Commands could give.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -38,6 +39,15 @@ pub enum Marker {
     SideEffect {
         /// Its number.
         sequence: u32,
+        /// The value.
+        value: Option<Payload>,
+    },
+    /// The new value of something outside that changes.
+    MutableSideEffect {
+        /// What it is the value of.
+        id: String,
+        /// Which call for this id found that it had changed, counted from 1.
+        call: u32,
         /// The value.
         value: Option<Payload>,
     },
@@ -106,6 +116,15 @@ impl Marker {
                     .ok_or("a side effect id")?,
                 value: details.remove("data").and_then(|data| data.payloads.into_iter().next()),
             }),
+            MUTABLE_SIDE_EFFECT => Ok(Self::MutableSideEffect {
+                id: json(&details, "side-effect-id")
+                    .and_then(|id| Some(id.as_str()?.to_owned()))
+                    .ok_or("a side effect id")?,
+                call: json(&details, "mutable-side-effect-call-counter")
+                    .and_then(|call| call.as_u64()?.try_into().ok())
+                    .ok_or("a number of the call")?,
+                value: details.remove("data").and_then(|data| data.payloads.into_iter().next()),
+            }),
             _ => Ok(Self::Other { name: marker_name }),
         }
     }
@@ -138,6 +157,14 @@ impl Marker {
                 details.extend(value.map(|value| ("data", value)));
                 (SIDE_EFFECT, details)
             }
+            Self::MutableSideEffect { id, call, value } => {
+                let mut details = vec![
+                    ("side-effect-id", json_payload(&json!(id))),
+                    ("mutable-side-effect-call-counter", json_payload(&json!(call))),
+                ];
+                details.extend(value.map(|value| ("data", value)));
+                (MUTABLE_SIDE_EFFECT, details)
+            }
             Self::Other { name } => {
                 return RecordMarkerCommandAttributes { marker_name: name, ..RecordMarkerCommandAttributes::default() };
             }
@@ -160,6 +187,7 @@ impl Marker {
             Self::Patch { patch_id, .. } => describe_patch(patch_id),
             Self::Version { change_id, version, .. } => describe_version(change_id, *version),
             Self::SideEffect { sequence, .. } => describe_side_effect(*sequence),
+            Self::MutableSideEffect { id, call, .. } => describe_mutable_side_effect(id, *call),
             Self::Other { name } => format!("RecordMarker ({name:?})"),
         }
     }
@@ -180,6 +208,10 @@ pub(crate) fn describe_version(change_id: &str, version: i32) -> String {
 
 pub(crate) fn describe_side_effect(sequence: u32) -> String {
     format!("the marker of a side effect (number {sequence})")
+}
+
+pub(crate) fn describe_mutable_side_effect(id: &str, call: u32) -> String {
+    format!("the marker of a mutable side effect (id {id:?}, call {call})")
 }
 
 fn read_local_activity(
@@ -256,6 +288,7 @@ const LOCAL_ACTIVITY: &str = "core_local_activity";
 const PATCH: &str = "core_patch";
 const VERSION: &str = "Version";
 const SIDE_EFFECT: &str = "SideEffect";
+const MUTABLE_SIDE_EFFECT: &str = "MutableSideEffect";
 
 #[cfg(test)]
 mod tests {
@@ -302,7 +335,8 @@ mod tests {
             Marker::LocalActivity(Box::new(returned_nothing)),
             Marker::Patch { patch_id: "p".into(), deprecated: true },
             Marker::Version { change_id: "c".into(), version: -1, search_attribute_updated: true },
-            Marker::SideEffect { sequence: 7, value: Some(value) },
+            Marker::SideEffect { sequence: 7, value: Some(value.clone()) },
+            Marker::MutableSideEffect { id: "limit".into(), call: 3, value: Some(value) },
             Marker::Other { name: "mine".into() },
         ] {
             assert_eq!(recorded(marker.clone()), Ok(marker));
@@ -332,5 +366,6 @@ mod tests {
         assert_eq!(read(PATCH), "details `patch-data`");
         assert_eq!(read(VERSION), "a change id");
         assert_eq!(read(SIDE_EFFECT), "a side effect id");
+        assert_eq!(read(MUTABLE_SIDE_EFFECT), "a side effect id");
     }
 }

@@ -53,6 +53,11 @@ impl Notes {
             Marker::SideEffect { sequence, value } => {
                 Some(Job::NotifySideEffect { sequence: *sequence, value: value.clone().unwrap_or_default() })
             }
+            Marker::MutableSideEffect { id, call, value } => Some(Job::NotifyMutableSideEffect {
+                id: id.clone(),
+                call: *call,
+                value: value.clone().unwrap_or_default(),
+            }),
             Marker::LocalActivity(_) | Marker::Other { .. } => None,
         }
     }
@@ -112,6 +117,11 @@ impl Operations {
         let marker = Marker::SideEffect { sequence, value: Some(value) };
         self.record_marker(What::SideEffectMarker { sequence }, marker, None);
         Ok(())
+    }
+
+    pub(super) fn record_mutable_side_effect(&mut self, id: String, call: u32, value: Payload) {
+        let what = What::MutableSideEffectMarker { id: id.clone(), call };
+        self.record_marker(what, Marker::MutableSideEffect { id, call, value: Some(value) }, None);
     }
 
     pub(super) fn record_marker(&mut self, what: What, marker: Marker, metadata: Option<UserMetadata>) {

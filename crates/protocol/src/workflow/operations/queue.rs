@@ -11,10 +11,11 @@ use timewright_proto::command::Command as WireCommand;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::common::Payload;
 use timewright_proto::enums::CommandType;
-use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::temporal::api::sdk::v1::{EventGroupMarker, UserMetadata};
 
 use crate::workflow::event::{
-    EventKind, Marker, describe_local_activity, describe_patch, describe_side_effect, describe_version,
+    EventKind, Marker, describe_local_activity, describe_mutable_side_effect, describe_patch, describe_side_effect,
+    describe_version,
 };
 use crate::workflow::nondeterminism::Issued;
 use crate::workflow::output::UpdateMessage;
@@ -73,6 +74,7 @@ pub(super) enum What {
     PatchMarker { patch_id: String },
     VersionMarker { change_id: String, version: i32 },
     SideEffectMarker { sequence: u32 },
+    MutableSideEffectMarker { id: String, call: u32 },
     UpsertSearchAttributes { names: Vec<String> },
     UpsertMemo,
     AcceptUpdate { protocol_instance_id: String },
@@ -87,6 +89,8 @@ pub(super) enum What {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     commands: VecDeque<Queued>,
+    /// What Commands that are issued now belong to.
+    event_groups: Vec<EventGroupMarker>,
 }
 
 impl Queue {
@@ -100,6 +104,15 @@ impl Queue {
             .iter()
             .map(|queued| size_of_val(queued) + queued.command.as_ref().map_or(0, Message::encoded_len))
             .sum::<usize>() as u64
+    }
+
+    /// From now on Commands belong to these groups; to which they belonged before.
+    pub(super) fn enter_event_groups(&mut self, groups: Vec<EventGroupMarker>) -> Vec<EventGroupMarker> {
+        std::mem::replace(&mut self.event_groups, groups)
+    }
+
+    pub(super) fn event_groups(&self) -> &[EventGroupMarker] {
+        &self.event_groups
     }
 
     pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<UserMetadata>) {
@@ -116,7 +129,7 @@ impl Queue {
         let command = WireCommand {
             command_type: command_type(&attributes).into(),
             user_metadata,
-            event_group_markers: Vec::new(),
+            event_group_markers: self.event_groups.clone(),
             attributes: Some(attributes),
         };
         let queued = Queued { what, command: Some(command), message };
@@ -202,6 +215,7 @@ impl What {
                 | Self::PatchMarker { .. }
                 | Self::VersionMarker { .. }
                 | Self::SideEffectMarker { .. }
+                | Self::MutableSideEffectMarker { .. }
         )
     }
 
@@ -283,6 +297,10 @@ impl What {
             (Self::SideEffectMarker { sequence }, Marker::SideEffect { sequence: recorded, .. }) => {
                 sequence == recorded
             }
+            (
+                Self::MutableSideEffectMarker { id, call },
+                Marker::MutableSideEffect { id: recorded_id, call: recorded_call, .. },
+            ) => id == recorded_id && call == recorded_call,
             _ => false,
         }
     }
@@ -321,6 +339,7 @@ impl What {
             Self::PatchMarker { patch_id } => describe_patch(patch_id),
             Self::VersionMarker { change_id, version } => describe_version(change_id, *version),
             Self::SideEffectMarker { sequence } => describe_side_effect(*sequence),
+            Self::MutableSideEffectMarker { id, call } => describe_mutable_side_effect(id, *call),
             Self::UpsertSearchAttributes { names } => {
                 format!("UpsertWorkflowSearchAttributes ({})", names.join(", "))
             }

@@ -26,6 +26,7 @@ pub(super) fn news(job: &Job) -> Option<String> {
         Job::NotifyPatch { patch_id } => format!("patch {patch_id}"),
         Job::NotifyVersion { change_id, .. } => format!("version {change_id}"),
         Job::NotifySideEffect { sequence, .. } => format!("effect {sequence}"),
+        Job::NotifyMutableSideEffect { id, .. } => format!("effect {id}"),
         Job::Update(update) => format!("update {}", update.name),
         Job::ResolveChildWorkflowStart { sequence, start } => match start {
             ChildWorkflowStart::Started { .. } => format!("child {sequence} started"),
@@ -74,6 +75,9 @@ pub(super) fn command(words: &[&str], job: &Job) -> Option<Command> {
         },
         ["effect", sequence, value] => {
             Command::RecordSideEffect { sequence: number(sequence), value: text_payload(value) }
+        }
+        ["effect", id, call, value] => {
+            Command::RecordMutableSideEffect { id: (*id).to_owned(), call: number(call), value: text_payload(value) }
         }
         ["upsert", names @ ..] => {
             let indexed_fields = names.iter().map(|name| ((*name).to_owned(), text_payload("x"))).collect();
@@ -164,6 +168,9 @@ pub(super) fn job(show: Show, job: &Job) -> Option<String> {
         Job::NotifyVersion { change_id, version } => format!("NotifyVersion {change_id} {version}"),
         Job::NotifySideEffect { sequence, value } => {
             format!("NotifySideEffect {sequence} {}", String::from_utf8_lossy(&value.data))
+        }
+        Job::NotifyMutableSideEffect { id, call, value } => {
+            format!("NotifyMutableSideEffect {id} {call} {}", String::from_utf8_lossy(&value.data))
         }
         Job::Update(update) => {
             let validator = if update.run_validator { "" } else { " again" };
@@ -504,6 +511,15 @@ fn note(name: &str, arguments: &[&str]) -> Option<(E, A)> {
             "SideEffect",
             vec![("side-effect-id", first.to_owned()), ("data", second.unwrap_or("value").to_owned())],
         ),
+        "MUTABLE" => {
+            let (call, value) = second.and_then(|second| second.split_once('=')).expect("MUTABLE(id,call=value)");
+            let details = vec![
+                ("side-effect-id", format!("{first:?}")),
+                ("mutable-side-effect-call-counter", call.to_owned()),
+                ("data", value.to_owned()),
+            ];
+            marker("MutableSideEffect", details)
+        }
         "MRK" => marker(first, Vec::new()),
         "UPSERT" => {
             let indexed_fields = arguments.iter().map(|name| ((*name).to_owned(), text_payload("y"))).collect();
