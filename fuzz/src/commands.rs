@@ -39,6 +39,7 @@ const COMMANDS: &[fn(&mut Choices<'_, '_>) -> Command] = &[
     |c| Command::SetPatch { patch_id: c.text(), deprecated: c.script.rarely(2) },
     |c| Command::SetVersion { change_id: c.text(), version: c.number().cast_signed() },
     |c| Command::RecordSideEffect { sequence: c.next(Kind::SideEffect), value: Payload::default() },
+    |c| Command::RecordMutableSideEffect { id: c.text(), call: c.number(), value: Payload::default() },
     |c| Command::UpsertSearchAttributes(SearchAttributes { indexed_fields: c.fields() }),
     |c| Command::UpsertMemo(Memo { fields: c.fields() }),
     |c| Command::AcceptUpdate { protocol_instance_id: c.update() },

@@ -185,7 +185,7 @@ fn fill(attributes: &mut Attributes, script: &mut Script<'_>) {
             a.workflow_execution = Some(WorkflowExecution::default());
             a.child_workflow_only = script.rarely(2);
         }
-        A::MarkerRecordedEventAttributes(a) => *a = marker(script),
+        A::MarkerRecordedEventAttributes(a) => *a = marker(script).into(),
         A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
             let name = if script.rarely(2) { "TemporalChangeVersion".to_owned() } else { script.text() };
             a.search_attributes.get_or_insert_default().indexed_fields.insert(name, Payload::default());
@@ -218,6 +218,14 @@ fn marker(script: &mut Script<'_>) -> MarkerRecordedEventAttributes {
         6 => ("SideEffect", vec![("side-effect-id", script.text()), ("data", "1".to_owned())]),
         7 => ("Version", vec![("change-id", format!("{:?}", script.text())), ("version", script.text())]),
         4 => ("core_patch", vec![("patch-data", format!(r#"{{"id":"{}"}}"#, script.number()))]),
+        3 => {
+            let details = vec![
+                ("side-effect-id", format!("{:?}", script.text())),
+                ("mutable-side-effect-call-counter", script.number().to_string()),
+                ("data", "1".to_owned()),
+            ];
+            ("MutableSideEffect", details)
+        }
         _ => {
             let mut data = format!(
                 r#""seq":{},"attempt":{},"activity_id":"{}","activity_type":"{}""#,

@@ -248,6 +248,9 @@ impl Record {
             Marker::SideEffect { sequence, value } => {
                 Some(Command::RecordSideEffect { sequence, value: value.unwrap_or_default() })
             }
+            Marker::MutableSideEffect { id, call, value } => {
+                Some(Command::RecordMutableSideEffect { id, call, value: value.unwrap_or_default() })
+            }
             _ => None,
         }
     }

@@ -151,7 +151,10 @@ impl UserCode {
 fn rank(job: &Job) -> u8 {
     match job {
         Job::Initialize(_) => 0,
-        Job::NotifyPatch { .. } | Job::NotifyVersion { .. } | Job::NotifySideEffect { .. } => 1,
+        Job::NotifyPatch { .. }
+        | Job::NotifyVersion { .. }
+        | Job::NotifySideEffect { .. }
+        | Job::NotifyMutableSideEffect { .. } => 1,
         Job::UpdateRandomSeed { .. } => 2,
         Job::Signal { .. } | Job::Update(_) => 3,
         Job::ResolveLocalActivity { .. } => 5,

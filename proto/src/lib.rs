@@ -36,6 +36,9 @@ pub use temporal::api::query::v1 as query;
 pub use temporal::api::taskqueue::v1 as task_queue;
 pub use temporal::api::workflowservice::v1 as workflow_service;
 
+/// The Nexus endpoint that is the server itself: what a workflow may ask of it by an operation, such as a Signal with Start.
+pub const SYSTEM_NEXUS_ENDPOINT: &str = "__temporal_system";
+
 /// A duration as it travels. What is longer than protobuf can say becomes the longest that it can, which is 10 000 years.
 ///
 /// ```

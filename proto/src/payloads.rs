@@ -59,6 +59,7 @@ fn is_note_of_sdk(marker_name: &str, key: &str) -> bool {
         "core_patch" => matches!(key, "patch-data" | "patch_id" | "deprecated"),
         "Version" => matches!(key, "change-id" | "version" | "version-search-attribute-updated"),
         "SideEffect" => key == "side-effect-id",
+        "MutableSideEffect" => matches!(key, "side-effect-id" | "mutable-side-effect-call-counter"),
         _ => false,
     }
 }
@@ -123,6 +124,11 @@ mod tests {
             ("core_patch", vec!["deprecated", "patch_id"], vec!["failure"]),
             ("Version", vec!["change-id", "version", "version-search-attribute-updated"], vec!["failure"]),
             ("SideEffect", vec!["data", "side-effect-id"], vec!["data", "failure"]),
+            (
+                "MutableSideEffect",
+                vec!["data", "mutable-side-effect-call-counter", "side-effect-id"],
+                vec!["data", "failure"],
+            ),
             ("mine", vec!["data", "version"], vec!["data", "version", "failure"]),
         ] {
             assert_eq!(reached(marker_name, &keys), expected, "{marker_name}");

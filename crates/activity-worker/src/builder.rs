@@ -209,7 +209,7 @@ impl ActivityWorkerBuilder {
         self
     }
 
-    /// Puts a [`tower::Layer`] around all activities, unknown ones included. Of several, the first is the outermost.
+    /// Puts a [`tower::Layer`] around all activities, unknown ones included. Of several, the last is nearest to the activity.
     ///
     /// Timeouts, limits, tracing and so on come from the ecosystem. A layer's own error fails the attempt, which may be tried
     /// again.

@@ -215,7 +215,7 @@ impl Client {
         C::Future: Send + 'static,
     {
         self.check_same_namespace(&options)?;
-        self.inner.connection.replace(connection(&options, channel)?);
+        self.inner.connection.replace(Arc::new(connection(&options, channel)?));
         Ok(())
     }
 

@@ -97,6 +97,8 @@ pub use timewright_protocol::task_queue::{PollerSnapshot, QueueSnapshot, SlotsSn
 
 /// How the server tries a workflow or an activity again.
 pub use timewright_definition::RetryPolicy;
+/// Which version of a worker's deployment executes a workflow that is started.
+pub use timewright_definition::VersioningOverride;
 /// What calls carry along, and how.
 pub use timewright_definition::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
 /// Whether an activity that a client started runs, or how it was closed.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Label, Level, Metadata, NoopRecorder,
@@ -52,6 +51,10 @@ struct Own {
     recorder: Box<dyn Recorder + Send + Sync>,
     panics: AtomicU32,
 }
+
+/// Tells recorders apart, by where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecorderId(usize);
 
 /// What a metric is, for those who show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,12 +170,6 @@ impl MetricMeter {
         self.destination.guarded(|destination| destination.counter(&key).increment(1));
     }
 
-    /// Measures once: a handle that is not kept.
-    pub(crate) fn measure(&self, name: &'static str, passed: Duration) {
-        let key = self.key(name);
-        self.destination.guarded(|destination| destination.histogram(&key).record(passed));
-    }
-
     /// A part of a gauge.
     #[must_use]
     pub fn gauge_part(&self, name: impl Into<SharedString>) -> GaugePart {
@@ -193,6 +190,11 @@ impl MetricMeter {
                 }
             })
         });
+    }
+
+    /// Where handles that are made now go.
+    pub(crate) fn recorder_id(&self) -> RecorderId {
+        self.destination.with(|recorder| RecorderId(std::ptr::from_ref(recorder).cast::<()>() as usize))
     }
 
     fn key(&self, name: impl Into<SharedString>) -> Key {
@@ -482,7 +484,6 @@ mod tests {
             let meter = MetricMeter::to(Panicking { registers, asked: Arc::clone(&asked) });
             meter.describe(&[MetricDescription::counter("c", "counts")]);
             meter.count("c");
-            meter.measure("h", Duration::from_secs(1));
             let silence = Arc::new(AtomicBool::new(false));
             for meter in [meter.clone(), meter.silenced_by(silence)] {
                 let (counter, gauge, histogram) = (meter.counter("c"), meter.gauge("g"), meter.histogram("h"));

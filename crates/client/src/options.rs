@@ -218,7 +218,7 @@ impl ClientOptions {
     }
 
     /// Puts a [`tower::Layer`] around everything that the client sends: metrics, logs, headers of one's own, faults for
-    /// tests. It sees each call once, above retries. Of several, the first is the outermost.
+    /// tests. It sees each call once, above retries. Of several, the last is nearest to the caller, and sees a call first.
     ///
     /// ```
     /// use timewright_client::{ClientOptions, HttpRequest, Stack};

@@ -8,12 +8,13 @@ use crate::random;
 use crate::rpc_error::RpcError;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use timewright_converter::{CodecError, ConversionError, Payload, Value};
+use timewright_converter::{CodecError, ConversionError, Payload, Value, WritableValue};
 use timewright_definition::{RetryPolicy, SearchAttributeKey, SearchAttributeKind, WorkflowDefinition};
 use timewright_proto::common::{Memo, Payloads, Priority, SearchAttributes, WorkflowType};
 use timewright_proto::enums::{self, TaskQueueKind};
 use timewright_proto::task_queue::TaskQueue;
 use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::temporal::api::workflow::v1::VersioningOverride;
 use timewright_proto::to_duration;
 use timewright_proto::workflow_service::{SignalWithStartWorkflowExecutionRequest, StartWorkflowExecutionRequest};
 use tonic::Code;
@@ -47,6 +48,7 @@ pub struct StartWorkflowOptions {
     memo: BTreeMap<String, Payload>,
     search_attributes: BTreeMap<String, Payload>,
     priority: Option<Priority>,
+    versioning_override: Option<VersioningOverride>,
     static_summary: Option<String>,
     static_details: Option<String>,
     request_eager_start: bool,
@@ -141,6 +143,7 @@ impl StartWorkflowOptions {
             memo: BTreeMap::new(),
             search_attributes: BTreeMap::new(),
             priority: None,
+            versioning_override: None,
             static_summary: None,
             static_details: None,
             request_eager_start: false,
@@ -215,8 +218,8 @@ impl StartWorkflowOptions {
 
     /// Adds a note that lists and descriptions of the workflow show.
     #[must_use]
-    pub fn memo(mut self, key: impl Into<String>, value: impl Value) -> Self {
-        match value.to_payload() {
+    pub fn memo(mut self, key: impl Into<String>, value: impl WritableValue) -> Self {
+        match value.write_payload() {
             Ok(payload) => _ = self.memo.insert(key.into(), payload),
             Err(error) => _ = self.error.get_or_insert(error),
         }
@@ -253,6 +256,14 @@ impl StartWorkflowOptions {
     #[must_use]
     pub fn priority(mut self, priority: impl Into<Priority>) -> Self {
         self.priority = Some(priority.into());
+        self
+    }
+
+    /// On which version of the worker's deployment it runs, whatever else would apply: a
+    /// [`VersioningOverride`](timewright_definition::VersioningOverride), or the wire's own message.
+    #[must_use]
+    pub fn versioning_override(mut self, versioning_override: impl Into<VersioningOverride>) -> Self {
+        self.versioning_override = Some(versioning_override.into());
         self
     }
 
@@ -325,6 +336,7 @@ impl StartWorkflowOptions {
             workflow_start_delay: start.workflow_start_delay,
             user_metadata: start.user_metadata,
             priority: start.priority,
+            versioning_override: start.versioning_override,
             ..SignalWithStartWorkflowExecutionRequest::default()
         })
     }
@@ -374,6 +386,7 @@ impl StartWorkflowOptions {
             search_attributes: (!self.search_attributes.is_empty())
                 .then_some(SearchAttributes { indexed_fields: self.search_attributes }),
             priority: self.priority,
+            versioning_override: self.versioning_override,
             workflow_start_delay: self.start_delay.map(to_duration),
             user_metadata: has_metadata.then_some(UserMetadata { summary, details }),
             ..StartWorkflowExecutionRequest::default()

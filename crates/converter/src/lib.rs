@@ -52,7 +52,7 @@ pub use failure::{
 };
 pub use failure_converter::{DefaultFailureConverter, FailureConverter};
 pub use system_payload::{read_signal_with_start_payload, signal_with_start_payload};
-pub use value::{RawValue, Value};
+pub use value::{RawValue, Value, WritableValue};
 
 /// A future on the heap, as [`PayloadCodec`] returns them.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -63,6 +63,41 @@ pub trait Value: Sized + 'static {
     fn from_payload(payload: Payload) -> Result<Self, ConversionError>;
 }
 
+/// What can be written into a Payload, whether or not it could be read again: a field of a memo, say, from a text that is borrowed.
+/// Whatever serde can serialise has it, and [`RawValue`]. It is written as a [`Value`] of that type is. A type that
+/// implements [`Value`] itself, without serde, implements this, too.
+///
+/// ```
+/// use timewright_converter::WritableValue;
+///
+/// assert_eq!("text".write_payload()?.data.as_ref(), br#""text""#);
+/// # Ok::<(), timewright_converter::ConversionError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written into a Payload",
+    label = "not a `WritableValue`",
+    note = "derive `serde::Serialize` for it"
+)]
+pub trait WritableValue {
+    /// Serialises the value.
+    ///
+    /// # Errors
+    /// When the value cannot be written, such as a map whose keys are no text in JSON.
+    fn write_payload(&self) -> Result<Payload, ConversionError>;
+}
+
+impl WritableValue for RawValue {
+    fn write_payload(&self) -> Result<Payload, ConversionError> {
+        Ok(self.0.clone())
+    }
+}
+
+impl<T: Serialize + 'static> WritableValue for T {
+    fn write_payload(&self) -> Result<Payload, ConversionError> {
+        write(self)
+    }
+}
+
 /// A Payload as it is, neither serialised nor read. For code that passes values on without knowing them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawValue(pub Payload);
@@ -79,15 +114,7 @@ impl Value for RawValue {
 
 impl<T: Serialize + DeserializeOwned + 'static> Value for T {
     fn to_payload(&self) -> Result<Payload, ConversionError> {
-        if let Some(bytes) = as_bytes(self) {
-            return Ok(encoding::payload(encoding::BINARY_PLAIN, bytes.clone()));
-        }
-        let json = serde_json::to_vec(self).map_err(|error| ConversionError::Serialize {
-            rust_type: type_name::<T>(),
-            encoding: encoding::JSON_PLAIN,
-            reason: error.to_string(),
-        })?;
-        Ok(if json == b"null" { encoding::null() } else { encoding::payload(encoding::JSON_PLAIN, json) })
+        write(self)
     }
 
     fn from_payload(payload: Payload) -> Result<Self, ConversionError> {
@@ -102,6 +129,18 @@ impl<T: Serialize + DeserializeOwned + 'static> Value for T {
             _ => Err(ConversionError::UnknownEncoding { rust_type, encoding: found.escape_ascii().to_string() }),
         }
     }
+}
+
+fn write<T: Serialize + 'static>(value: &T) -> Result<Payload, ConversionError> {
+    if let Some(bytes) = as_bytes(value) {
+        return Ok(encoding::payload(encoding::BINARY_PLAIN, bytes.clone()));
+    }
+    let json = serde_json::to_vec(value).map_err(|error| ConversionError::Serialize {
+        rust_type: type_name::<T>(),
+        encoding: encoding::JSON_PLAIN,
+        reason: error.to_string(),
+    })?;
+    Ok(if json == b"null" { encoding::null() } else { encoding::payload(encoding::JSON_PLAIN, json) })
 }
 
 fn from_json<T>(encoding: &'static str, value: serde_json::Result<T>) -> Result<T, ConversionError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
+use timewright::proto::SYSTEM_NEXUS_ENDPOINT;
 use timewright::workflow::{
     Handling, InboundCall, InboundKind, InterceptorContext, OutboundCall, WorkflowError, WorkflowInterceptor,
 };
@@ -123,7 +124,7 @@ impl WorkflowInterceptor for Workflows {
             OutboundCall::SignalExternalWorkflow(_) => "SignalExternalWorkflow",
             OutboundCall::SignalWithStartWorkflow(_) => "SignalWithStartWorkflow",
             // What is asked of the server itself has its own span, above.
-            OutboundCall::NexusOperation(schedule) if schedule.endpoint == "__temporal_system" => return Ok(()),
+            OutboundCall::NexusOperation(schedule) if schedule.endpoint == SYSTEM_NEXUS_ENDPOINT => return Ok(()),
             OutboundCall::NexusOperation(_) => "StartNexusOperation",
             OutboundCall::ContinueAsNew(next) => {
                 // The next run belongs to the same trace.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use timewright_converter::{Arguments, ConversionError, Payload, Value};
+use timewright_converter::{Arguments, ConversionError, Payload, WritableValue};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::ContinueAsNewVersioningBehavior;
@@ -67,8 +67,8 @@ impl ContinueAsNewOptions {
     }
 
     /// Adds a field to its memo, which then has nothing of this run's.
-    pub fn memo(mut self, key: impl Into<String>, value: impl Value) -> Self {
-        match value.to_payload() {
+    pub fn memo(mut self, key: impl Into<String>, value: impl WritableValue) -> Self {
+        match value.write_payload() {
             Ok(payload) => _ = self.memo.get_or_insert_default().insert(key.into(), payload),
             Err(error) => _ = self.error.get_or_insert(error),
         }

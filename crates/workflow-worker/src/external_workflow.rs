@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::future::FusedFuture;
-use timewright_converter::{Arguments, ConversionError, Payload, show_if_looked_for};
+use timewright_converter::{Arguments, ConversionError, Payload, Value, show_if_looked_for};
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_proto::enums::{
     CancelExternalWorkflowExecutionFailedCause as CancelCause,
@@ -61,13 +61,30 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
     #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
-        self.sender().signal(definition, input)
+        self.sender().signal(definition, input, SignalOptions::new())
+    }
+
+    /// As [`signal`](Self::signal), with a line about it for the Web UI.
+    #[track_caller]
+    pub fn signal_with<S: SignalDefinition<Workflow = D>>(
+        &self,
+        definition: S,
+        input: S::Input,
+        options: SignalOptions,
+    ) -> SignalHandle {
+        self.sender().signal(definition, input, options)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
     #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
-        self.sender().signal_untyped(signal, arguments)
+        self.sender().signal_untyped(signal, arguments, SignalOptions::new())
+    }
+
+    /// As [`signal_untyped`](Self::signal_untyped), with a line about it for the Web UI.
+    #[track_caller]
+    pub fn signal_untyped_with(&self, signal: &str, arguments: Vec<Payload>, options: SignalOptions) -> SignalHandle {
+        self.sender().signal_untyped(signal, arguments, options)
     }
 
     /// Asks it to cancel itself. Its handle gives `Ok` when the request has arrived; what the workflow makes of it is not
@@ -94,6 +111,27 @@ impl<D: WorkflowDefinition> ExternalWorkflowHandle<D> {
     }
 }
 
+/// More about a Signal: [`ExternalWorkflowHandle::signal_with`],
+/// [`ChildWorkflowHandle::signal_with`](crate::ChildWorkflowHandle::signal_with).
+#[derive(Debug, Clone, Default, PartialEq)]
+#[must_use]
+pub struct SignalOptions {
+    summary: Option<String>,
+}
+
+impl SignalOptions {
+    /// Nothing more.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A line for the Web UI.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.summary = Some(summary.into());
+        self
+    }
+}
+
 /// Sends Signals to one workflow.
 pub(crate) struct Sender<'a> {
     pub(crate) mailbox: &'a SharedMailbox,
@@ -103,21 +141,28 @@ pub(crate) struct Sender<'a> {
 
 impl Sender<'_> {
     #[track_caller]
-    pub(crate) fn signal<S: SignalDefinition>(self, definition: S, input: S::Input) -> SignalHandle {
+    pub(crate) fn signal<S: SignalDefinition>(
+        self,
+        definition: S,
+        input: S::Input,
+        options: SignalOptions,
+    ) -> SignalHandle {
         let _ = definition;
         match input.to_payloads() {
-            Ok(arguments) => self.signal_untyped(S::NAME, arguments),
+            Ok(arguments) => self.signal_untyped(S::NAME, arguments, options),
             Err(error) => SignalHandle { what: self.message(S::NAME), state: SignalState::Unwritable(error) },
         }
     }
 
     #[track_caller]
-    pub(crate) fn signal_untyped(self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
+    pub(crate) fn signal_untyped(self, signal: &str, arguments: Vec<Payload>, options: SignalOptions) -> SignalHandle {
         let what = self.message(signal);
         let mut call = SignalExternalWorkflow {
             workflow: self.workflow,
             signal_name: signal.to_owned(),
             arguments,
+            // A String is always written.
+            summary: options.summary.and_then(|summary| summary.to_payload().ok()),
             ..SignalExternalWorkflow::default()
         };
         intercept_outbound(self.mailbox, self.scope, OutboundCall::SignalExternalWorkflow(&mut call));

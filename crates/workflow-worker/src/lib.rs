@@ -19,6 +19,7 @@ mod continue_as_new;
 mod coroutine;
 mod eager_activities;
 mod error;
+mod event_group;
 mod external_workflow;
 mod handlers;
 mod info;
@@ -67,7 +68,10 @@ pub use continue_as_new::ContinueAsNewOptions;
 pub use coroutine::JoinHandle;
 pub use eager_activities::{EagerActivityExecutor, EagerActivitySlot};
 pub use error::{ActivityFailure, Cancelled, TimeoutError, WorkflowError};
-pub use external_workflow::{CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle};
+pub use event_group::EventGroup;
+pub use external_workflow::{
+    CancelRequestHandle, ExternalWorkflowError, ExternalWorkflowHandle, SignalHandle, SignalOptions,
+};
 pub use handlers::{
     AnyQuery, AnySignal, AnyUpdate, AsyncRegistration, HandlerUnfinishedPolicy, Handlers, NamedQuery, NamedSignal,
     NamedUpdate, QueryOf, Registration, SignalOf, SignalOutcome, UntypedMessage, UpdateOf,
@@ -90,17 +94,18 @@ pub use rollout::{PatchActivation, VersionChoice};
 pub use session::{
     OpenSessionFailure, Session, SessionActivityFailure, SessionActivityHandle, SessionLost, SessionOptions,
 };
-pub use timer::{TimerHandle, TimerOptions};
+pub use timer::{TimeLimit, TimerHandle, TimerOptions};
 pub use timewright_client::StartWorkflowOptions;
 pub use timewright_client::{
     PollerBehavior, SlotKind, SlotRequest, SlotSupplier, SlotTask, VersioningBehavior, WorkerDeployment,
 };
 pub use timewright_converter::{ApplicationFailure, ConversionError, Failure, FailureKind};
 pub use timewright_definition::{
-    Priority, RetryPolicy, SearchAttributeKey, SearchAttributeValue, search_attribute_kind,
+    Priority, RetryPolicy, SearchAttributeKey, SearchAttributeValue, VersioningOverride, search_attribute_kind,
 };
-/// What becomes of a Child Workflow when its parent ends; whether a Workflow Id may have been used before.
-pub use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
+/// What becomes of a Child Workflow when its parent ends; whether a Workflow Id may have been used before; on which version of the
+/// worker's deployment the next run starts.
+pub use timewright_proto::enums::{ContinueAsNewVersioningBehavior, ParentClosePolicy, WorkflowIdReusePolicy};
 pub use timewright_protocol::workflow::{
     ActivityCancellationType, ChildWorkflowCancellationType, ContinueAsNew, ExternalWorkflow, Issued,
     LocalActivityOutcome, NexusOperationCancellationType, Nondeterminism, Recorded, RequestCancelExternalWorkflow,

@@ -10,13 +10,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::future::FusedFuture;
-use timewright_converter::{ConversionError, Failure, FailureKind, Value, show_if_looked_for};
+use timewright_converter::{ConversionError, Failure, FailureKind, Value, WritableValue, show_if_looked_for};
 use timewright_protocol::workflow::{
     Command, NexusOperationCancellationType, NexusOperationStart, Resolution, ScheduleNexusOperation,
 };
 
 use crate::activity::{read_result, reason, workflow_cancelled};
-use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
+use crate::interceptor::{OutboundCall, intercept_outbound, note_started};
 use crate::mailbox::{self, Handle, NexusOperationStarting, Scope, SharedMailbox, read_failure};
 
 /// Which Nexus operation, and how it is to be executed.
@@ -125,7 +125,7 @@ impl<O> StartingNexusOperation<O> {
         mailbox: &SharedMailbox,
         scope: &Scope,
         options: NexusOperationOptions,
-        input: &impl Value,
+        input: &impl WritableValue,
     ) -> Self {
         let schedule = options.0;
         let identity = Identity {
@@ -133,15 +133,14 @@ impl<O> StartingNexusOperation<O> {
             service: schedule.service.clone(),
             operation: schedule.operation.clone(),
         };
-        let state = match input.to_payload() {
+        let state = match input.write_payload() {
             Ok(input) => {
                 let mut schedule = ScheduleNexusOperation { input: Some(input), ..schedule };
-                intercept_outbound(mailbox, scope, OutboundCall::NexusOperation(&mut schedule));
+                let started = intercept_outbound(mailbox, scope, OutboundCall::NexusOperation(&mut schedule));
                 let sequence = mailbox.borrow_mut().start::<NexusOperationStarting>(scope, |sequence| {
                     Command::ScheduleNexusOperation(Box::new(ScheduleNexusOperation { sequence, ..schedule }))
                 });
-                let name = format!("{}/{}", identity.service, identity.operation);
-                note_started(mailbox, scope, OutboundKind::NexusOperation, sequence, &name);
+                note_started(mailbox, scope, started, sequence);
                 match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
                     None => Starting::Never(reason(scope)),

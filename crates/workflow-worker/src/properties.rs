@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use timewright_converter::{ConversionError, Payload, Value};
+use timewright_converter::{ConversionError, Payload, Value, WritableValue};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 
 use crate::mailbox::Change;
@@ -68,8 +68,8 @@ impl MemoChanges {
     }
 
     /// Sets a field.
-    pub fn set(mut self, name: impl Into<String>, value: impl Value) -> Self {
-        self.0.set(name.into(), value.to_payload());
+    pub fn set(mut self, name: impl Into<String>, value: impl WritableValue) -> Self {
+        self.0.set(name.into(), value.write_payload());
         self
     }
 

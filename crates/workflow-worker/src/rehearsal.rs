@@ -1,6 +1,7 @@
 //! Executes each Workflow Task a second time, from the start of its workflow, and compares: a check for whoever writes
 //! workflows, which finds before anything is recorded what would else be found on a replay some day.
 
+use timewright_proto::SYSTEM_NEXUS_ENDPOINT;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_protocol::workflow::{Activation, Command, Job};
 
@@ -8,7 +9,6 @@ use crate::error::task_failure;
 use crate::instance::TaskProblem;
 use crate::local_activities::WorkflowNames;
 use crate::policy::Origin;
-use crate::signal_with_start;
 
 /// What user code of a Run was told, and what it answered, from its start on.
 #[derive(Debug, Default)]
@@ -91,31 +91,40 @@ fn noted(command: &Command) -> Option<Job> {
         Command::RecordSideEffect { sequence, value } => {
             Some(Job::NotifySideEffect { sequence: *sequence, value: value.clone() })
         }
+        Command::RecordMutableSideEffect { id, call, value } => {
+            Some(Job::NotifyMutableSideEffect { id: id.clone(), call: *call, value: value.clone() })
+        }
+        Command::InEventGroups { command, .. } => noted(command),
         _ => None,
     }
 }
 
 /// What goes along in headers is not compared, as on a replay: a trace, say, begins anew.
 fn is_same(expected: Option<&Command>, answer: Option<&Command>) -> bool {
-    let without_header = |command: &Command| {
+    let compared = |command: &Command| {
         let mut command = command.clone();
-        match &mut command {
-            Command::ScheduleActivity(schedule) => schedule.header.fields.clear(),
-            Command::ScheduleLocalActivity(schedule) => schedule.header.fields.clear(),
-            Command::StartChildWorkflow(start) => start.header.fields.clear(),
-            Command::SignalExternalWorkflow(signal) => signal.header.fields.clear(),
-            Command::ScheduleNexusOperation(schedule) => {
-                schedule.header.clear();
-                if schedule.endpoint == signal_with_start::ENDPOINT {
-                    schedule.input = None; // the request in it has a header, too
-                }
-            }
-            Command::ContinueAsNew(next) => next.header = None,
-            _ => (),
-        }
+        remove_header(&mut command);
         command
     };
-    expected == answer || expected.map(without_header) == answer.map(without_header)
+    expected == answer || expected.map(compared) == answer.map(compared)
+}
+
+fn remove_header(command: &mut Command) {
+    match command {
+        Command::ScheduleActivity(schedule) => schedule.header.fields.clear(),
+        Command::ScheduleLocalActivity(schedule) => schedule.header.fields.clear(),
+        Command::StartChildWorkflow(start) => start.header.fields.clear(),
+        Command::SignalExternalWorkflow(signal) => signal.header.fields.clear(),
+        Command::ScheduleNexusOperation(schedule) => {
+            schedule.header.clear();
+            if schedule.endpoint == SYSTEM_NEXUS_ENDPOINT {
+                schedule.input = None; // the request in it has a header, too
+            }
+        }
+        Command::ContinueAsNew(next) => next.header = None,
+        Command::InEventGroups { command, .. } => remove_header(command),
+        _ => (),
+    }
 }
 
 fn show(command: Option<&Command>) -> String {

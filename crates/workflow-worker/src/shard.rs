@@ -218,12 +218,15 @@ impl State {
     fn take(&mut self, input: Input) {
         match input {
             Input::Task(task) => {
-                let names = WorkflowNames {
-                    workflow_id: task.workflow_id.clone(),
-                    workflow_type: task.workflow_type.clone(),
-                    started: self.names.get(&task.run_id).and_then(|known| known.started),
-                };
-                self.names.insert(task.run_id.clone(), names);
+                if !self.names.contains_key(&task.run_id) {
+                    let (workflow_id, workflow_type) = (&*task.workflow_id, &*task.workflow_type);
+                    let names = WorkflowNames {
+                        workflow_id: workflow_id.into(),
+                        workflow_type: workflow_type.into(),
+                        started: None,
+                    };
+                    self.names.insert(task.run_id.clone(), names);
+                }
                 self.metrics.cache_looked_up(self.runs.look_up(&task));
                 self.runs.handle_task(*task);
             }
@@ -277,8 +280,14 @@ impl State {
                     Action::Left
                 }
                 Output::FetchHistory { next_page_token } => Action::FetchHistory { next_page_token },
-                Output::CompleteTask(completion) => Action::Complete(completion),
-                Output::FailTask(failure) => self.fail_task(&key, failure),
+                Output::CompleteTask(completion) => {
+                    self.caught_up(&key);
+                    Action::Complete(completion)
+                }
+                Output::FailTask(failure) => {
+                    self.replays.remove(&key);
+                    self.fail_task(&key, failure)
+                }
                 Output::RespondQuery { task_token, answer } => Action::RespondQuery { task_token, answer },
                 Output::AbandonTask { task_token, reason } => self.abandon_task(&key, task_token, reason),
                 Output::StartLocalActivity(start) if !self.code.environment.executes_local_activities => {
@@ -315,7 +324,14 @@ impl State {
         // A Query comes when that is done.
         if activation.replaying && !matches!(activation.jobs.as_slice(), [Job::Query(_)]) {
             self.replays.entry(key.clone()).or_insert_with(Instant::now);
-        } else if let Some(began) = self.replays.remove(key) {
+        } else {
+            self.caught_up(key);
+        }
+    }
+
+    /// The history has been gone through, also where nothing new stands at its end.
+    fn caught_up(&mut self, key: &RunKey) {
+        if let Some(began) = self.replays.remove(key) {
             let workflow_type = self.names.get(key.run_id()).map_or("", |names| &names.workflow_type);
             self.metrics.replayed(workflow_type, began.elapsed());
         }

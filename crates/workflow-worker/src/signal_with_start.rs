@@ -7,6 +7,7 @@ use timewright_converter::{
     Arguments, ConversionError, Payload, RawValue, read_signal_with_start_payload, signal_with_start_payload,
 };
 use timewright_definition::{SignalDefinition, WorkflowDefinition};
+use timewright_proto::SYSTEM_NEXUS_ENDPOINT;
 
 use crate::child_workflow::AnyWorkflow;
 use crate::context::WorkflowContext;
@@ -98,7 +99,7 @@ impl<W: Workflow> WorkflowContext<W> {
         let starting = request.map(|mut request| {
             let call = OutboundCall::SignalWithStartWorkflow(&mut request);
             intercept_outbound(self.mailbox(), self.scope(), call);
-            let operation = NexusOperationOptions::new(ENDPOINT, SERVICE, OPERATION);
+            let operation = NexusOperationOptions::new(SYSTEM_NEXUS_ENDPOINT, SERVICE, OPERATION);
             let input = RawValue(signal_with_start_payload(&request));
             (request.workflow_id, self.start_nexus_operation::<RawValue>(operation, input))
         });
@@ -113,13 +114,12 @@ impl<W: Workflow> WorkflowContext<W> {
 
 fn unconverted(error: ConversionError) -> NexusOperationFailure {
     NexusOperationFailure::Conversion {
-        endpoint: ENDPOINT.to_owned(),
+        endpoint: SYSTEM_NEXUS_ENDPOINT.to_owned(),
         service: SERVICE.to_owned(),
         operation: OPERATION.to_owned(),
         error,
     }
 }
 
-pub(crate) const ENDPOINT: &str = "__temporal_system";
 const SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
 const OPERATION: &str = "SignalWithStartWorkflowExecution";

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::future::FusedFuture;
 use timewright_converter::{Payload, Value};
@@ -33,6 +34,49 @@ impl TimerOptions {
     pub(crate) fn into_summary(self) -> Option<Payload> {
         // A String is always written.
         self.summary.and_then(|summary| summary.to_payload().ok())
+    }
+}
+
+/// How long something is waited for: a [`Duration`], or one with a line about its timer for the Web UI.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use timewright_definition::WorkflowDefinition;
+/// # use timewright_workflow_worker::{TimeLimit, Workflow, WorkflowContext, WorkflowError, WorkflowInfo};
+/// # struct Approval; impl WorkflowDefinition for Approval { const NAME: &'static str = "a"; type Input = (); type Output = bool; }
+/// # struct ApprovalWorkflow { approved: bool }
+/// # impl Workflow for ApprovalWorkflow {
+/// #     type Definition = Approval;
+/// #     fn init(_: &WorkflowInfo, _: &()) -> Self { Self { approved: false } }
+/// async fn run(context: WorkflowContext<Self>, _: ()) -> Result<bool, WorkflowError> {
+///     let day = TimeLimit::new(Duration::from_secs(86_400)).summary("time to approve");
+///     Ok(context.wait_condition_with_timeout(day, |state| state.approved).await?)
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct TimeLimit {
+    pub(crate) duration: Duration,
+    pub(crate) timer: TimerOptions,
+}
+
+impl TimeLimit {
+    /// So long.
+    pub fn new(duration: Duration) -> Self {
+        Self { duration, timer: TimerOptions::new() }
+    }
+
+    /// A line about its timer, for the Web UI.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.timer = self.timer.summary(summary);
+        self
+    }
+}
+
+impl From<Duration> for TimeLimit {
+    fn from(duration: Duration) -> Self {
+        Self::new(duration)
     }
 }
 

@@ -379,7 +379,7 @@ pub(crate) struct OpenTask {
     /// Free again when it is dropped.
     pub(crate) slot: Slot,
     /// Without its history, to be handed to another thread.
-    pub(crate) task: WorkflowTask,
+    pub(crate) task: Box<WorkflowTask>,
 }
 
 /// What a tokio task that carried something out found.
@@ -528,7 +528,7 @@ impl Running {
         match self.shards.open(&task.run_id) {
             Ok(index) => {
                 // What the history says can be fetched again.
-                let open = OpenTask { slot, task: without_events(&task) };
+                let open = OpenTask { slot, task: Box::new(without_events(&task)) };
                 self.open.insert(task.task_token.clone(), open);
                 self.shards.tell_at(index, Input::Task(task));
             }
@@ -576,9 +576,9 @@ impl Running {
         match &abandoned.execution {
             Some(execution) if execution.key.run_id() == task.run_id => {
                 let message = deadlock_message(execution, abandoned.timeout);
-                self.fail(task, slot, message);
+                self.fail(*task, slot, message);
             }
-            Some(_) => self.hand_to_shard(Box::new(task), slot),
+            Some(_) => self.hand_to_shard(task, slot),
             // What killed the thread would kill the next one. The server hands the task out again.
             None => drop(slot),
         }
@@ -640,15 +640,21 @@ impl Running {
     }
 
     /// Tells a shard what came of its request.
-    fn answer_shard(&self, shard: ShardId, input: Input) {
+    fn answer_shard(&mut self, shard: ShardId, input: Input) {
         if self.shards.is_current(shard) {
             self.shards.tell_at(shard.index, input);
         }
     }
 
     fn take_outcome(&mut self, shard: ShardId, outcome: Outcome) {
-        if let Some(input) = outcome.input {
-            self.answer_shard(shard, input);
+        match outcome.input {
+            // Nothing follows of it; a task that comes with the answer is told next.
+            Some(Input::Completed { key, receipt }) if outcome.goes_on && self.shards.is_current(shard) => {
+                let run = key.clone();
+                self.shards.tell_unhurried(run.run_id(), Input::Completed { key, receipt });
+            }
+            Some(input) => self.answer_shard(shard, input),
+            None => (),
         }
         if let Some((response, mut slot)) = outcome.next_task {
             let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());

@@ -50,11 +50,14 @@ fn list(value: &str) -> Option<Payloads> {
 }
 
 fn completed(result: Option<Payloads>, next: &str) -> Attributes {
-    Attributes::WorkflowExecutionCompletedEventAttributes(WorkflowExecutionCompletedEventAttributes {
-        result,
-        new_execution_run_id: next.to_owned(),
-        ..Default::default()
-    })
+    Attributes::WorkflowExecutionCompletedEventAttributes(
+        WorkflowExecutionCompletedEventAttributes {
+            result,
+            new_execution_run_id: next.to_owned(),
+            ..Default::default()
+        }
+        .into(),
+    )
 }
 
 fn failed(next: &str) -> Attributes {
@@ -69,25 +72,27 @@ fn failed(next: &str) -> Attributes {
         failure_info: Some(failure_info),
         ..Failure::default()
     };
-    Attributes::WorkflowExecutionFailedEventAttributes(WorkflowExecutionFailedEventAttributes {
-        failure: Some(failure),
-        new_execution_run_id: next.to_owned(),
-        ..Default::default()
-    })
+    Attributes::WorkflowExecutionFailedEventAttributes(
+        WorkflowExecutionFailedEventAttributes {
+            failure: Some(failure),
+            new_execution_run_id: next.to_owned(),
+            ..Default::default()
+        }
+        .into(),
+    )
 }
 
 fn timed_out(next: &str) -> Attributes {
-    Attributes::WorkflowExecutionTimedOutEventAttributes(WorkflowExecutionTimedOutEventAttributes {
-        new_execution_run_id: next.to_owned(),
-        ..Default::default()
-    })
+    Attributes::WorkflowExecutionTimedOutEventAttributes(
+        WorkflowExecutionTimedOutEventAttributes { new_execution_run_id: next.to_owned(), ..Default::default() }.into(),
+    )
 }
 
 fn continued(next: &str) -> Attributes {
-    Attributes::WorkflowExecutionContinuedAsNewEventAttributes(WorkflowExecutionContinuedAsNewEventAttributes {
-        new_execution_run_id: next.to_owned(),
-        ..Default::default()
-    })
+    Attributes::WorkflowExecutionContinuedAsNewEventAttributes(
+        WorkflowExecutionContinuedAsNewEventAttributes { new_execution_run_id: next.to_owned(), ..Default::default() }
+            .into(),
+    )
 }
 
 async fn result_with(server: &FakeServer, options: ResultOptions) -> Result<Option<String>, WorkflowResultError> {
@@ -148,18 +153,19 @@ async fn one_run_only_if_asked_for() {
 
 #[tokio::test(start_paused = true)]
 async fn every_end_has_its_error() {
-    let cancelled = Attributes::WorkflowExecutionCanceledEventAttributes(WorkflowExecutionCanceledEventAttributes {
-        details: list("bye"),
-        ..Default::default()
-    });
-    let terminated =
-        Attributes::WorkflowExecutionTerminatedEventAttributes(WorkflowExecutionTerminatedEventAttributes {
+    let cancelled = Attributes::WorkflowExecutionCanceledEventAttributes(
+        WorkflowExecutionCanceledEventAttributes { details: list("bye"), ..Default::default() }.into(),
+    );
+    let terminated = Attributes::WorkflowExecutionTerminatedEventAttributes(
+        WorkflowExecutionTerminatedEventAttributes {
             reason: "enough".into(),
             identity: "ops@host".into(),
             details: list("sorry"),
-        });
+        }
+        .into(),
+    );
     let not_closing =
-        Attributes::WorkflowExecutionStartedEventAttributes(WorkflowExecutionStartedEventAttributes::default());
+        Attributes::WorkflowExecutionStartedEventAttributes(WorkflowExecutionStartedEventAttributes::default().into());
     let mut table = Vec::new();
     for reply in [
         closed(failed("")),

@@ -1,6 +1,6 @@
 //! The connection that calls go over: its channel, and the headers that belong to it. It can be replaced while calls are made.
 
-use super::attempt::{Answer, Attempt};
+use super::attempt::Attempts;
 use super::metadata::Metadata;
 use super::{HttpRequest, HttpResponse};
 use crate::connect;
@@ -11,15 +11,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 use timewright_protocol::task_queue::Jitter;
 use tokio::task::AbortHandle;
-use tonic::Status;
-use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service};
 
 /// One connection.
-#[derive(Clone)]
 pub(crate) struct Connection {
     pub(super) metadata: Metadata,
-    pub(super) service: BoxCloneSyncService<HttpRequest, Answer, Status>,
+    pub(super) channel: Box<dyn Attempts>,
 }
 
 impl Connection {
@@ -29,7 +26,7 @@ impl Connection {
         C::Error: Into<BoxError>,
         C::Future: Send + 'static,
     {
-        Self { metadata, service: BoxCloneSyncService::new(Attempt::new(channel)) }
+        Self { metadata, channel: Box::new(channel) }
     }
 
     /// The server's address.
@@ -43,7 +40,7 @@ impl Connection {
 pub(crate) struct CurrentConnection(Arc<RwLock<Current>>);
 
 struct Current {
-    connection: Connection,
+    connection: Arc<Connection>,
     renewal: Option<Renewal>,
 }
 
@@ -52,16 +49,16 @@ struct Renewal(AbortHandle);
 
 impl CurrentConnection {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self(Arc::new(RwLock::new(Current { connection, renewal: None })))
+        Self(Arc::new(RwLock::new(Current { connection: Arc::new(connection), renewal: None })))
     }
 
     /// For the next attempt, and no longer: what has begun on a connection ends on it, and then lets go of it.
-    pub(crate) fn current(&self) -> Connection {
+    pub(crate) fn current(&self) -> Arc<Connection> {
         // Nobody panics with the lock held.
         self.0.read().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
-    pub(crate) fn replace(&self, connection: Connection) {
+    pub(crate) fn replace(&self, connection: Arc<Connection>) {
         *write(&self.0) = Current { connection, renewal: None };
     }
 
@@ -90,7 +87,7 @@ impl CurrentConnection {
                 if !mine {
                     return;
                 }
-                current.connection = Connection::new(channel, current.connection.metadata.clone());
+                current.connection = Arc::new(Connection::new(channel, current.connection.metadata.clone()));
             }
         });
         write(&self.0).renewal = Some(Renewal(renewing.abort_handle()));

@@ -327,7 +327,7 @@ async fn c28_the_api_key_is_asked_for_with_each_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn layers_of_the_user_see_each_call_once_the_first_outermost() {
+async fn layers_of_the_user_see_each_call_once_the_last_nearest_to_the_caller() {
     let server = FakeServer::replying([
         Reply::code(Code::Unavailable),
         Reply::code(Code::Unavailable),
@@ -345,14 +345,14 @@ async fn layers_of_the_user_see_each_call_once_the_first_outermost() {
             })
         })
     };
-    let client = server.client_with(|options| options.layer(mark("outer")).layer(mark("inner")));
+    let client = server.client_with(|options| options.layer(mark("near the wire")).layer(mark("near the caller")));
     client.workflow_service().get_system_info(GetSystemInfoRequest {}).await.unwrap();
     assert_eq!(seen.load(Ordering::Relaxed), 2);
     let calls = server.calls();
     assert_eq!(calls.len(), 3);
     for call in calls {
         let marks: Vec<_> = call.headers.get_all("x-mark").iter().collect();
-        assert_eq!(marks, ["outer", "inner"]);
+        assert_eq!(marks, ["near the caller", "near the wire"], "the last is nearest to the caller");
     }
 }
 

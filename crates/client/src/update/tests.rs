@@ -126,21 +126,20 @@ fn meta(update_id: &str) -> Option<Meta> {
 }
 
 fn done(update_id: &str, count: u32) -> HistoryEvent {
-    event(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(
+    event(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(Box::new(
         WorkflowExecutionUpdateCompletedEventAttributes {
             meta: meta(update_id),
             outcome: Some(success(count)),
             ..Default::default()
         },
-    ))
+    )))
 }
 
 fn accepted(update_id: &str) -> HistoryEvent {
     let accepted_request = Some(Request { meta: meta(update_id), ..Request::default() });
-    event(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(WorkflowExecutionUpdateAcceptedEventAttributes {
-        accepted_request,
-        ..Default::default()
-    }))
+    event(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(Box::new(
+        WorkflowExecutionUpdateAcceptedEventAttributes { accepted_request, ..Default::default() },
+    )))
 }
 
 /// A server lets only so many calls wait, and those who wait come first again when their wait is over.

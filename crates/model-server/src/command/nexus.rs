@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use timewright_proto::SYSTEM_NEXUS_ENDPOINT;
 use timewright_proto::command::ScheduleNexusOperationCommandAttributes;
 use timewright_proto::command::command::Attributes as CommandAttributes;
 use timewright_proto::enums::WorkflowTaskFailedCause as Cause;
@@ -19,8 +20,8 @@ pub(super) fn check_operation(attributes: Option<&CommandAttributes>) -> Result<
     let Some(CommandAttributes::ScheduleNexusOperationCommandAttributes(attributes)) = attributes else {
         return Ok(());
     };
-    if attributes.endpoint == SYSTEM_ENDPOINT {
-        return Err(ServerError::unsupported(format!("the Nexus endpoint {SYSTEM_ENDPOINT}")));
+    if attributes.endpoint == SYSTEM_NEXUS_ENDPOINT {
+        return Err(ServerError::unsupported(format!("the Nexus endpoint {SYSTEM_NEXUS_ENDPOINT}")));
     }
     if attributes.service.is_empty() || attributes.operation.is_empty() {
         return Err(ServerError::unsupported("Nexus services and operations without a name"));
@@ -66,9 +67,9 @@ impl Completion<'_, '_> {
         let scheduled = NexusOperationScheduledEventAttributes {
             endpoint_id,
             request_id: self.context.random.uuid(),
-            ..scheduled(command, run_timeout, self.completed_event_id)
+            ..scheduled(*command, run_timeout, self.completed_event_id)
         };
-        let event = Attributes::NexusOperationScheduledEventAttributes(scheduled.clone());
+        let event = Attributes::NexusOperationScheduledEventAttributes(scheduled.clone().into());
         let id = self.run.events.record(now, event);
         self.run.nexus_operations.insert(id, NexusOperation::new(scheduled, now));
         self.run.send_nexus_request(id, RequestKind::Start, now);
@@ -101,7 +102,7 @@ impl Completion<'_, '_> {
             scheduled_event_id: id,
             workflow_task_completed_event_id: self.completed_event_id,
         };
-        let event = Attributes::NexusOperationCancelRequestedEventAttributes(requested);
+        let event = Attributes::NexusOperationCancelRequestedEventAttributes(requested.into());
         let requested_event_id = self.run.events.record(self.context.now, event);
         self.run.cancel_nexus_operation(id, requested_event_id, self.context.now);
         Ok(())
@@ -139,7 +140,6 @@ fn scheduled(
     }
 }
 
-const SYSTEM_ENDPOINT: &str = "__temporal_system";
 /// The server sets it itself. (It refuses some more, of its own.)
 const DISALLOWED_HEADER: &str = "request-timeout";
 const MOST_OPERATIONS: usize = 30;

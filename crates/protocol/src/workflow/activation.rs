@@ -38,8 +38,8 @@ pub struct Activation {
 }
 
 /// One piece of news. Within an Activation jobs come in this order: `Initialize`, what was noted (`NotifyPatch`,
-/// `NotifyVersion`, `NotifySideEffect`), `UpdateRandomSeed`, `Signal`s and `Update`s as they came, then all others as in the
-/// history, `ResolveLocalActivity` last.
+/// `NotifyVersion`, `NotifySideEffect`, `NotifyMutableSideEffect`), `UpdateRandomSeed`, `Signal`s and `Update`s as they came, then
+/// all others as in the history, `ResolveLocalActivity` last.
 ///
 /// <https://docs.temporal.io/workflow-execution/event>
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,15 @@ pub enum Job {
     NotifySideEffect {
         /// The side effect.
         sequence: u32,
+        /// The value.
+        value: Payload,
+    },
+    /// The new value that a mutable side effect of this Workflow Task had when it was executed before.
+    NotifyMutableSideEffect {
+        /// What it is the value of.
+        id: String,
+        /// Which call for this id found it, counted from 1. Those between two that are told found it as it was.
+        call: u32,
         /// The value.
         value: Payload,
     },
@@ -293,7 +302,10 @@ impl Job {
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Initialize(_) => 0,
-            Self::NotifyPatch { .. } | Self::NotifyVersion { .. } | Self::NotifySideEffect { .. } => 1,
+            Self::NotifyPatch { .. }
+            | Self::NotifyVersion { .. }
+            | Self::NotifySideEffect { .. }
+            | Self::NotifyMutableSideEffect { .. } => 1,
             Self::UpdateRandomSeed { .. } => 2,
             Self::Signal { .. } | Self::Update(_) => 3,
             Self::RequestCancellation { .. }
@@ -316,7 +328,7 @@ impl Job {
             Self::Initialize(initialize) => initialize.arguments.iter().collect(),
             Self::Signal { input, .. } => input.iter().collect(),
             Self::Update(update) => update.input.iter().collect(),
-            Self::NotifySideEffect { value, .. } => vec![value],
+            Self::NotifySideEffect { value, .. } | Self::NotifyMutableSideEffect { value, .. } => vec![value],
             Self::ResolveActivity { resolution: Resolution::Completed(Some(result)), .. }
             | Self::ResolveChildWorkflow { resolution: Resolution::Completed(Some(result)), .. }
             | Self::ResolveNexusOperation { resolution: Resolution::Completed(Some(result)), .. }

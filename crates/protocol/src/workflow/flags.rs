@@ -112,5 +112,16 @@ mod tests {
     fn a_flag_of_a_later_version_is_not_guessed_at() {
         assert!(Flags::default().handle(&completed(SDK_NAME, &[4])).is_err());
         assert_eq!(Flags::default().handle(&completed("another", &[4])), Ok(()));
+        // Flags of our own: none is in use yet, so any is a later version's.
+        let of_later = |name| WorkflowTaskCompleted { language_used_flags: vec![1], ..completed(name, &CORE_FLAGS) };
+        let unknown = Flags::default().handle(&of_later(SDK_NAME)).expect_err("nobody knows it");
+        assert_eq!(
+            unknown.to_string(),
+            format!(
+                "this history was written by timewright {SDK_VERSION} with flag 1, which version {SDK_VERSION} does not know; run a \
+                 worker of that version or a later one"
+            )
+        );
+        assert_eq!(Flags::default().handle(&of_later("another")), Ok(()));
     }
 }

@@ -61,7 +61,7 @@ fn left_over(steps: &[Step], times: usize, seed: u64) -> LeftOver {
 /// The Payloads that user code was told, which it may hold.
 fn told_bytes(job: &Job) -> u64 {
     let payload = match job {
-        Job::NotifySideEffect { value, .. } => Some(value),
+        Job::NotifySideEffect { value, .. } | Job::NotifyMutableSideEffect { value, .. } => Some(value),
         Job::ResolveActivity { resolution: Resolution::Completed(Some(result)), .. }
         | Job::ResolveChildWorkflow { resolution: Resolution::Completed(Some(result)), .. }
         | Job::ResolveNexusOperation { resolution: Resolution::Completed(Some(result)), .. }

@@ -68,7 +68,7 @@ fn see_event(event: &HistoryEvent, seen: &mut impl FnMut(String, usize)) {
 
 const WORLDS: u64 = 5_000;
 
-const EVERYTHING: [&str; 70] = [
+const EVERYTHING: [&str; 71] = [
     "ActivityTaskCancelRequested",
     "ActivityTaskCanceled",
     "ActivityTaskCompleted",
@@ -91,6 +91,7 @@ const EVERYTHING: [&str; 70] = [
     "Local Activity failed",
     "Local Activity told to stop",
     "MarkerRecorded",
+    "MutableSideEffect",
     "NexusOperationCancelRequestCompleted",
     "NexusOperationCancelRequestFailed",
     "NexusOperationCancelRequested",

@@ -140,6 +140,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..3_u32).prop_map(Step::WaitCount),
         2 => Just(Step::Count),
         1 => Just(Step::SideEffect),
+        1 => (0..2_u8).prop_map(Step::MutableSideEffect),
         1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertSearchAttribute(name, value)),
         1 => (0..2_u8, proptest::option::of(0..2_u8)).prop_map(|(name, value)| Step::UpsertMemo(name, value)),
         4 => child().prop_map(Step::Child),

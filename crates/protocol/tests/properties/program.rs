@@ -103,6 +103,8 @@ pub enum Step {
     Versioned(u8, Vec<Step>, Vec<Step>),
     /// Takes a value from outside.
     SideEffect,
+    /// Takes the value of one of so many things outside, each of which changes now and then.
+    MutableSideEffect(u8),
     /// Changes a search attribute; without a value, removes it.
     UpsertSearchAttribute(u8, Option<u8>),
     /// Changes a field of the memo; without a value, removes it.

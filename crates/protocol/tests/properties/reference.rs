@@ -126,6 +126,7 @@ pub fn recorded_commands(history: &[HistoryEvent]) -> Vec<(i64, Vec<String>)> {
                 Marker::Patch { patch_id, deprecated } => patch_text(&patch_id, deprecated),
                 Marker::Version { change_id, version, .. } => format!("version {change_id} {version}"),
                 Marker::SideEffect { sequence, .. } => format!("side effect {sequence}"),
+                Marker::MutableSideEffect { id, call, .. } => format!("mutable side effect {id} {call}"),
                 // Where it stands among the Commands says nothing.
                 Marker::LocalActivity(_) => continue,
                 other => panic!("not a marker of these programs: {other:?}"),
@@ -264,6 +265,9 @@ pub fn issued_commands(heard: &[Heard]) -> Vec<(i64, Vec<String>)> {
                     issued.extend(noted.insert(text.clone()).then_some(text));
                 }
                 Command::RecordSideEffect { sequence, .. } => issued.push(format!("side effect {sequence}")),
+                Command::RecordMutableSideEffect { id, call, .. } => {
+                    issued.push(format!("mutable side effect {id} {call}"));
+                }
                 Command::UpsertSearchAttributes(attributes) => {
                     issued.push(format!("upsert {:?}", attributes.indexed_fields.keys().next()));
                 }

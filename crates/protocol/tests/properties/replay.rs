@@ -71,7 +71,13 @@ pub fn replay_and_watch(
 
 /// What these jobs say is only there on replay, and user code must make of it what it made live.
 pub fn is_note(job: &Job) -> bool {
-    matches!(job, Job::NotifyPatch { .. } | Job::NotifyVersion { .. } | Job::NotifySideEffect { .. })
+    matches!(
+        job,
+        Job::NotifyPatch { .. }
+            | Job::NotifyVersion { .. }
+            | Job::NotifySideEffect { .. }
+            | Job::NotifyMutableSideEffect { .. }
+    )
 }
 
 fn workflow_type(history: &[HistoryEvent]) -> &str {

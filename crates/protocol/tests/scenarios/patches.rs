@@ -151,6 +151,37 @@ fn p8_versions_between_side_effects() {
     );
 }
 
+/// Which call found a new value is in its marker, so calls between that found none need no marker.
+#[test]
+fn p8_mutable_side_effects_are_matched_by_their_calls() {
+    check(
+        "start: effect limit 1 ten, timer 1
+         timer 1: effect limit 3 twenty, effect price 1 low, timer 2
+         effect limit: nothing
+         effect price: nothing",
+        "> cache 0
+         > task WES WFT*
+         3 live: Initialize
+         complete task 1: RecordMarker MutableSideEffect, StartTimer 1
+         evict: cache full
+         > task WES WFT MUTABLE(limit,1=\"ten\") TS TF WFT*
+         3 replaying: Initialize; NotifyMutableSideEffect limit 1 \"ten\"
+         9 live: FireTimer 1
+         complete task 2: RecordMarker MutableSideEffect, RecordMarker MutableSideEffect, StartTimer 2
+         evict: cache full
+         > replay B WES WFT MUTABLE(limit,1=\"ten\") TS TF WFT MUTABLE(limit,3=\"20\") MUTABLE(price,1=\"low\") TS(2)
+         B: 3 replaying: Initialize; NotifyMutableSideEffect limit 1 \"ten\"
+         B: 9 replaying: NotifyMutableSideEffect limit 3 \"20\"; NotifyMutableSideEffect price 1 \"low\"; FireTimer 1
+         B: finish task 3
+         B: evict: closed
+         > show texts
+         > replay C WES WFT MUTABLE(limit,2=\"ten\")
+         C: 3 replaying: Initialize order of workflow order-7 run C, seed af63fe4c86022652, started at 1 with [\"order 7\"]; NotifyMutableSideEffect limit 2 \"ten\"
+         C: fail task 4: NON_DETERMINISTIC_ERROR: nondeterminism at event 5: the history recorded the marker of a mutable side effect (id \"limit\", call 2), the workflow code issued the marker of a mutable side effect (id \"limit\", call 1); both disagreed from the first command on. The code has changed since this history was recorded, or it is not deterministic. Run the code that recorded it: the workflow has not failed, and goes on when that code is back [Nondeterminism]
+         C: evict: task failed",
+    );
+}
+
 #[test]
 fn p10_one_patch_at_several_places() {
     check(

@@ -5,14 +5,9 @@ use std::time::Duration;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, UntypedWorkflowHandle, VersioningBehavior, WorkerDeployment, WorkflowHandle};
 use timewright::converter::{RawArguments, RawValue, Value};
-use timewright::definition::{SignalDefinition, WorkflowDefinition};
+use timewright::definition::{SignalDefinition, VersioningOverride, WorkflowDefinition};
 use timewright::proto::enums::{self, ContinueAsNewVersioningBehavior, EventType};
 use timewright::proto::history::history_event::Attributes;
-use timewright::proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
-use timewright::proto::temporal::api::workflow::v1::VersioningOverride;
-use timewright::proto::temporal::api::workflow::v1::versioning_override::{
-    Override, PinnedOverride, PinnedOverrideBehavior,
-};
 use timewright::workflow::{
     ActivityOptions, AnySignal, AnyWorkflow, BuildError, ChildWorkflowOptions, ContinueAsNewOptions, Handlers,
     Workflow, WorkflowContext, WorkflowError, WorkflowInfo, WorkflowWorker,
@@ -82,9 +77,7 @@ workflow!(Reports: () => String, |context, ()| { Ok(version(&context)) });
 
 // Its child runs on version 2, whatever the current one is.
 workflow!(Directs: String => String, |context, deployment_name| {
-    let version = WorkerDeploymentVersion { deployment_name, build_id: "2".to_owned() };
-    let pinned = PinnedOverride { behavior: PinnedOverrideBehavior::Pinned.into(), version: Some(version) };
-    let versioning = VersioningOverride { r#override: Some(Override::Pinned(pinned)), ..VersioningOverride::default() };
+    let versioning = VersioningOverride::pinned(deployment_name, "2");
     let child = ChildWorkflowOptions::new(format!("{}-child", context.info().workflow_id)).versioning_override(versioning);
     Ok(context.execute_child_workflow(Reports, (), child).await?)
 });
@@ -301,6 +294,18 @@ async fn a_child_and_the_next_run_begin_on_the_version_that_they_are_told() {
     })
     .await;
     assert_eq!(child, "2");
+    // A client may say so, too, also where the type says that it goes along with the current version.
+    let told = |versioning: VersioningOverride| {
+        let (client, options) = (client.clone(), start_options(&queue).versioning_override(versioning));
+        async move {
+            let handle = client.start_workflow(Moves, (), options).await.unwrap();
+            (completed_by(handle.untyped()).await.1, let_go(&handle, LetMove).await)
+        }
+    };
+    assert_eq!(told(VersioningOverride::pinned(&deployment, "2")).await.1, ["2", "2", "2"]);
+    assert_eq!(told(VersioningOverride::AutoUpgrade).await.1, ["1", "1", "1"]);
+    // Once over there, it does as its type says.
+    assert_eq!(told(VersioningOverride::one_time(&deployment, "2")).await.0, "2");
     make_current(&client, &deployment, "2").await;
     assert_eq!(within("the last run", goes_on.result()).await.unwrap(), "2");
     first.stop().await;

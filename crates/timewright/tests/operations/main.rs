@@ -6,6 +6,7 @@
 mod author;
 mod children;
 mod eager_start;
+mod event_groups;
 mod external;
 mod interceptors;
 mod local_activities;

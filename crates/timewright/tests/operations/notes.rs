@@ -127,6 +127,40 @@ async fn a_value_from_outside_is_taken_once() {
     }
 }
 
+static LOOKED: AtomicU32 = AtomicU32::new(0);
+
+workflow!(Watches: (u32, String) => Vec<u32>, |context, (first, _unique)| {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..4 {
+            // Changes with each third look.
+            seen.push(context.mutable_side_effect("level", || (LOOKED.fetch_add(1, Ordering::Relaxed) - first) / 3)?);
+        }
+        context.sleep(Duration::from_millis(1)).await?;
+    }
+    Ok(seen)
+});
+
+#[tokio::test]
+async fn a_value_that_changes_is_noted_with_each_change_only() {
+    for cached in CACHES {
+        let stage = Stage::of::<Watches>(cached).await;
+        let first = LOOKED.load(Ordering::Relaxed);
+        let handle = stage
+            .client
+            .start_workflow(Watches, (first, unique("watch")), start_options(&stage.task_queue))
+            .await
+            .unwrap();
+        let seen = within("the result", handle.result()).await.unwrap();
+        assert_eq!(seen, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3], "also without a cache, where code runs four times");
+        let events = event_types(handle.untyped()).await;
+        let markers = events.iter().filter(|event| *event == "MARKER_RECORDED").count();
+        assert_eq!(markers, 4, "one for each value");
+        stage.replay(handle.untyped()).await;
+        assert_eq!(LOOKED.load(Ordering::Relaxed), first + 12, "a replay looks at nothing");
+    }
+}
+
 workflow!(DescribesItself: () => Vec<String>, |context, ()| {
     context.upsert_memo(MemoChanges::new().set("progress", 7_u32).set("coupon", "x".to_owned()))?;
     let words = SearchAttributeValue::KeywordList(vec!["a".to_owned(), "b".to_owned()]);

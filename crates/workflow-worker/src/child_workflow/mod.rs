@@ -16,8 +16,8 @@ use timewright_definition::{SignalDefinition, WorkflowDefinition};
 use timewright_protocol::workflow::{ChildWorkflowStart, Command, ExternalWorkflow, Resolution, StartChildWorkflow};
 
 use crate::activity::{read_result, reason};
-use crate::external_workflow::{Sender, SignalHandle};
-use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
+use crate::external_workflow::{Sender, SignalHandle, SignalOptions};
+use crate::interceptor::{OutboundCall, intercept_outbound, note_started};
 use crate::mailbox::{self, ChildWorkflowStarting, Handle, Scope, SharedMailbox, read_failure};
 
 pub use failure::ChildWorkflowFailure;
@@ -74,12 +74,12 @@ impl<D> StartingChildWorkflow<D> {
     ) -> Self {
         let (identity, state) = match start {
             Ok(mut start) => {
-                intercept_outbound(mailbox, scope, OutboundCall::ChildWorkflow(&mut start));
+                let started = intercept_outbound(mailbox, scope, OutboundCall::ChildWorkflow(&mut start));
                 let identity = Identity::of(&start);
                 let sequence = mailbox.borrow_mut().start::<ChildWorkflowStarting>(scope, |sequence| {
                     Command::StartChildWorkflow(Box::new(StartChildWorkflow { sequence, ..start }))
                 });
-                note_started(mailbox, scope, OutboundKind::ChildWorkflow, sequence, &identity.workflow_type);
+                note_started(mailbox, scope, started, sequence);
                 let state = match sequence {
                     Some(sequence) => Starting::Issued(Handle::new(mailbox, sequence), Handle::new(mailbox, sequence)),
                     None => Starting::Never(reason(scope)),
@@ -233,13 +233,30 @@ impl<D: WorkflowDefinition> ChildWorkflowHandle<D> {
     /// Sends it a Signal. Its handle gives `Ok` when the Signal has arrived.
     #[track_caller]
     pub fn signal<S: SignalDefinition<Workflow = D>>(&self, definition: S, input: S::Input) -> SignalHandle {
-        self.sender().signal(definition, input)
+        self.sender().signal(definition, input, SignalOptions::new())
+    }
+
+    /// As [`signal`](Self::signal), with a line about it for the Web UI.
+    #[track_caller]
+    pub fn signal_with<S: SignalDefinition<Workflow = D>>(
+        &self,
+        definition: S,
+        input: S::Input,
+        options: SignalOptions,
+    ) -> SignalHandle {
+        self.sender().signal(definition, input, options)
     }
 
     /// As [`signal`](Self::signal), with a name that is known only at run time and Payloads as they are.
     #[track_caller]
     pub fn signal_untyped(&self, signal: &str, arguments: Vec<Payload>) -> SignalHandle {
-        self.sender().signal_untyped(signal, arguments)
+        self.sender().signal_untyped(signal, arguments, SignalOptions::new())
+    }
+
+    /// As [`signal_untyped`](Self::signal_untyped), with a line about it for the Web UI.
+    #[track_caller]
+    pub fn signal_untyped_with(&self, signal: &str, arguments: Vec<Payload>, options: SignalOptions) -> SignalHandle {
+        self.sender().signal_untyped(signal, arguments, options)
     }
 
     fn sender(&self) -> Sender<'_> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use timewright_converter::{ConversionError, Payload, Value};
+use timewright_converter::{ConversionError, Payload, Value, WritableValue};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Memo, Priority, RetryPolicy, SearchAttributes};
 use timewright_proto::enums::{ParentClosePolicy, WorkflowIdReusePolicy};
@@ -107,8 +107,8 @@ impl ChildWorkflowOptions {
     }
 
     /// Adds a note that lists and descriptions of it show.
-    pub fn memo(mut self, key: impl Into<String>, value: impl Value) -> Self {
-        self.note(value.to_payload(), key.into(), |options| &mut options.memo);
+    pub fn memo(mut self, key: impl Into<String>, value: impl WritableValue) -> Self {
+        self.note(value.write_payload(), key.into(), |options| &mut options.memo);
         self
     }
 
@@ -140,9 +140,10 @@ impl ChildWorkflowOptions {
         self
     }
 
-    /// On which version of the worker's deployment it runs, whatever else would apply.
-    pub fn versioning_override(mut self, versioning_override: VersioningOverride) -> Self {
-        self.start.versioning_override = Some(versioning_override);
+    /// On which version of the worker's deployment it runs, whatever else would apply: a
+    /// [`VersioningOverride`](timewright_definition::VersioningOverride), or the wire's own message.
+    pub fn versioning_override(mut self, versioning_override: impl Into<VersioningOverride>) -> Self {
+        self.start.versioning_override = Some(versioning_override.into());
         self
     }
 

@@ -1,6 +1,7 @@
 //! The context: what workflow code asks for, and what it may know.
 
 mod cancellation;
+mod meter;
 mod notes;
 mod operations;
 mod random;
@@ -21,10 +22,12 @@ use timewright_proto::common::{Header, Memo, SearchAttributes};
 use timewright_proto::enums::SuggestContinueAsNewReason;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 
+pub(crate) use meter::RunMeter;
 pub use notes::DEFAULT_VERSION;
 
 use crate::continue_as_new::ContinueAsNewOptions;
 use crate::error::{Cancelled, WorkflowError};
+use crate::event_group::{EventGroup, EventGroups};
 use crate::handlers::Handlers;
 use crate::info::{UpdateInfo, WorkflowInfo};
 use crate::instance::TaskProblem;
@@ -58,7 +61,7 @@ struct Shared<W: Workflow> {
     state: RefCell<W>,
     info: Rc<WorkflowInfo>,
     messages: Messages<W>,
-    meter: MetricMeter,
+    meter: RunMeter,
     rollout: Rollout,
 }
 
@@ -68,7 +71,7 @@ impl<W: Workflow> WorkflowContext<W> {
         state: W,
         info: Rc<WorkflowInfo>,
         handlers: Handlers<W>,
-        meter: MetricMeter,
+        meter: RunMeter,
         rollout: Rollout,
     ) -> Self {
         let scope = mailbox.borrow().workflow_scope().clone();
@@ -116,6 +119,36 @@ impl<W: Workflow> WorkflowContext<W> {
         Self { scope: self.scope.with_values(values), ..self.clone() }
     }
 
+    /// The same context, for what belongs together in the eyes of whoever reads the history: what is started from it is marked as
+    /// part of this group, beside those that the context is in already. Handles and contexts that come of it are in the group, too.
+    /// It changes nothing about what is done, so groups may be added to the code of workflows that run.
+    ///
+    /// Servers keep the marks from 1.32 on.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use timewright_definition::ActivityDefinition;
+    /// # use timewright_workflow_worker::{ActivityOptions, EventGroup, Workflow, WorkflowContext, WorkflowError};
+    /// # struct Charge; impl ActivityDefinition for Charge { const NAME: &'static str = "charge"; type Input = u64; type Output = (); }
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// let payment = context.in_event_group("payment");
+    /// payment.sleep(Duration::from_secs(60)).await?;
+    /// for order in [17, 18] {
+    ///     let group = EventGroup::new(format!("order {order}")).id(format!("order-{order}"));
+    ///     let options = ActivityOptions::start_to_close(Duration::from_secs(10));
+    ///     payment.in_event_group(group).execute_activity(Charge, order, options).await?; // in both
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// If the label or the id is empty. That fails the Workflow Task.
+    #[must_use]
+    pub fn in_event_group(&self, group: impl Into<EventGroup>) -> Self {
+        let around = self.scope.values().get::<EventGroups>().cloned().unwrap_or_default();
+        self.with_value(around.with(group.into(), &self.shared.info.original_execution_run_id))
+    }
+
     /// The workflow's "now": when the Workflow Task started that it is at, or, where a Local Activity ended, the time of that.
     /// The same on every replay, and it stands still while code runs.
     pub fn time(&self) -> SystemTime {
@@ -141,7 +174,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # Ok(()) }
     /// ```
     pub fn metric_meter(&self) -> &MetricMeter {
-        &self.shared.meter
+        self.shared.meter.of(&self.shared.info.workflow_type)
     }
 
     /// How many Events the history has.

@@ -5,6 +5,7 @@ use timewright_protocol::workflow::Command;
 
 use super::WorkflowContext;
 use crate::interceptor::{OutboundCall, intercept_outbound};
+use crate::mailbox::Recall;
 use crate::properties::{MemoChanges, SearchAttributeChanges};
 use crate::rollout::{PatchActivation, VersionChoice};
 use crate::workflow::Workflow;
@@ -79,8 +80,66 @@ impl<W: Workflow> WorkflowContext<W> {
         let (sequence, noted) = self.shared.mailbox.borrow_mut().next_side_effect();
         // User code runs while the mailbox is not borrowed.
         let value = noted.map_or_else(|| take().to_payload(), Ok)?;
-        self.shared.mailbox.borrow_mut().record_side_effect(sequence, value.clone());
+        self.shared.mailbox.borrow_mut().record_side_effect(&self.scope, sequence, value.clone());
         T::from_payload(value)
+    }
+
+    /// The value of something outside that changes now and then, such as a limit in a configuration. `take` is called each time;
+    /// the value is noted in the history when it is not the last one for this `id`, and on replay each call gives what it gave
+    /// then, without `take`. So code may ask as often as it likes, and the history grows only with the changes. As the Go and
+    /// Java SDKs do it.
+    ///
+    /// ```
+    /// # use timewright_workflow_worker::{Workflow, WorkflowContext, WorkflowError};
+    /// # fn configured_limit() -> u64 { 100 }
+    /// # fn take_order(limit: u64) -> bool { limit > 5 }
+    /// # async fn example<W: Workflow>(context: WorkflowContext<W>) -> Result<(), WorkflowError> {
+    /// for _ in 0..10 {
+    ///     let limit: u64 = context.mutable_side_effect("limit", configured_limit)?;
+    ///     take_order(limit);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If the value cannot be written, or the last one of this `id` is not of this type. With `?` that fails the Workflow Task.
+    pub fn mutable_side_effect<T: Value + PartialEq>(
+        &self,
+        id: &str,
+        take: impl FnOnce() -> T,
+    ) -> Result<T, ConversionError> {
+        self.mutable_side_effect_by(id, take, T::eq)
+    }
+
+    /// As [`mutable_side_effect`](Self::mutable_side_effect), for what is compared in another way: `is_same` gets the last value
+    /// and the new one, and where it says yes, the last one stays. It is not called on replay.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn mutable_side_effect_by<T: Value>(
+        &self,
+        id: &str,
+        take: impl FnOnce() -> T,
+        is_same: impl FnOnce(&T, &T) -> bool,
+    ) -> Result<T, ConversionError> {
+        let mailbox = &self.shared.mailbox;
+        let (call, recall) = mailbox.borrow_mut().next_mutable_side_effect(id);
+        // User code runs while the mailbox is not borrowed.
+        let changed = match recall {
+            Recall::Unchanged(value) => return T::from_payload(value),
+            Recall::Noted(value) => value,
+            Recall::Open(None) => take().to_payload()?,
+            Recall::Open(Some(last)) => {
+                let last = T::from_payload(last)?;
+                let new = take();
+                if is_same(&last, &new) {
+                    return Ok(last);
+                }
+                new.to_payload()?
+            }
+        };
+        mailbox.borrow_mut().record_mutable_side_effect(&self.scope, id, call, changed.clone());
+        T::from_payload(changed)
     }
 
     /// Says how things stand with the workflow, in a few lines of Markdown: the Web UI and `temporal workflow metadata` show them.
@@ -112,7 +171,7 @@ impl<W: Workflow> WorkflowContext<W> {
         let changed = mailbox.borrow_mut().change_search_attributes(changes);
         if let Some(mut changed) = changed {
             intercept_outbound(mailbox, &self.scope, OutboundCall::UpsertSearchAttributes(&mut changed));
-            mailbox.borrow_mut().push(Command::UpsertSearchAttributes(changed));
+            mailbox.borrow_mut().push(self.scope.grouped(Command::UpsertSearchAttributes(changed)));
         }
         Ok(())
     }
@@ -127,7 +186,7 @@ impl<W: Workflow> WorkflowContext<W> {
         let changed = mailbox.borrow_mut().change_memo(changes);
         if let Some(mut changed) = changed {
             intercept_outbound(mailbox, &self.scope, OutboundCall::UpsertMemo(&mut changed));
-            mailbox.borrow_mut().push(Command::UpsertMemo(changed));
+            mailbox.borrow_mut().push(self.scope.grouped(Command::UpsertMemo(changed)));
         }
         Ok(())
     }

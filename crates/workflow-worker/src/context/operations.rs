@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timewright_converter::{Arguments, Payload, RawValue, Value};
+use timewright_converter::{Arguments, Payload, RawValue, Value, WritableValue};
 use timewright_definition::{ActivityDefinition, WorkflowDefinition};
 use timewright_protocol::workflow::{Command, ScheduleActivity, StartTimer};
 
@@ -10,7 +10,7 @@ use super::WorkflowContext;
 use crate::activity::{ActivityHandle, ActivityOptions};
 use crate::child_workflow::{AnyWorkflow, ChildWorkflowFailure, ChildWorkflowOptions, StartingChildWorkflow};
 use crate::external_workflow::ExternalWorkflowHandle;
-use crate::interceptor::{OutboundCall, OutboundKind, intercept_outbound, note_started};
+use crate::interceptor::{OutboundCall, intercept_outbound, note_started};
 use crate::local_activity::LocalActivityOptions;
 use crate::mailbox::{Activity, Timer};
 use crate::nexus_operation::{NexusOperationFailure, NexusOperationOptions, StartingNexusOperation};
@@ -106,12 +106,12 @@ impl<W: Workflow> WorkflowContext<W> {
         let mailbox = &self.shared.mailbox;
         let task_queue = &self.shared.info.task_queue;
         let mut schedule = options.into_command(activity_type, arguments, task_queue);
-        intercept_outbound(mailbox, &self.scope, OutboundCall::Activity(&mut schedule));
+        let started = intercept_outbound(mailbox, &self.scope, OutboundCall::Activity(&mut schedule));
         schedule.eager_execution &= schedule.task_queue == *task_queue;
         let sequence = mailbox.borrow_mut().start::<Activity>(&self.scope, |sequence| {
             Command::ScheduleActivity(Box::new(ScheduleActivity { sequence, ..schedule }))
         });
-        note_started(mailbox, &self.scope, OutboundKind::Activity, sequence, activity_type);
+        note_started(mailbox, &self.scope, started, sequence);
         ActivityHandle::scheduled(mailbox, &self.scope, activity_type, sequence)
     }
 
@@ -155,9 +155,9 @@ impl<W: Workflow> WorkflowContext<W> {
     ) -> ActivityHandle<O> {
         let mailbox = &self.shared.mailbox;
         let mut schedule = options.into_schedule(activity_type, arguments);
-        intercept_outbound(mailbox, &self.scope, OutboundCall::LocalActivity(&mut schedule));
+        let started = intercept_outbound(mailbox, &self.scope, OutboundCall::LocalActivity(&mut schedule));
         let first = mailbox.borrow_mut().schedule_local_activity(&self.scope, schedule);
-        note_started(mailbox, &self.scope, OutboundKind::LocalActivity, first, activity_type);
+        note_started(mailbox, &self.scope, started, first);
         ActivityHandle::local(mailbox, &self.scope, activity_type, first)
     }
 
@@ -240,7 +240,7 @@ impl<W: Workflow> WorkflowContext<W> {
     pub fn start_nexus_operation<O: Value>(
         &self,
         options: NexusOperationOptions,
-        input: impl Value,
+        input: impl WritableValue,
     ) -> StartingNexusOperation<O> {
         StartingNexusOperation::new(&self.shared.mailbox, &self.scope, options, &input)
     }
@@ -263,7 +263,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn execute_nexus_operation<O: Value, I: Value>(
+    pub fn execute_nexus_operation<O: Value, I: WritableValue>(
         &self,
         options: NexusOperationOptions,
         input: I,

@@ -3,12 +3,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use super::WorkflowContext;
 use crate::coroutine::JoinHandle;
 use crate::error::{Cancelled, TimeoutError};
-use crate::timer::TimerHandle;
+use crate::timer::{TimeLimit, TimerHandle};
 use crate::workflow::Workflow;
 
 impl<W: Workflow> WorkflowContext<W> {
@@ -36,12 +35,13 @@ impl<W: Workflow> WorkflowContext<W> {
     /// [`TimeoutError`] when time is over, or the context's scope is cancelled, while `future` is not ready. If both happen at
     /// once, what `future` gives counts.
     #[track_caller]
-    pub fn timeout<F: IntoFuture>(
+    pub fn timeout<F: IntoFuture, L: Into<TimeLimit>>(
         &self,
-        duration: Duration,
+        limit: L,
         future: F,
-    ) -> impl Future<Output = Result<F::Output, TimeoutError>> + use<W, F> {
-        let mut timer = OwnTimer(self.sleep(duration));
+    ) -> impl Future<Output = Result<F::Output, TimeoutError>> + use<W, F, L> {
+        let TimeLimit { duration, timer } = limit.into();
+        let mut timer = OwnTimer(self.sleep_with(duration, timer));
         async move {
             let mut future = pin!(future.into_future());
             poll_fn(|task| {
@@ -75,8 +75,9 @@ impl<W: Workflow> WorkflowContext<W> {
     ///     .await;
     /// # let _ = reserved; Ok(()) }
     /// ```
-    pub async fn scope_with_timeout<T>(&self, duration: Duration, work: impl AsyncFnOnce(Self) -> T) -> T {
-        let mut timer = Some(OwnTimer(self.sleep(duration)));
+    pub async fn scope_with_timeout<T>(&self, limit: impl Into<TimeLimit>, work: impl AsyncFnOnce(Self) -> T) -> T {
+        let TimeLimit { duration, timer } = limit.into();
+        let mut timer = Some(OwnTimer(self.sleep_with(duration, timer)));
         let scope = self.child_scope();
         let token = scope.cancellation_token();
         let mut work = pin!(work(scope));
@@ -120,12 +121,12 @@ impl<W: Workflow> WorkflowContext<W> {
     /// # Errors
     /// [`Cancelled`] when the context's scope is cancelled before.
     #[track_caller]
-    pub fn wait_condition_with_timeout<F: FnMut(&W) -> bool + Unpin>(
+    pub fn wait_condition_with_timeout<F: FnMut(&W) -> bool + Unpin, L: Into<TimeLimit>>(
         &self,
-        duration: Duration,
+        limit: L,
         condition: F,
-    ) -> impl Future<Output = Result<bool, Cancelled>> + use<W, F> {
-        let waiting = self.timeout(duration, self.wait_condition(condition));
+    ) -> impl Future<Output = Result<bool, Cancelled>> + use<W, F, L> {
+        let waiting = self.timeout(limit, self.wait_condition(condition));
         async move {
             match waiting.await {
                 Ok(holds) => holds.map(|()| true),

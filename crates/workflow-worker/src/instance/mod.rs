@@ -7,6 +7,7 @@
 
 mod built_in;
 mod coroutines;
+mod refused;
 mod stack;
 mod waits;
 
@@ -27,7 +28,7 @@ use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer};
 
-use crate::context::WorkflowContext;
+use crate::context::{RunMeter, WorkflowContext};
 use crate::error::{Kind, WorkflowError, task_failure};
 use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
@@ -40,6 +41,7 @@ use crate::watch;
 use crate::workflow::Workflow;
 
 use coroutines::Coroutines;
+use refused::Refused;
 
 pub(crate) use crate::wait::Polled;
 
@@ -134,44 +136,70 @@ pub(crate) fn start<W: Workflow>(
     mailbox.borrow_mut().set_properties(info.search_attributes.clone(), info.memo.clone());
     mailbox.borrow_mut().set_random_seed(initialize.random_seed);
     let (arguments, intercepted) = intercept_start(environment, &info, &mailbox, arguments, activation)?;
-    let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
-        let message = format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
-        TaskProblem::of_error(task_failure("ConversionError", message))
-    })?;
-    let handlers = guard("handlers", Handlers::of_workflow)?;
-    if let Some(problem) = handlers.problem() {
-        let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
-        return Err(TaskProblem::new(task_failure("InvalidHandlers", message)));
+    let start = Start { environment, activation, info, mailbox, arguments, intercepted };
+    match &start.intercepted {
+        Some(intercepted) if intercepted.refusal.is_some() => start.begin::<Refused>(),
+        _ => start.begin::<W>(),
     }
-    let silence = Arc::new(AtomicBool::new(activation.replaying));
-    let meter =
-        environment.meter.with_label("workflow_type", info.workflow_type.clone()).silenced_by(Arc::clone(&silence));
-    let names_of_run = Rc::clone(&info);
-    let begin = || {
-        let state = W::init(&info, &input);
-        let rollout = environment.rollout.clone();
-        let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
-        // What an implementation by hand does before its future finds the same whether anybody intercepts or not.
-        let moment = mailbox.borrow_mut().forget_moment();
-        let run = W::run(context.clone(), input);
-        mailbox.borrow_mut().restore_moment(moment);
-        let run: Handling = Box::pin(async move { Ok(Some(run.await?.to_payload()?)) });
-        let run = match intercepted {
-            None => run,
-            Some(Intercepted { refusal: Some(refusal), .. }) => Box::pin(ready(Err(refusal))),
-            Some(intercepted) => intercepted.around(run),
+}
+
+/// A workflow before its code begins.
+struct Start<'a> {
+    environment: &'a Environment,
+    activation: &'a Activation,
+    info: Rc<WorkflowInfo>,
+    mailbox: SharedMailbox,
+    arguments: Vec<Payload>,
+    intercepted: Option<Intercepted>,
+}
+
+impl Start<'_> {
+    fn begin<W: Workflow>(self) -> Result<Box<dyn Instance>, TaskProblem> {
+        let Self { environment, activation, info, mailbox, arguments, mut intercepted } = self;
+        let refusal = intercepted.as_mut().and_then(|intercepted| intercepted.refusal.take());
+        let input = <W::Definition as WorkflowDefinition>::Input::from_payloads(arguments).map_err(|error| {
+            let message =
+                format!("the input of workflow {:?} (id {:?}): {error}", info.workflow_type, info.workflow_id);
+            TaskProblem::of_error(task_failure("ConversionError", message))
+        })?;
+        let handlers = guard("handlers", Handlers::of_workflow)?;
+        if let Some(problem) = handlers.problem() {
+            let message = format!("the handlers of workflow {:?}: {problem}", info.workflow_type);
+            return Err(TaskProblem::new(task_failure("InvalidHandlers", message)));
+        }
+        let silence = Arc::new(AtomicBool::new(activation.replaying));
+        let meter = RunMeter::new(environment.meter.clone(), Arc::clone(&silence));
+        let names_of_run = Rc::clone(&info);
+        let begin = || {
+            let state = W::init(&info, &input);
+            let rollout = environment.rollout.clone();
+            let context = WorkflowContext::new(Rc::clone(&mailbox), state, info, handlers, meter, rollout);
+            let run: Handling = match refusal {
+                Some(refusal) => Box::pin(ready(Err(refusal))),
+                None => {
+                    // What an implementation by hand does before its future finds the same whether anybody intercepts or not.
+                    let moment = mailbox.borrow_mut().forget_moment();
+                    let run = W::run(context.clone(), input);
+                    mailbox.borrow_mut().restore_moment(moment);
+                    Box::pin(async move { Ok(Some(run.await?.to_payload()?)) })
+                }
+            };
+            let run = match intercepted {
+                None => run,
+                Some(intercepted) => intercepted.around(run),
+            };
+            (context, Polled::new(run))
         };
-        (context, Polled::new(run))
-    };
-    let (context, run) = observed(!activation.replaying, names(&names_of_run), || guard("init", begin))?;
-    Ok(Box::new(WorkflowInstance {
-        context,
-        mailbox,
-        run: Some(run),
-        coroutines: Coroutines::default(),
-        detects_foreign_waits: environment.detects_foreign_waits,
-        silence,
-    }))
+        let (context, run) = observed(!activation.replaying, names(&names_of_run), || guard("init", begin))?;
+        Ok(Box::new(WorkflowInstance {
+            context,
+            mailbox,
+            run: Some(run),
+            coroutines: Coroutines::default(),
+            detects_foreign_waits: environment.detects_foreign_waits,
+            silence,
+        }))
+    }
 }
 
 /// Lets interceptors see the start, before its arguments are read.

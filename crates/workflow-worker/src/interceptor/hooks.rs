@@ -118,6 +118,17 @@ impl Hooks {
         self.tell(mailbox, key, resolution)
     }
 
+    /// How many have no outcome yet.
+    #[cfg(test)]
+    pub(crate) fn under_way(&self) -> usize {
+        self.started.borrow().len()
+    }
+
+    /// A Local Activity has ended between two attempts: nobody is told.
+    pub(crate) fn forget_local_activity(&self, first: u32) {
+        self.started.borrow_mut().remove(&(OutboundKind::LocalActivity, first));
+    }
+
     fn local_activity_resolved(
         &self,
         mailbox: &SharedMailbox,
@@ -192,11 +203,6 @@ impl Intercepted {
         &self.context.scope
     }
 
-    /// It leaves nothing behind after all, so that nobody could count it again.
-    pub(crate) fn uncount(&self) {
-        self.hooks.inbound_calls.set(self.hooks.inbound_calls.get() - 1);
-    }
-
     /// Lets all of them put something around its handling, those that are nearest to the wire outermost.
     pub(crate) fn around(&self, handling: Handling) -> Handling {
         let interceptors = self.hooks.interceptors.0.iter().rev();
@@ -204,14 +210,19 @@ impl Intercepted {
     }
 }
 
-/// Lets interceptors see what workflow code asks for, those that are nearest to it first.
-pub(crate) fn intercept_outbound(mailbox: &SharedMailbox, scope: &Scope, mut call: OutboundCall<'_>) {
+/// Lets interceptors see what workflow code asks for, those that are nearest to it first; gives what they have made of it, for
+/// [`note_started`].
+pub(crate) fn intercept_outbound(
+    mailbox: &SharedMailbox,
+    scope: &Scope,
+    mut call: OutboundCall<'_>,
+) -> Option<StartedOperation> {
     // These are no operations: they leave also where the scope is cancelled.
     let may_be_refused = !matches!(
         call,
         OutboundCall::ContinueAsNew(_) | OutboundCall::UpsertSearchAttributes(_) | OutboundCall::UpsertMemo(_)
     );
-    let Some(hooks) = mailbox.borrow().hooks_of_call(scope, may_be_refused) else { return };
+    let hooks = mailbox.borrow().hooks_of_call(scope, may_be_refused)?;
     // Nothing that interceptors ask for leads to anything, nor is it seen by them again. A panic goes through workflow code.
     let looking = Looking::begin(mailbox);
     let seen = hooks.outbound(mailbox, scope, &mut call);
@@ -219,20 +230,19 @@ pub(crate) fn intercept_outbound(mailbox: &SharedMailbox, scope: &Scope, mut cal
     if let Err(error) = seen {
         mailbox.borrow_mut().refuse(refused(&call, error));
     }
+    Some(StartedOperation { kind: call.kind(), name: call.name() })
 }
 
 /// Remembers what has been started, for its outcome.
 pub(crate) fn note_started(
     mailbox: &SharedMailbox,
     scope: &Scope,
-    kind: OutboundKind,
+    operation: Option<StartedOperation>,
     sequence: Option<u32>,
-    name: &str,
 ) {
-    let Some(sequence) = sequence else { return };
+    let (Some(operation), Some(sequence)) = (operation, sequence) else { return };
     if let Some(hooks) = mailbox.borrow().hooks() {
-        let operation = StartedOperation { kind, name: name.to_owned() };
-        hooks.started.borrow_mut().insert((kind, sequence), (operation, scope.clone()));
+        hooks.started.borrow_mut().insert((operation.kind, sequence), (operation, scope.clone()));
     }
 }
 

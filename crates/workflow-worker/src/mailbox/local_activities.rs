@@ -28,6 +28,7 @@ pub(super) struct LocalActivities {
 struct Open {
     /// The attempt that is under way, or the next one.
     schedule: ScheduleLocalActivity,
+    scope: Scope,
     /// The timer that it waits for.
     timer: Option<u32>,
     cancel_requested: bool,
@@ -50,7 +51,8 @@ impl Mailbox {
             Command::ScheduleLocalActivity(Box::new(scheduled.clone()))
         })?;
         self.local_activities.by_attempt.insert(first, first);
-        self.local_activities.open.insert(first, Open { schedule: scheduled, timer: None, cancel_requested: false });
+        let open = Open { schedule: scheduled, scope: scope.clone(), timer: None, cancel_requested: false };
+        self.local_activities.open.insert(first, open);
         Some(first)
     }
 
@@ -76,7 +78,7 @@ impl Mailbox {
                 self.last_numbers.timer += 1;
                 let timer = self.last_numbers.timer;
                 let start = StartTimer { sequence: timer, duration: backoff.delay, summary: None };
-                self.commands.push(Command::StartTimer(start));
+                self.commands.push(activity.scope.grouped(Command::StartTimer(start)));
                 activity.schedule.attempt = backoff.attempt;
                 activity.schedule.original_schedule_time = Some(backoff.original_schedule_time);
                 activity.timer = Some(timer);
@@ -85,6 +87,14 @@ impl Mailbox {
             }
         };
         open.remove(&first);
+        self.end_local_activity(first, resolution)
+    }
+
+    /// What interceptors have not been told of by now they are not told any more.
+    fn end_local_activity(&mut self, first: u32, resolution: Resolution) -> Option<Waker> {
+        if let Some(hooks) = &self.hooks {
+            hooks.forget_local_activity(first);
+        }
         self.resolve::<LocalActivity>(first, resolution)
     }
 
@@ -95,7 +105,8 @@ impl Mailbox {
         activity.timer = None;
         activity.schedule.sequence = self.last_numbers.activity;
         self.local_activities.by_attempt.insert(activity.schedule.sequence, first);
-        self.commands.push(Command::ScheduleLocalActivity(Box::new(activity.schedule.clone())));
+        let again = Command::ScheduleLocalActivity(Box::new(activity.schedule.clone()));
+        self.commands.push(activity.scope.grouped(again));
     }
 
     pub(super) fn cancel_local_activity(&mut self, first: u32) -> Option<Waker> {
@@ -110,7 +121,7 @@ impl Mailbox {
         let resolution = activity.cancelled();
         open.remove(&first);
         self.commands.push(Command::CancelTimer { sequence: timer });
-        self.resolve::<LocalActivity>(first, resolution)
+        self.end_local_activity(first, resolution)
     }
 }
 

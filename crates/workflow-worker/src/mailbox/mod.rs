@@ -33,7 +33,7 @@ use crate::interceptor::Hooks;
 use crate::random::Streams;
 use crate::wait;
 
-pub(crate) use notes::Change;
+pub(crate) use notes::{Change, Recall};
 pub(crate) use operation::{Handle, Operation, read_failure};
 pub(crate) use scopes::Scope;
 pub(crate) use slots::{
@@ -287,6 +287,10 @@ impl Mailbox {
                 self.notes.notify_side_effect(sequence, value);
                 None
             }
+            Job::NotifyMutableSideEffect { id, call, value } => {
+                self.notes.notify_mutable_side_effect(id, call, value);
+                None
+            }
             Job::UpdateRandomSeed { seed } => {
                 self.set_random_seed(seed);
                 None
@@ -320,7 +324,7 @@ impl Mailbox {
         let sequence = *number;
         let command = command(sequence);
         let origin = Origin::of(&command, Location::caller());
-        self.commands.push(command);
+        self.commands.push(scope.grouped(command));
         K::insert(&mut self.places, sequence, order, origin);
         if let Some(operation) = K::operation(sequence) {
             self.enter_scope(scope, order, operation);

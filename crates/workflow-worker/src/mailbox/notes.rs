@@ -1,4 +1,4 @@
-//! What user code decides once and notes: patches, versions, side effects. And what it changes about the workflow: search
+//! What user code decides once and notes: patches, versions, side effects, and those that change. And what it changes about the workflow: search
 //! attributes and memo.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use timewright_proto::common::{Memo, Payload, SearchAttributes};
 use timewright_protocol::workflow::Command;
 
-use super::Mailbox;
+use super::{Mailbox, Scope};
 
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -17,9 +17,32 @@ pub(super) struct Notes {
     noted_versions: BTreeMap<String, i32>,
     versions: BTreeMap<String, i32>,
     noted_side_effects: BTreeMap<u32, Payload>,
+    mutable_side_effects: BTreeMap<String, MutableSideEffect>,
     search_attributes: BTreeMap<String, Payload>,
     memo: BTreeMap<String, Payload>,
     current_details: String,
+}
+
+/// Something outside that changes.
+#[derive(Debug, Default)]
+struct MutableSideEffect {
+    /// How often user code has asked for it.
+    calls: u32,
+    /// What it was told last.
+    value: Option<Payload>,
+    /// Which calls found a new value, as far as the history says.
+    noted: BTreeMap<u32, Payload>,
+}
+
+/// What there is for a call of a mutable side effect.
+#[derive(Debug)]
+pub(crate) enum Recall {
+    /// The history has a new value.
+    Noted(Payload),
+    /// The history says that it was as before.
+    Unchanged(Payload),
+    /// Nobody has done this before: the value is to be taken, and may be as before.
+    Open(Option<Payload>),
 }
 
 impl Notes {
@@ -33,6 +56,10 @@ impl Notes {
 
     pub(super) fn notify_side_effect(&mut self, sequence: u32, value: Payload) {
         self.noted_side_effects.insert(sequence, value);
+    }
+
+    pub(super) fn notify_mutable_side_effect(&mut self, id: String, call: u32, value: Payload) {
+        self.mutable_side_effects.entry(id).or_default().noted.insert(call, value);
     }
 }
 
@@ -100,8 +127,32 @@ impl Mailbox {
         (sequence, self.notes.noted_side_effects.remove(&sequence))
     }
 
-    pub(crate) fn record_side_effect(&mut self, sequence: u32, value: Payload) {
-        self.push(Command::RecordSideEffect { sequence, value });
+    pub(crate) fn record_side_effect(&mut self, scope: &Scope, sequence: u32, value: Payload) {
+        self.push(scope.grouped(Command::RecordSideEffect { sequence, value }));
+    }
+
+    /// The number of this call for `id`, and what there is for it.
+    pub(crate) fn next_mutable_side_effect(&mut self, id: &str) -> (u32, Recall) {
+        if self.inert {
+            let known = self.notes.mutable_side_effects.get(id).and_then(|known| known.value.clone());
+            return (0, known.map_or(Recall::Open(None), Recall::Unchanged));
+        }
+        let known = self.notes.mutable_side_effects.entry(id.to_owned()).or_default();
+        known.calls += 1;
+        let recall = match (known.noted.remove(&known.calls), &known.value) {
+            (Some(noted), _) => Recall::Noted(noted),
+            (None, Some(value)) if self.moment.replaying => Recall::Unchanged(value.clone()),
+            // On replay the code has changed, and the Command says so.
+            (None, value) => Recall::Open(value.clone()),
+        };
+        (known.calls, recall)
+    }
+
+    pub(crate) fn record_mutable_side_effect(&mut self, scope: &Scope, id: &str, call: u32, value: Payload) {
+        if let Some(known) = self.notes.mutable_side_effects.get_mut(id) {
+            known.value = Some(value.clone());
+        }
+        self.push(scope.grouped(Command::RecordMutableSideEffect { id: id.to_owned(), call, value }));
     }
 
     pub(crate) fn search_attributes(&self) -> SearchAttributes {

@@ -9,8 +9,10 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use timewright_definition::ContextValues;
+use timewright_protocol::workflow::Command;
 
 use super::{Mailbox, Operation};
+use crate::event_group::EventGroups;
 
 /// A scope, and the context values of whoever works in it. Cheap to clone; clones are the same scope.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +49,14 @@ impl Scope {
     /// The same scope, with these values instead.
     pub(crate) fn with_values(&self, values: ContextValues) -> Self {
         Self(Rc::clone(&self.0), values)
+    }
+
+    /// A Command of whoever works in it, with the event groups that they are in.
+    pub(crate) fn grouped(&self, command: Command) -> Command {
+        match self.values().get::<EventGroups>() {
+            Some(groups) => Command::InEventGroups { groups: groups.markers(), command: Box::new(command) },
+            None => command,
+        }
     }
 
     /// Why it was cancelled: itself, or one around it.

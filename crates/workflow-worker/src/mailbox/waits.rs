@@ -75,12 +75,16 @@ impl Origin {
             Command::ScheduleLocalActivity(activity) => {
                 (named("Local Activity", &activity.activity_type), activity.summary.clone())
             }
-            Command::StartChildWorkflow(child) => (named("Child Workflow", &child.workflow_type), None),
-            Command::SignalExternalWorkflow(signal) => (named("signal", &signal.signal_name), None),
+            Command::StartChildWorkflow(child) => {
+                (named("Child Workflow", &child.workflow_type), child.summary.clone())
+            }
+            Command::SignalExternalWorkflow(signal) => (named("signal", &signal.signal_name), signal.summary.clone()),
             Command::RequestCancelExternalWorkflow(request) => {
                 (named("the cancellation of workflow", &request.workflow.workflow_id), None)
             }
-            Command::ScheduleNexusOperation(operation) => (named("Nexus operation", &operation.operation), None),
+            Command::ScheduleNexusOperation(operation) => {
+                (named("Nexus operation", &operation.operation), operation.summary.clone())
+            }
             _ => (named("operation", ""), None),
         };
         Self { subject, summary, location }

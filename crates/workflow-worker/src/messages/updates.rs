@@ -35,10 +35,9 @@ impl<W: Workflow> WorkflowContext<W> {
         let begin = match begin {
             Ok(begin) => begin,
             Err(error) => {
-                if let Some(intercepted) = intercepted {
-                    intercepted.uncount();
-                }
-                return self.refuse(protocol_instance_id, run_validator, &self.rejection(&name, &error.into()));
+                // What interceptors have counted is counted again on replay, so it must leave something behind.
+                let is_new = run_validator && intercepted.is_none();
+                return self.refuse(protocol_instance_id, is_new, &self.rejection(&name, &error.into()));
             }
         };
         let accept = Command::AcceptUpdate { protocol_instance_id: protocol_instance_id.clone() };
@@ -78,7 +77,12 @@ impl<W: Workflow> WorkflowContext<W> {
         if let Some(refusal) = intercepted.and_then(|intercepted| intercepted.refusal) {
             return Err(self.rejection(name, &refusal));
         }
-        let Some(validator) = validator else { return Ok(()) };
+        let Some(validator) = validator else {
+            // Where it cannot be read it is rejected here, before it counts.
+            let handler = self.messages().handlers.borrow().updates.find(name).map(Registered::to_begin);
+            let read = handler.map_or(Ok(()), |(handler, _)| handler(name, input).map(drop));
+            return read.map_err(|error| self.rejection(name, &error.into()));
+        };
         self.mailbox().borrow_mut().set_inert(true);
         let verdict =
             guard(&format!("the validator of update {name:?}"), || self.state(|state| validator(state, name, input)));

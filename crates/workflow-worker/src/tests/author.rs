@@ -188,6 +188,35 @@ fn z8_a_workflow_task_can_be_failed_on_purpose() {
     assert_eq!(lines[1], "task fails: Error: no rule for this yet");
 }
 
+/// Its handler fails the task, and lets `run` end in the same Activation.
+struct EndsAtOnce(bool);
+
+impl Workflow for EndsAtOnce {
+    type Definition = Definition;
+
+    fn init(_info: &WorkflowInfo, _input: &String) -> Self {
+        Self(false)
+    }
+
+    async fn run(context: WorkflowContext<Self>, input: String) -> Result<String, WorkflowError> {
+        context.wait_condition(|state| state.0).await?;
+        Ok(input)
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal_async(Add, |context, _word| async move {
+            context.state_mut(|state| state.0 = true);
+            Err::<(), _>(WorkflowError::fail_workflow_task("no rule for this yet"))
+        });
+    }
+}
+
+#[test]
+fn z8_a_handler_that_fails_the_task_wins_over_the_end_of_the_workflow() {
+    let lines = run::<EndsAtOnce>(vec![vec![signal("a")]]);
+    assert_eq!(lines[1], "task fails: Error: no rule for this yet");
+}
+
 workflow!(EndsWithDetails, |context, _input| {
     let Err(Cancelled { reason }) = context.sleep(Duration::from_secs(9)).await else { unreachable!() };
     Err(WorkflowError::cancelled_with_details(reason))
@@ -363,7 +392,7 @@ workflow!(AsksForMuch, |context, input| {
         .memo("round", 7_u32)
         .search_attribute(&TIER, "gold")
         .search_attribute("Amount", SearchAttributeValue::Int(3))
-        .versioning_override(Default::default());
+        .versioning_override(crate::VersioningOverride::AutoUpgrade);
     drop(context.start_child_workflow(Definition, input, child));
     context.upsert_search_attributes(SearchAttributeChanges::new().set(&TIER, "silver").remove("Amount"))?;
     assert_eq!(context.search_attribute(&TIER)?.as_deref(), Some("silver"));

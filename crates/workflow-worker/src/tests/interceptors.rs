@@ -4,10 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use timewright_definition::{ContextPropagators, PropagatedValue};
 use timewright_proto::common::Header;
-use timewright_protocol::workflow::{Query, Update};
+use timewright_protocol::workflow::{
+    Backoff, LocalActivityResolution, NexusOperationStart, Query, ScheduleLocalActivity, Update,
+};
 
 use super::*;
-use crate::interceptor::Interceptors;
+use crate::interceptor::{Hooks, Interceptors, intercept_outbound, note_started};
+use crate::mailbox::{Mailbox, Operation};
 use crate::{
     Handling, InboundCall, InboundKind, InterceptorContext, OutboundCall, StartedOperation, WorkflowInterceptor,
 };
@@ -244,6 +247,116 @@ fn what_comes_in_can_be_refused() {
     assert_eq!(refusing(InboundKind::ValidateUpdate), ["schedule echo 1", "reject u: no", "answer []", "-"]);
     assert_eq!(refusing(InboundKind::Query), ["schedule echo 1", taken, "no answer: no", "-"]);
     assert_eq!(refusing(InboundKind::Signal), ["schedule echo 1", taken, answer, "fail no"]);
+}
+
+/// Nobody knows what a refused start was to take.
+#[test]
+fn a_start_that_is_refused_is_not_read_and_has_something_around_it() {
+    let changes = Changes {
+        inbound: Some(|call| match call.kind() {
+            InboundKind::Workflow => {
+                call.arguments.clear();
+                Err("no".into())
+            }
+            _ => Ok(()),
+        }),
+        around: Some(|context, handling| {
+            let context = context.clone();
+            Box::pin(async move {
+                context.sleep(Duration::from_secs(1)).await?;
+                handling.await
+            })
+        }),
+        ..Changes::default()
+    };
+    assert_eq!(shown::<Echoes>(changes, vec![vec![fired(1)]]), ["start timer 1", "fail no"]);
+}
+
+workflow!(Renamed, |context, input| {
+    let nexus = crate::NexusOperationOptions::new("endpoint", "service", "operation");
+    let operation: String = context.execute_nexus_operation(nexus, input.clone()).await?;
+    Ok(context.execute_activity(Echo, operation, options()).await?)
+});
+
+#[test]
+fn outcomes_have_the_names_that_interceptors_gave() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let mut interceptors = Interceptors::default();
+    interceptors.push(Log("log", Arc::clone(&log)));
+    interceptors.push(Changes {
+        outbound: Some(|call| {
+            match call {
+                OutboundCall::Activity(activity) => activity.activity_type = "another".into(),
+                OutboundCall::NexusOperation(nexus) => nexus.operation = "other".into(),
+                _ => (),
+            }
+            Ok(())
+        }),
+        ..Changes::default()
+    });
+    let start = NexusOperationStart::Started { operation_token: None };
+    let completed_operation =
+        Job::ResolveNexusOperation { sequence: 1, resolution: Resolution::Completed(Some(payload("operated"))) };
+    let activations = vec![
+        vec![Job::ResolveNexusOperationStart { sequence: 1, start }, completed_operation],
+        vec![completed(1, "echoed")],
+    ];
+    run_with::<Renamed>(interceptors, Header::default(), activations)
+        .into_iter()
+        .for_each(|answer| drop(answer.expect("done")));
+    let log = log.lock().unwrap();
+    let outcomes: Vec<_> = log.iter().filter(|line| line.contains("got")).collect();
+    assert_eq!(outcomes, ["log got service/other \"operated\"", "log got another \"echoed\""]);
+}
+
+/// What is rejected leaves nothing in the history, so that a replay could not count it.
+#[test]
+fn an_update_that_cannot_be_read_does_not_count() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let mut interceptors = Interceptors::default();
+    interceptors.push(Log("log", Arc::clone(&log)));
+    let unreadable = Job::Update(Box::new(Update {
+        protocol_instance_id: "u".into(),
+        name: "slow".into(),
+        input: vec![7_u32.to_payload().expect("a number")],
+        run_validator: true,
+        ..Update::default()
+    }));
+    let activations = vec![vec![unreadable], vec![update("slow", "word", true)]];
+    let answers: Vec<_> =
+        run_with::<Echoes>(interceptors, Header::default(), activations).into_iter().map(show).collect();
+    assert!(answers[1].starts_with("reject u: "), "{answers:?}");
+    let log = log.lock().unwrap();
+    let updates: Vec<_> = log.iter().filter(|line| line.contains("Update slow")).collect();
+    let expected = [
+        "log ValidateUpdate slow [\"7\"] None",
+        "log ValidateUpdate slow [\"\\\"word\\\"\"] None",
+        "log Update slow [\"\\\"word\\\"\"] Some(2)",
+    ];
+    assert_eq!(updates, expected);
+}
+
+#[test]
+fn a_local_activity_that_is_cancelled_between_two_attempts_is_forgotten() {
+    let mut interceptors = Interceptors::default();
+    interceptors.push(Changes::default());
+    let info = Rc::new(WorkflowInfo::new(&environment(), &mut initialize()));
+    let hooks = Hooks::new(&interceptors, &info).expect("there are some");
+    let mailbox = Rc::new(RefCell::new(Mailbox::new(Default::default(), None)));
+    mailbox.borrow_mut().set_hooks(Some(Rc::clone(&hooks)));
+    let scope = mailbox.borrow().workflow_scope().clone();
+    let mut schedule = ScheduleLocalActivity { activity_type: "echo".into(), ..ScheduleLocalActivity::default() };
+    let started = intercept_outbound(&mailbox, &scope, OutboundCall::LocalActivity(&mut schedule));
+    let first = mailbox.borrow_mut().schedule_local_activity(&scope, schedule);
+    note_started(&mailbox, &scope, started, first);
+    assert_eq!(hooks.under_way(), 1);
+    let backoff = Backoff { attempt: 2, delay: Duration::from_secs(9), original_schedule_time: SystemTime::UNIX_EPOCH };
+    let resolution = LocalActivityResolution::Backoff(backoff);
+    let mut job = Job::ResolveLocalActivity { sequence: 1, resolution };
+    hooks.resolved(&mailbox, &mut job).unwrap_or_else(|problem| panic!("{:#}", problem.failure));
+    mailbox.borrow_mut().take_in(job).expect("a job of the mailbox");
+    let _ = mailbox.borrow_mut().cancel(Operation::LocalActivity(1), "enough");
+    assert_eq!(hooks.under_way(), 0, "nobody will ever tell of it");
 }
 
 #[test]

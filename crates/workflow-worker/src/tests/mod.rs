@@ -11,6 +11,8 @@ use timewright_definition::{
     ActivityDefinition, QueryDefinition, SignalDefinition, UpdateDefinition, WorkflowDefinition,
 };
 use timewright_proto::history::WorkflowExecutionStartedEventAttributes;
+use timewright_proto::temporal::api::sdk::v1::EventGroupMarker;
+use timewright_proto::temporal::api::sdk::v1::event_group_marker::Variant;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job, Query, QueryAnswer, Resolution};
 
 use crate::instance::{Environment, Instance, start};
@@ -217,6 +219,16 @@ fn show_command(command: &Command) -> String {
         Command::SetPatch { patch_id, deprecated } => format!("patch {patch_id} {deprecated}"),
         Command::SetVersion { change_id, version } => format!("version {change_id} {version}"),
         Command::RecordSideEffect { sequence, value } => format!("side effect {sequence} {}", text(Some(value))),
+        Command::RecordMutableSideEffect { id, call, value } => {
+            format!("side effect {id} {call} {}", text(Some(value)))
+        }
+        Command::InEventGroups { groups, command } => {
+            let label = |group: &EventGroupMarker| match &group.variant {
+                Some(Variant::Label(label)) => format!("{}={}", label.id, text(label.label.as_ref())),
+                other => format!("{other:?}"),
+            };
+            format!("{} in {}", show_command(command), groups.iter().map(label).collect::<Vec<_>>().join(" and "))
+        }
         Command::UpsertMemo(memo) => format!("memo {:?}", texts(&memo.fields)),
         Command::UpsertSearchAttributes(attributes) => format!("attributes {:?}", texts(&attributes.indexed_fields)),
         Command::AcceptUpdate { protocol_instance_id } => format!("accept {protocol_instance_id}"),

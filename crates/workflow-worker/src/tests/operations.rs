@@ -12,8 +12,8 @@ use timewright_protocol::workflow::{
 use super::*;
 use crate::rollout::Rollout;
 use crate::{
-    ChildWorkflowOptions, ContinueAsNewOptions, DEFAULT_VERSION, LocalActivityOptions, MemoChanges,
-    NexusOperationOptions, PatchActivation, SearchAttributeChanges, VersionChoice,
+    ChildWorkflowOptions, ContinueAsNewOptions, DEFAULT_VERSION, EventGroup, LocalActivityOptions, MemoChanges,
+    NexusOperationOptions, PatchActivation, SearchAttributeChanges, SignalOptions, TimeLimit, VersionChoice,
 };
 
 fn local() -> LocalActivityOptions {
@@ -290,6 +290,90 @@ fn a_side_effect_is_noted_and_told_on_replay() {
     assert_eq!(
         first_task::<TakesValues>(true, noted),
         "side effect 1 \"one\", side effect 2 \"two\", complete \"one two\""
+    );
+}
+
+workflow!(AsksForLimit, |context, _input| {
+    let mut limits = ["ten", "ten", "20", "TWENTY", "ten"].into_iter();
+    let mut limit = || context.mutable_side_effect("limit", || limits.next().map_or_else(String::new, str::to_owned));
+    let seen = [limit()?, limit()?, limit()?];
+    let by_length = |last: &String, new: &String| last.len() == new.len();
+    let price = [
+        context.mutable_side_effect_by("price", || "low".to_owned(), by_length)?,
+        context.mutable_side_effect_by("price", || "up!".to_owned(), by_length)?,
+    ];
+    Ok(format!("{} {}", seen.join(" "), price.join(" ")))
+});
+
+#[test]
+fn a_mutable_side_effect_is_noted_when_it_changes_and_is_the_same_on_replay() {
+    assert_eq!(
+        first_task::<AsksForLimit>(false, Vec::new()),
+        "side effect limit 1 \"ten\", side effect limit 3 \"20\", side effect price 1 \"low\", \
+         complete \"ten ten 20 low low\""
+    );
+    let noted = |id: &str, call, value| Job::NotifyMutableSideEffect { id: id.into(), call, value: payload(value) };
+    // As it was then, whatever it would be now.
+    assert_eq!(
+        first_task::<AsksForLimit>(true, vec![noted("limit", 1, "a"), noted("limit", 2, "b"), noted("price", 1, "c")]),
+        "side effect limit 1 \"a\", side effect limit 2 \"b\", side effect price 1 \"c\", complete \"a b b c c\""
+    );
+}
+
+workflow!(Groups, |context, input| {
+    let outer = context.in_event_group(EventGroup::new("payment").id("p"));
+    let activity = outer.execute_activity(Echo, input, options());
+    let inner = outer.in_event_group(EventGroup::new("order").id("o"));
+    let timer = inner.sleep(Duration::from_secs(1));
+    let _: String = inner.side_effect(|| "noted".to_owned())?;
+    let detached = inner.detached().sleep(Duration::from_secs(2));
+    // The same id is the same group; and whoever is in none marks nothing.
+    let again = inner.in_event_group(EventGroup::new("again").id("p")).sleep(Duration::from_secs(3));
+    let outside = context.sleep(Duration::from_secs(4));
+    let _ = (activity, timer, detached, again, outside);
+    let derived = context.in_event_group("by its label").sleep(Duration::from_secs(5));
+    let same = context.in_event_group(String::from("by its label")).sleep(Duration::from_secs(6));
+    let _ = (derived, same);
+    Ok(String::new())
+});
+
+#[test]
+fn what_is_started_is_marked_with_its_event_groups() {
+    let commands = first_task::<Groups>(false, Vec::new());
+    let (marked, derived) = commands.split_at(commands.find("start timer 5").expect("timer 5"));
+    assert_eq!(
+        marked,
+        "schedule echo 1 in p=\"payment\", start timer 1 in p=\"payment\" and o=\"order\", \
+         side effect 1 \"noted\" in p=\"payment\" and o=\"order\", start timer 2 in p=\"payment\" and o=\"order\", \
+         start timer 3 in o=\"order\" and p=\"again\", start timer 4, "
+    );
+    let id = "79d1fa97201ff8490ac26d5806c60248";
+    assert_eq!(
+        derived,
+        format!("start timer 5 in {id}=\"by its label\", start timer 6 in {id}=\"by its label\", complete \"\"",),
+        "the same on every replay, so it never changes"
+    );
+}
+
+workflow!(Summarises, |context, _input| {
+    let other = context.external_workflow_untyped("other", None);
+    let signal = other.signal_untyped_with("go", Vec::new(), SignalOptions::new().summary("now"));
+    let limit = TimeLimit::new(Duration::from_secs(60)).summary("time to approve");
+    let holds = context.wait_condition_with_timeout(limit, |state| !state.words.is_empty()).await?;
+    let _ = (holds, signal);
+    Ok(String::new())
+});
+
+#[test]
+fn signals_and_timeouts_have_summaries() {
+    let mut instance = start_instance::<Summarises>();
+    let commands = instance.activate(activation(Vec::new())).unwrap_or_else(|problem| panic!("{:#}", problem.failure));
+    let [Command::SignalExternalWorkflow(signal), Command::StartTimer(timer)] = commands.as_slice() else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(
+        (text(signal.summary.as_ref()), text(timer.summary.as_ref())),
+        ("\"now\"".into(), "\"time to approve\"".into())
     );
 }
 

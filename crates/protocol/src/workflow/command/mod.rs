@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use timewright_proto::common::{Memo, Payload, SearchAttributes};
 use timewright_proto::failure::Failure;
+use timewright_proto::temporal::api::sdk::v1::EventGroupMarker;
 
 pub use activity::{ActivityCancellationType, ScheduleActivity, ScheduleLocalActivity};
 pub use child_workflow::{ChildWorkflowCancellationType, StartChildWorkflow};
@@ -101,6 +102,17 @@ pub enum Command {
         /// The value.
         value: Payload,
     },
+    /// Notes that something outside has a new value, so that it is the same on replay, where
+    /// [`Job::NotifyMutableSideEffect`](super::Job::NotifyMutableSideEffect) has told it before. Not to be issued for a call
+    /// that found the value as it was.
+    RecordMutableSideEffect {
+        /// What it is the value of.
+        id: String,
+        /// Which call for this id found that it had changed, counted from 1.
+        call: u32,
+        /// The value.
+        value: Payload,
+    },
     /// Changes search attributes. Those with a null value are removed.
     UpsertSearchAttributes(SearchAttributes),
     /// Changes fields of the memo. Those with a null value are removed.
@@ -123,6 +135,13 @@ pub enum Command {
         protocol_instance_id: String,
         /// What its handler returned, or why it failed.
         outcome: Result<Option<Payload>, Box<Failure>>,
+    },
+    /// Asks for something whose Events belong to these groups, for whoever reads the history. A replay does not compare them.
+    InEventGroups {
+        /// The groups.
+        groups: Vec<EventGroupMarker>,
+        /// What is asked for.
+        command: Box<Command>,
     },
     /// Answers [`Job::Query`](super::Job::Query).
     AnswerQuery {
@@ -190,11 +209,13 @@ impl Command {
             Self::SetPatch { .. } => "SetPatch",
             Self::SetVersion { .. } => "SetVersion",
             Self::RecordSideEffect { .. } => "RecordSideEffect",
+            Self::RecordMutableSideEffect { .. } => "RecordMutableSideEffect",
             Self::UpsertSearchAttributes(_) => "UpsertSearchAttributes",
             Self::UpsertMemo(_) => "UpsertMemo",
             Self::AcceptUpdate { .. } => "AcceptUpdate",
             Self::RejectUpdate { .. } => "RejectUpdate",
             Self::CompleteUpdate { .. } => "CompleteUpdate",
+            Self::InEventGroups { command, .. } => command.name(),
             Self::AnswerQuery { .. } => "AnswerQuery",
             Self::CompleteWorkflow { .. } => "CompleteWorkflow",
             Self::FailWorkflow { .. } => "FailWorkflow",

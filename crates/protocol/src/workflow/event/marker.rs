@@ -1,7 +1,8 @@
 //! Markers: what a worker notes in a history for itself. The server only keeps them.
 //!
 //! Local Activities and patches are written as the SDKs on Temporal's shared core write them (Rust, Python, TypeScript, .NET,
-//! Ruby), integer versions and side effects as the Go SDK writes them, so that each can replay the other's histories.
+//! Ruby), integer versions and side effects as the Go SDK writes them, so that each can replay the other's histories. Mutable
+//! side effects have Go's names, but not its numbers, which only its own way of counting Commands could give.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -38,6 +39,15 @@ pub enum Marker {
     SideEffect {
         /// Its number.
         sequence: u32,
+        /// The value.
+        value: Option<Payload>,
+    },
+    /// The new value of something outside that changes.
+    MutableSideEffect {
+        /// What it is the value of.
+        id: String,
+        /// Which call for this id found that it had changed, counted from 1.
+        call: u32,
         /// The value.
         value: Option<Payload>,
     },
@@ -106,6 +116,15 @@ impl Marker {
                     .ok_or("a side effect id")?,
                 value: details.remove("data").and_then(|data| data.payloads.into_iter().next()),
             }),
+            MUTABLE_SIDE_EFFECT => Ok(Self::MutableSideEffect {
+                id: json(&details, "side-effect-id")
+                    .and_then(|id| Some(id.as_str()?.to_owned()))
+                    .ok_or("a side effect id")?,
+                call: json(&details, "mutable-side-effect-call-counter")
+                    .and_then(|call| call.as_u64()?.try_into().ok())
+                    .ok_or("a number of the call")?,
+                value: details.remove("data").and_then(|data| data.payloads.into_iter().next()),
+            }),
             _ => Ok(Self::Other { name: marker_name }),
         }
     }
@@ -115,7 +134,7 @@ impl Marker {
         let mut failure = None;
         let (name, details) = match self {
             Self::LocalActivity(marker) => {
-                let mut details = vec![("data", json_payload(&write_local_activity(&marker)))];
+                let mut details = vec![("data", json_text(write_local_activity(&marker)))];
                 match marker.outcome {
                     Ok(result) => details.extend(result.map(|result| ("result", result))),
                     Err(failed) => failure = Some(*failed),
@@ -137,6 +156,14 @@ impl Marker {
                 let mut details = vec![("side-effect-id", json_payload(&json!(sequence)))];
                 details.extend(value.map(|value| ("data", value)));
                 (SIDE_EFFECT, details)
+            }
+            Self::MutableSideEffect { id, call, value } => {
+                let mut details = vec![
+                    ("side-effect-id", json_payload(&json!(id))),
+                    ("mutable-side-effect-call-counter", json_payload(&json!(call))),
+                ];
+                details.extend(value.map(|value| ("data", value)));
+                (MUTABLE_SIDE_EFFECT, details)
             }
             Self::Other { name } => {
                 return RecordMarkerCommandAttributes { marker_name: name, ..RecordMarkerCommandAttributes::default() };
@@ -160,6 +187,7 @@ impl Marker {
             Self::Patch { patch_id, .. } => describe_patch(patch_id),
             Self::Version { change_id, version, .. } => describe_version(change_id, *version),
             Self::SideEffect { sequence, .. } => describe_side_effect(*sequence),
+            Self::MutableSideEffect { id, call, .. } => describe_mutable_side_effect(id, *call),
             Self::Other { name } => format!("RecordMarker ({name:?})"),
         }
     }
@@ -182,6 +210,10 @@ pub(crate) fn describe_side_effect(sequence: u32) -> String {
     format!("the marker of a side effect (number {sequence})")
 }
 
+pub(crate) fn describe_mutable_side_effect(id: &str, call: u32) -> String {
+    format!("the marker of a mutable side effect (id {id:?}, call {call})")
+}
+
 fn read_local_activity(
     data: &Value,
     outcome: Result<Option<Payload>, Box<Failure>>,
@@ -200,20 +232,21 @@ fn read_local_activity(
     })
 }
 
-fn write_local_activity(marker: &LocalActivityMarker) -> Value {
-    let span =
-        |span: Option<Duration>| span.map(|span| json!({ "seconds": span.as_secs(), "nanos": span.subsec_nanos() }));
+/// Written directly: a workflow may have thousands of Local Activities, and a tree of values first takes three times as long.
+fn write_local_activity(marker: &LocalActivityMarker) -> String {
+    let LocalActivityMarker { sequence, attempt, activity_id, activity_type, .. } = marker;
+    let span = |span: Option<Duration>| match span {
+        Some(span) => format!(r#"{{"nanos":{},"seconds":{}}}"#, span.subsec_nanos(), span.as_secs()),
+        None => "null".to_owned(),
+    };
     let time = |time: Option<SystemTime>| span(time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()));
-    json!({
-        "seq": marker.sequence,
-        "attempt": marker.attempt,
-        "activity_id": marker.activity_id,
-        "activity_type": marker.activity_type,
-        "complete_time": time(marker.complete_time),
-        "backoff": span(marker.backoff),
-        "original_schedule_time": time(marker.original_schedule_time),
-        "activation_index": marker.activation_index,
-    })
+    let (backoff, complete_time) = (span(marker.backoff), time(marker.complete_time));
+    let original_schedule_time = time(marker.original_schedule_time);
+    let [activation_index, activity_id, activity_type] =
+        [json!(marker.activation_index), json!(activity_id), json!(activity_type)];
+    format!(
+        r#"{{"activation_index":{activation_index},"activity_id":{activity_id},"activity_type":{activity_type},"attempt":{attempt},"backoff":{backoff},"complete_time":{complete_time},"original_schedule_time":{original_schedule_time},"seq":{sequence}}}"#
+    )
 }
 
 /// As it was written before 2023.
@@ -245,9 +278,13 @@ fn since_1970(span: Duration) -> Option<SystemTime> {
 
 /// A value as one Payload, for people who read it in the Web UI.
 pub(crate) fn json_payload(value: &Value) -> Payload {
+    json_text(value.to_string())
+}
+
+fn json_text(text: String) -> Payload {
     Payload {
         metadata: BTreeMap::from([("encoding".to_owned(), "json/plain".into())]),
-        data: value.to_string().into(),
+        data: text.into(),
         ..Payload::default()
     }
 }
@@ -256,6 +293,7 @@ const LOCAL_ACTIVITY: &str = "core_local_activity";
 const PATCH: &str = "core_patch";
 const VERSION: &str = "Version";
 const SIDE_EFFECT: &str = "SideEffect";
+const MUTABLE_SIDE_EFFECT: &str = "MutableSideEffect";
 
 #[cfg(test)]
 mod tests {
@@ -302,7 +340,8 @@ mod tests {
             Marker::LocalActivity(Box::new(returned_nothing)),
             Marker::Patch { patch_id: "p".into(), deprecated: true },
             Marker::Version { change_id: "c".into(), version: -1, search_attribute_updated: true },
-            Marker::SideEffect { sequence: 7, value: Some(value) },
+            Marker::SideEffect { sequence: 7, value: Some(value.clone()) },
+            Marker::MutableSideEffect { id: "limit".into(), call: 3, value: Some(value) },
             Marker::Other { name: "mine".into() },
         ] {
             assert_eq!(recorded(marker.clone()), Ok(marker));
@@ -332,5 +371,6 @@ mod tests {
         assert_eq!(read(PATCH), "details `patch-data`");
         assert_eq!(read(VERSION), "a change id");
         assert_eq!(read(SIDE_EFFECT), "a side effect id");
+        assert_eq!(read(MUTABLE_SIDE_EFFECT), "a side effect id");
     }
 }

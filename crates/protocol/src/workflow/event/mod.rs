@@ -21,7 +21,8 @@ use timewright_proto::temporal::api::update::v1::Request;
 
 pub use marker::{LocalActivityMarker, Marker};
 pub(crate) use marker::{
-    describe_local_activity, describe_patch, describe_side_effect, describe_version, json_payload,
+    describe_local_activity, describe_mutable_side_effect, describe_patch, describe_side_effect, describe_version,
+    json_payload,
 };
 
 /// One fact of a history.
@@ -74,11 +75,11 @@ pub enum EventKind {
     },
     ActivityTaskFailed {
         scheduled_event_id: i64,
-        closed: ActivityClosed,
+        closed: Box<ActivityClosed>,
     },
     ActivityTaskTimedOut {
         scheduled_event_id: i64,
-        closed: ActivityClosed,
+        closed: Box<ActivityClosed>,
     },
     ActivityTaskCancelRequested {
         scheduled_event_id: i64,

@@ -11,6 +11,7 @@ use timewright_proto::common::{ActivityType, Payload};
 use timewright_proto::enums::{RetryState, TimeoutType};
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ActivityFailureInfo, Failure, TimeoutFailureInfo};
+use timewright_proto::temporal::api::sdk::v1::EventGroupMarker;
 
 use super::activity::cancelled;
 use super::queue::{What, user_metadata};
@@ -42,6 +43,8 @@ struct LocalActivity {
     activity_id: String,
     attempt: u32,
     original_schedule_time: SystemTime,
+    /// What its marker belongs to.
+    event_groups: Vec<EventGroupMarker>,
 }
 
 /// News of Local Activities for one Activation.
@@ -85,6 +88,7 @@ impl Operations {
             activity_id: schedule.activity_id.clone().unwrap_or_else(|| sequence.to_string()),
             attempt: schedule.attempt.max(1),
             original_schedule_time: schedule.original_schedule_time.unwrap_or(place.time),
+            event_groups: self.queue.event_groups().to_vec(),
             schedule,
         };
         self.local_activities.open.insert(sequence, machine);
@@ -251,7 +255,9 @@ impl Operations {
             activity_type: activity.schedule.activity_type,
         };
         let metadata = user_metadata(activity.schedule.summary, None);
+        let around = self.queue.enter_event_groups(activity.event_groups);
         self.record_marker(what, Marker::LocalActivity(Box::new(marker)), metadata);
+        self.queue.enter_event_groups(around);
         Some(Job::ResolveLocalActivity { sequence, resolution })
     }
 }

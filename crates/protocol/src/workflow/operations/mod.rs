@@ -159,6 +159,7 @@ impl Operations {
             Command::SetPatch { patch_id, deprecated } => self.set_patch(patch_id, deprecated, place),
             Command::SetVersion { change_id, version } => self.set_version(change_id, version, place),
             Command::RecordSideEffect { sequence, value } => self.record_side_effect(sequence, value)?,
+            Command::RecordMutableSideEffect { id, call, value } => self.record_mutable_side_effect(id, call, value),
             Command::UpsertSearchAttributes(attributes) => self.upsert_search_attributes(attributes),
             Command::UpsertMemo(memo) => self.upsert_memo(memo),
             Command::AcceptUpdate { protocol_instance_id } => self.accept_update(protocol_instance_id)?,
@@ -167,6 +168,12 @@ impl Operations {
             }
             Command::CompleteUpdate { protocol_instance_id, outcome } => {
                 self.complete_update(protocol_instance_id, outcome)?;
+            }
+            Command::InEventGroups { groups, command } => {
+                let around = self.queue.enter_event_groups(groups);
+                let handled = self.handle_command(*command, place, jobs);
+                self.queue.enter_event_groups(around);
+                handled?;
             }
             Command::AnswerQuery { id, .. } => return Err(CommandError::UnknownQuery { id }),
             Command::CompleteWorkflow { result } => self.complete_workflow(result)?,

@@ -53,6 +53,11 @@ impl Notes {
             Marker::SideEffect { sequence, value } => {
                 Some(Job::NotifySideEffect { sequence: *sequence, value: value.clone().unwrap_or_default() })
             }
+            Marker::MutableSideEffect { id, call, value } => Some(Job::NotifyMutableSideEffect {
+                id: id.clone(),
+                call: *call,
+                value: value.clone().unwrap_or_default(),
+            }),
             Marker::LocalActivity(_) | Marker::Other { .. } => None,
         }
     }
@@ -114,8 +119,13 @@ impl Operations {
         Ok(())
     }
 
-    pub(super) fn record_marker(&mut self, what: What, marker: Marker, metadata: Option<UserMetadata>) {
-        self.queue.issue(what, Attributes::RecordMarkerCommandAttributes(marker.write()), metadata);
+    pub(super) fn record_mutable_side_effect(&mut self, id: String, call: u32, value: Payload) {
+        let what = What::MutableSideEffectMarker { id: id.clone(), call };
+        self.record_marker(what, Marker::MutableSideEffect { id, call, value: Some(value) }, None);
+    }
+
+    pub(super) fn record_marker(&mut self, what: What, marker: Marker, metadata: Option<Box<UserMetadata>>) {
+        self.queue.issue(what, Attributes::RecordMarkerCommandAttributes(marker.write().into()), metadata);
     }
 
     /// Whether the search attribute changes with this note: on replay as recorded, else as long as there is room in it. What

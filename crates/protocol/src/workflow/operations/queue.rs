@@ -11,10 +11,11 @@ use timewright_proto::command::Command as WireCommand;
 use timewright_proto::command::command::Attributes;
 use timewright_proto::common::Payload;
 use timewright_proto::enums::CommandType;
-use timewright_proto::temporal::api::sdk::v1::UserMetadata;
+use timewright_proto::temporal::api::sdk::v1::{EventGroupMarker, UserMetadata};
 
 use crate::workflow::event::{
-    EventKind, Marker, describe_local_activity, describe_patch, describe_side_effect, describe_version,
+    EventKind, Marker, describe_local_activity, describe_mutable_side_effect, describe_patch, describe_side_effect,
+    describe_version,
 };
 use crate::workflow::nondeterminism::Issued;
 use crate::workflow::output::UpdateMessage;
@@ -26,7 +27,9 @@ pub(super) struct Queued {
     /// Taken when it is sent.
     command: Option<WireCommand>,
     /// What is sent along.
-    message: Option<UpdateMessage>,
+    message: Option<Box<UpdateMessage>>,
+    /// How large the Command is.
+    bytes: u64,
 }
 
 /// Which operation a Command is about.
@@ -73,6 +76,7 @@ pub(super) enum What {
     PatchMarker { patch_id: String },
     VersionMarker { change_id: String, version: i32 },
     SideEffectMarker { sequence: u32 },
+    MutableSideEffectMarker { id: String, call: u32 },
     UpsertSearchAttributes { names: Vec<String> },
     UpsertMemo,
     AcceptUpdate { protocol_instance_id: String },
@@ -87,6 +91,10 @@ pub(super) enum What {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     commands: VecDeque<Queued>,
+    /// Of all Commands that have not been sent.
+    bytes: u64,
+    /// What Commands that are issued now belong to.
+    event_groups: Vec<EventGroupMarker>,
 }
 
 impl Queue {
@@ -96,13 +104,19 @@ impl Queue {
 
     /// How many bytes this takes. An estimate.
     pub(super) fn bytes(&self) -> u64 {
-        self.commands
-            .iter()
-            .map(|queued| size_of_val(queued) + queued.command.as_ref().map_or(0, Message::encoded_len))
-            .sum::<usize>() as u64
+        self.bytes + (self.commands.len() * size_of::<Queued>()) as u64
     }
 
-    pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<UserMetadata>) {
+    /// From now on Commands belong to these groups; to which they belonged before.
+    pub(super) fn enter_event_groups(&mut self, groups: Vec<EventGroupMarker>) -> Vec<EventGroupMarker> {
+        std::mem::replace(&mut self.event_groups, groups)
+    }
+
+    pub(super) fn event_groups(&self) -> &[EventGroupMarker] {
+        &self.event_groups
+    }
+
+    pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<Box<UserMetadata>>) {
         self.issue_with_message(what, attributes, metadata, None);
     }
 
@@ -110,16 +124,18 @@ impl Queue {
         &mut self,
         what: What,
         attributes: Attributes,
-        user_metadata: Option<UserMetadata>,
+        user_metadata: Option<Box<UserMetadata>>,
         message: Option<UpdateMessage>,
     ) {
         let command = WireCommand {
             command_type: command_type(&attributes).into(),
             user_metadata,
-            event_group_markers: Vec::new(),
+            event_group_markers: self.event_groups.clone(),
             attributes: Some(attributes),
         };
-        let queued = Queued { what, command: Some(command), message };
+        let bytes = command.encoded_len() as u64;
+        self.bytes += bytes;
+        let queued = Queued { what, command: Some(command), message: message.map(Box::new), bytes };
         // What ends the workflow comes last, whatever else was issued after it.
         match self.commands.back() {
             Some(last) if last.what.ends_workflow() => self.commands.insert(self.commands.len() - 1, queued),
@@ -134,16 +150,21 @@ impl Queue {
 
     /// Takes a Command back that has not been recorded.
     pub(super) fn withdraw(&mut self, key: Key) {
-        self.commands.retain(|queued| queued.what.key() != Some(key));
+        self.commands.retain(|queued| {
+            let stays = queued.what.key() != Some(key);
+            self.bytes -= if stays { 0 } else { queued.unsent_bytes() };
+            stays
+        });
     }
 
     /// The Commands to send with this Workflow Task, and their messages. They stay in the queue until their record comes.
     pub(super) fn take(&mut self) -> (Vec<WireCommand>, Vec<UpdateMessage>) {
         let mut messages = Vec::new();
         let commands = self.commands.iter_mut().filter_map(|queued| {
-            messages.extend(queued.message.take());
+            messages.extend(queued.message.take().map(|message| *message));
             queued.command.take()
         });
+        self.bytes = 0;
         (commands.collect(), messages)
     }
 
@@ -156,7 +177,9 @@ impl Queue {
             true => candidates.find(|(_, queued)| queued.what.is_recorded_by(event))?,
             false => candidates.next().filter(|(_, queued)| queued.what.is_recorded_by(event))?,
         };
-        self.commands.remove(index).map(|queued| queued.what)
+        let queued = self.commands.remove(index)?;
+        self.bytes -= queued.unsent_bytes();
+        Some(queued.what)
     }
 
     /// The Command whose record is expected next; where another was recorded, the one to compare that with.
@@ -171,6 +194,11 @@ impl Queue {
 }
 
 impl Queued {
+    /// How large the Command is, while it is here.
+    fn unsent_bytes(&self) -> u64 {
+        if self.command.is_some() { self.bytes } else { 0 }
+    }
+
     /// Whether it is the marker of a Local Activity.
     fn is_marker(&self) -> bool {
         matches!(self.what, What::LocalActivityMarker { .. })
@@ -202,6 +230,7 @@ impl What {
                 | Self::PatchMarker { .. }
                 | Self::VersionMarker { .. }
                 | Self::SideEffectMarker { .. }
+                | Self::MutableSideEffectMarker { .. }
         )
     }
 
@@ -283,6 +312,10 @@ impl What {
             (Self::SideEffectMarker { sequence }, Marker::SideEffect { sequence: recorded, .. }) => {
                 sequence == recorded
             }
+            (
+                Self::MutableSideEffectMarker { id, call },
+                Marker::MutableSideEffect { id: recorded_id, call: recorded_call, .. },
+            ) => id == recorded_id && call == recorded_call,
             _ => false,
         }
     }
@@ -321,6 +354,7 @@ impl What {
             Self::PatchMarker { patch_id } => describe_patch(patch_id),
             Self::VersionMarker { change_id, version } => describe_version(change_id, *version),
             Self::SideEffectMarker { sequence } => describe_side_effect(*sequence),
+            Self::MutableSideEffectMarker { id, call } => describe_mutable_side_effect(id, *call),
             Self::UpsertSearchAttributes { names } => {
                 format!("UpsertWorkflowSearchAttributes ({})", names.join(", "))
             }
@@ -342,8 +376,8 @@ fn is_local_activity_marker(event: &EventKind) -> bool {
 }
 
 /// What is shown of a Command in the Web UI, where there is anything.
-pub(super) fn user_metadata(summary: Option<Payload>, details: Option<Payload>) -> Option<UserMetadata> {
-    (summary.is_some() || details.is_some()).then_some(UserMetadata { summary, details })
+pub(super) fn user_metadata(summary: Option<Payload>, details: Option<Payload>) -> Option<Box<UserMetadata>> {
+    (summary.is_some() || details.is_some()).then(|| Box::new(UserMetadata { summary, details }))
 }
 
 fn command_type(attributes: &Attributes) -> CommandType {

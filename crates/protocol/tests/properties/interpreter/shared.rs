@@ -50,8 +50,11 @@ pub(super) struct Shared {
     noted_patches: BTreeSet<String>,
     noted_versions: BTreeMap<String, i32>,
     noted_values: BTreeMap<u32, Payload>,
+    noted_changes: BTreeMap<(String, u32), Payload>,
     decided_patches: BTreeMap<String, bool>,
     decided_versions: BTreeMap<String, i32>,
+    /// Of each mutable side effect how often it was asked for, and its value.
+    mutable_values: BTreeMap<String, (u32, Option<Payload>)>,
     time: SystemTime,
 }
 
@@ -117,8 +120,10 @@ impl Shared {
             noted_patches: BTreeSet::new(),
             noted_versions: BTreeMap::new(),
             noted_values: BTreeMap::new(),
+            noted_changes: BTreeMap::new(),
             decided_patches: BTreeMap::new(),
             decided_versions: BTreeMap::new(),
+            mutable_values: BTreeMap::new(),
             time: SystemTime::UNIX_EPOCH,
         }
     }
@@ -161,6 +166,9 @@ impl Shared {
             }
             Job::NotifySideEffect { sequence, value } => {
                 self.noted_values.insert(*sequence, value.clone());
+            }
+            Job::NotifyMutableSideEffect { id, call, value } => {
+                self.noted_changes.insert((id.clone(), *call), value.clone());
             }
             Job::FireTimer { sequence } => self.resolve(Kind::Timer, *sequence, "fired", Follow::Nothing),
             Job::ResolveActivity { sequence, resolution } => {
@@ -421,6 +429,30 @@ impl Shared {
         });
         self.note(&format!("{value:?}"));
         self.ask(Command::RecordSideEffect { sequence, value });
+    }
+
+    /// The value of something outside that changes now and then, and is noted only then.
+    pub(super) fn mutable_side_effect(&mut self, thing: u8) {
+        let id = format!("thing-{thing}");
+        let (calls, last) = self.mutable_values.get(&id).cloned().unwrap_or_default();
+        let call = calls + 1;
+        let noted = self.noted_changes.remove(&(id.clone(), call));
+        let (value, is_new) = match (noted, last) {
+            (Some(noted), _) => (noted, true),
+            (None, Some(last)) if self.replaying => (last, false),
+            (None, last) => {
+                let surprise = if self.replaying { SURPRISES.fetch_add(1, Ordering::Relaxed) } else { 0 };
+                let place = format!("{} {} {id} {call}", self.run_id, self.history_length);
+                let value = payload(&(hash(self.seed, &place) % 2 + surprise).to_string());
+                let is_new = last.as_ref() != Some(&value);
+                (value, is_new)
+            }
+        };
+        self.note(&format!("{value:?}"));
+        self.mutable_values.insert(id.clone(), (call, Some(value.clone())));
+        if is_new {
+            self.ask(Command::RecordMutableSideEffect { id, call, value });
+        }
     }
 
     pub(super) fn upsert_search_attribute(&mut self, name: u8, value: Option<u8>) {

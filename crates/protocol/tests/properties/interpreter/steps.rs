@@ -145,6 +145,7 @@ async fn do_step(shared: Rc<RefCell<Shared>>, step: Step, place: Place) {
             run(shared.clone(), if is_new { new } else { old }, place).await;
         }
         Step::SideEffect => shared.borrow_mut().side_effect(),
+        Step::MutableSideEffect(thing) => shared.borrow_mut().mutable_side_effect(thing),
         Step::UpsertSearchAttribute(name, value) => shared.borrow_mut().upsert_search_attribute(name, value),
         Step::UpsertMemo(name, value) => shared.borrow_mut().upsert_memo(name, value),
         Step::Child(child) => {

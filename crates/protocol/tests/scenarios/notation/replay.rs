@@ -83,7 +83,10 @@ fn recorded(mut live: Activation, completion: &Completion) -> Option<Activation>
 /// What is the same live and on replay: what was noted is told only then, and validators run only live.
 fn comparable(mut activation: Activation) -> Option<Activation> {
     activation.jobs.retain_mut(|job| match job {
-        Job::NotifyPatch { .. } | Job::NotifyVersion { .. } | Job::NotifySideEffect { .. } => false,
+        Job::NotifyPatch { .. }
+        | Job::NotifyVersion { .. }
+        | Job::NotifySideEffect { .. }
+        | Job::NotifyMutableSideEffect { .. } => false,
         Job::Update(update) => {
             update.run_validator = false;
             true

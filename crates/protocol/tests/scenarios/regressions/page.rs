@@ -176,7 +176,7 @@ fn tests_of(source: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Each group of sequences, and how many it has.
-const GROUPS: [(char, usize); 14] = [
+const GROUPS: [(char, usize); 16] = [
     ('H', 18),
     ('R', 4),
     ('A', 12),
@@ -191,6 +191,8 @@ const GROUPS: [(char, usize); 14] = [
     ('V', 12),
     ('S', 13),
     ('F', 38),
+    ('Z', 12),
+    ('D', 24),
 ];
 /// The groups that are not about the Workflow Task Execution Protocol alone.
 const WHOLE_WORKER: [char; 3] = ['X', 'V', 'S'];
