@@ -100,7 +100,7 @@ fn do_not_complete(events: &mut [HistoryEvent], index: usize, script: &mut Scrip
     if script.rarely(2) {
         event.set_event_type(EventType::WorkflowTaskTimedOut);
         let attributes = WorkflowTaskTimedOutEventAttributes::default();
-        event.attributes = Some(Attributes::WorkflowTaskTimedOutEventAttributes(attributes));
+        event.attributes = Some(Attributes::WorkflowTaskTimedOutEventAttributes(attributes.into()));
     } else {
         event.set_event_type(EventType::WorkflowTaskFailed);
         let mut attributes = WorkflowTaskFailedEventAttributes { new_run_id: script.text(), ..Default::default() };
@@ -109,7 +109,7 @@ fn do_not_complete(events: &mut [HistoryEvent], index: usize, script: &mut Scrip
         } else {
             WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure
         });
-        event.attributes = Some(Attributes::WorkflowTaskFailedEventAttributes(attributes));
+        event.attributes = Some(Attributes::WorkflowTaskFailedEventAttributes(attributes.into()));
     }
 }
 

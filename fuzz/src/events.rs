@@ -185,7 +185,7 @@ fn fill(attributes: &mut Attributes, script: &mut Script<'_>) {
             a.workflow_execution = Some(WorkflowExecution::default());
             a.child_workflow_only = script.rarely(2);
         }
-        A::MarkerRecordedEventAttributes(a) => *a = marker(script),
+        A::MarkerRecordedEventAttributes(a) => *a = marker(script).into(),
         A::UpsertWorkflowSearchAttributesEventAttributes(a) => {
             let name = if script.rarely(2) { "TemporalChangeVersion".to_owned() } else { script.text() };
             a.search_attributes.get_or_insert_default().indexed_fields.insert(name, Payload::default());

@@ -145,15 +145,20 @@ impl<'e> Server<'e> {
             event(
                 scheduled,
                 EventType::WorkflowTaskScheduled,
-                Attributes::WorkflowTaskScheduledEventAttributes(WorkflowTaskScheduledEventAttributes::default()),
+                Attributes::WorkflowTaskScheduledEventAttributes(
+                    WorkflowTaskScheduledEventAttributes::default().into(),
+                ),
             ),
             event(
                 started,
                 EventType::WorkflowTaskStarted,
-                Attributes::WorkflowTaskStartedEventAttributes(WorkflowTaskStartedEventAttributes {
-                    scheduled_event_id: scheduled,
-                    ..WorkflowTaskStartedEventAttributes::default()
-                }),
+                Attributes::WorkflowTaskStartedEventAttributes(
+                    WorkflowTaskStartedEventAttributes {
+                        scheduled_event_id: scheduled,
+                        ..WorkflowTaskStartedEventAttributes::default()
+                    }
+                    .into(),
+                ),
             ),
         ];
         let updates = vec![update(script.text(), scheduled)];

@@ -25,7 +25,10 @@ pub fn sequential_activities(events: usize, result_bytes: usize) -> Vec<u8> {
         attempt: 1,
         ..WorkflowExecutionStartedEventAttributes::default()
     };
-    scribe.write(EventType::WorkflowExecutionStarted, Attributes::WorkflowExecutionStartedEventAttributes(started));
+    scribe.write(
+        EventType::WorkflowExecutionStarted,
+        Attributes::WorkflowExecutionStartedEventAttributes(started.into()),
+    );
     let mut task = scribe.write_task();
     for number in 1..=activities {
         let scheduled = ActivityTaskScheduledEventAttributes {
@@ -36,16 +39,18 @@ pub fn sequential_activities(events: usize, result_bytes: usize) -> Vec<u8> {
             workflow_task_completed_event_id: task,
             ..ActivityTaskScheduledEventAttributes::default()
         };
-        let scheduled_event_id =
-            scribe.write(EventType::ActivityTaskScheduled, Attributes::ActivityTaskScheduledEventAttributes(scheduled));
+        let scheduled_event_id = scribe.write(
+            EventType::ActivityTaskScheduled,
+            Attributes::ActivityTaskScheduledEventAttributes(scheduled.into()),
+        );
         let started = ActivityTaskStartedEventAttributes {
             scheduled_event_id,
             identity: "worker".to_owned(),
             attempt: 1,
             ..ActivityTaskStartedEventAttributes::default()
         };
-        let started_event_id =
-            scribe.write(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started));
+        let started_event_id = scribe
+            .write(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started.into()));
         let completed = ActivityTaskCompletedEventAttributes {
             result: Some(json(&result)),
             scheduled_event_id,
@@ -53,7 +58,10 @@ pub fn sequential_activities(events: usize, result_bytes: usize) -> Vec<u8> {
             identity: "worker".to_owned(),
             ..ActivityTaskCompletedEventAttributes::default()
         };
-        scribe.write(EventType::ActivityTaskCompleted, Attributes::ActivityTaskCompletedEventAttributes(completed));
+        scribe.write(
+            EventType::ActivityTaskCompleted,
+            Attributes::ActivityTaskCompletedEventAttributes(completed.into()),
+        );
         task = scribe.write_task();
     }
     let completed = WorkflowExecutionCompletedEventAttributes {
@@ -61,8 +69,10 @@ pub fn sequential_activities(events: usize, result_bytes: usize) -> Vec<u8> {
         workflow_task_completed_event_id: task,
         ..WorkflowExecutionCompletedEventAttributes::default()
     };
-    scribe
-        .write(EventType::WorkflowExecutionCompleted, Attributes::WorkflowExecutionCompletedEventAttributes(completed));
+    scribe.write(
+        EventType::WorkflowExecutionCompleted,
+        Attributes::WorkflowExecutionCompletedEventAttributes(completed.into()),
+    );
     History { events: scribe.0 }.encode_to_vec()
 }
 
@@ -90,8 +100,10 @@ impl Scribe {
     /// The id of the Event with which the task is completed.
     fn write_task(&mut self) -> i64 {
         let scheduled = WorkflowTaskScheduledEventAttributes { attempt: 1, ..Default::default() };
-        let scheduled_event_id =
-            self.write(EventType::WorkflowTaskScheduled, Attributes::WorkflowTaskScheduledEventAttributes(scheduled));
+        let scheduled_event_id = self.write(
+            EventType::WorkflowTaskScheduled,
+            Attributes::WorkflowTaskScheduledEventAttributes(scheduled.into()),
+        );
         let started = WorkflowTaskStartedEventAttributes {
             scheduled_event_id,
             identity: "worker".to_owned(),
@@ -99,14 +111,14 @@ impl Scribe {
             ..Default::default()
         };
         let started_event_id =
-            self.write(EventType::WorkflowTaskStarted, Attributes::WorkflowTaskStartedEventAttributes(started));
+            self.write(EventType::WorkflowTaskStarted, Attributes::WorkflowTaskStartedEventAttributes(started.into()));
         let completed = WorkflowTaskCompletedEventAttributes {
             scheduled_event_id,
             started_event_id,
             identity: "worker".to_owned(),
             ..Default::default()
         };
-        self.write(EventType::WorkflowTaskCompleted, Attributes::WorkflowTaskCompletedEventAttributes(completed))
+        self.write(EventType::WorkflowTaskCompleted, Attributes::WorkflowTaskCompletedEventAttributes(completed.into()))
     }
 }
 

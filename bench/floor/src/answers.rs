@@ -43,7 +43,7 @@ pub(crate) fn echo(number: usize, input: Payloads, task_queue: &str, eager: bool
         request_eager_execution: eager,
         ..ScheduleActivityTaskCommandAttributes::default()
     };
-    command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes))
+    command(CommandType::ScheduleActivityTask, Attributes::ScheduleActivityTaskCommandAttributes(attributes.into()))
 }
 
 pub(crate) fn local_activity(number: usize) -> Command {
@@ -59,7 +59,7 @@ pub(crate) fn local_activity(number: usize) -> Command {
         ]),
         ..RecordMarkerCommandAttributes::default()
     };
-    command(CommandType::RecordMarker, Attributes::RecordMarkerCommandAttributes(attributes))
+    command(CommandType::RecordMarker, Attributes::RecordMarkerCommandAttributes(attributes.into()))
 }
 
 pub(crate) fn timer(milliseconds: usize) -> Command {
@@ -67,7 +67,7 @@ pub(crate) fn timer(milliseconds: usize) -> Command {
         timer_id: "1".to_owned(),
         start_to_fire_timeout: Some(to_duration(Duration::from_millis(milliseconds as u64))),
     };
-    command(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(attributes))
+    command(CommandType::StartTimer, Attributes::StartTimerCommandAttributes(attributes.into()))
 }
 
 pub(crate) fn child(workflow_id: &str, input: Option<Payloads>, task_queue: &str) -> Command {
@@ -81,7 +81,7 @@ pub(crate) fn child(workflow_id: &str, input: Option<Payloads>, task_queue: &str
     };
     command(
         CommandType::StartChildWorkflowExecution,
-        Attributes::StartChildWorkflowExecutionCommandAttributes(attributes),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(attributes.into()),
     )
 }
 
@@ -112,7 +112,9 @@ pub(crate) fn answer_update(message: ProtocolMessage, done: usize, answer: &mut 
         let id = format!("{}/{what}", message.id);
         answer.commands.push(command(
             CommandType::ProtocolMessage,
-            Attributes::ProtocolMessageCommandAttributes(ProtocolMessageCommandAttributes { message_id: id.clone() }),
+            Attributes::ProtocolMessageCommandAttributes(
+                ProtocolMessageCommandAttributes { message_id: id.clone() }.into(),
+            ),
         ));
         let protocol_instance_id = message.protocol_instance_id.clone();
         answer.messages.push(ProtocolMessage { id, protocol_instance_id, body: Some(body), sequencing_id: None });

@@ -126,9 +126,9 @@ impl Progress {
             answer.is_end = true;
             answer.commands.push(answers::command(
                 CommandType::CompleteWorkflowExecution,
-                CommandAttributes::CompleteWorkflowExecutionCommandAttributes(answers::completion(
-                    result.filter(|_| self.gives_something()),
-                )),
+                CommandAttributes::CompleteWorkflowExecutionCommandAttributes(
+                    answers::completion(result.filter(|_| self.gives_something())).into(),
+                ),
             ));
         }
         answer

@@ -1,23 +1,42 @@
 //! The metrics of Temporal's SDKs that are recorded here: requests, polls, slots. Names and labels are Temporal's:
 //! <https://docs.temporal.io/references/sdk-metrics>
 
-use metrics::Counter;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use metrics::{Counter, Histogram};
 use timewright_protocol::task_queue::{PollerSnapshot, QueueKind};
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::metric_meter::{GaugePart, MetricDescription, MetricMeter};
+use crate::metric_meter::{GaugePart, MetricDescription, MetricMeter, RecorderId};
 use crate::slots::SlotKind;
 use crate::stack::CallKind;
 
-/// What a client's requests are measured with.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestMetrics(MetricMeter);
+/// What a client's requests are measured with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct RequestMetrics(Arc<Requests>);
+
+struct Requests {
+    meter: MetricMeter,
+    /// By the RPC's name, and whether it waits for something.
+    kinds: Mutex<BTreeMap<String, [Option<Arc<OfRequest>>; 2]>>,
+}
+
+/// Of the requests of one RPC that wait, or do not.
+struct OfRequest {
+    /// Of the recorder that its handles are of: a client may be older than its recorder.
+    recorder: RecorderId,
+    meter: MetricMeter,
+    names: &'static RequestNames,
+    requests: Counter,
+    latency: Histogram,
+}
 
 /// A try of a request that is under way.
 pub(crate) struct MeasuredRequest {
-    meter: MetricMeter,
-    names: &'static RequestNames,
+    metrics: Arc<OfRequest>,
     began: Instant,
 }
 
@@ -58,28 +77,49 @@ impl RequestMetrics {
     /// The meter has the label of the namespace.
     pub(crate) fn new(meter: MetricMeter) -> Self {
         meter.describe(METRICS);
-        Self(meter)
+        Self(Arc::new(Requests { meter, kinds: Mutex::default() }))
     }
 
     /// A try begins.
     pub(crate) fn begin(&self, operation: &str, kind: CallKind) -> MeasuredRequest {
-        let names = match kind {
-            CallKind::Unary => &UNARY,
-            CallKind::LongPoll | CallKind::TaskPoll => &LONG,
-        };
-        let meter = self.0.with_label("operation", operation.to_owned());
-        meter.counter(names.request).increment(1);
-        MeasuredRequest { meter, names, began: Instant::now() }
+        let metrics = self.of(operation, kind);
+        metrics.requests.increment(1);
+        MeasuredRequest { metrics, began: Instant::now() }
+    }
+
+    fn of(&self, operation: &str, kind: CallKind) -> Arc<OfRequest> {
+        let Requests { meter, kinds } = &*self.0;
+        let recorder = meter.recorder_id();
+        let waits = kind != CallKind::Unary;
+        // Nobody panics with the lock held.
+        let mut kinds = kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(known)) = kinds.get(operation).map(|known| &known[usize::from(waits)])
+            && known.recorder == recorder
+        {
+            return Arc::clone(known);
+        }
+        let names = if waits { &LONG } else { &UNARY };
+        let meter = meter.with_label("operation", operation.to_owned());
+        let (requests, latency) = (meter.counter(names.request), meter.histogram(names.latency));
+        let made = Arc::new(OfRequest { recorder, meter, names, requests, latency });
+        kinds.entry(operation.to_owned()).or_default()[usize::from(waits)] = Some(Arc::clone(&made));
+        made
+    }
+}
+
+impl fmt::Debug for RequestMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("RequestMetrics").field(&self.0.meter).finish()
     }
 }
 
 impl MeasuredRequest {
     /// It ended with this code.
     pub(crate) fn end(self, code: Code) {
-        let Self { meter, names, began } = self;
-        meter.histogram(names.latency).record(began.elapsed());
+        let Self { metrics, began } = self;
+        metrics.latency.record(began.elapsed());
         if code != Code::Ok {
-            meter.with_label("status_code", status_code(code)).counter(names.failure).increment(1);
+            metrics.meter.with_label("status_code", status_code(code)).count(metrics.names.failure);
         }
     }
 }
@@ -215,4 +255,16 @@ pub(crate) const METRICS: &[MetricDescription] = &[
     MetricDescription::counter(WORKFLOW_POLL_EMPTY, "Polls for Workflow Tasks that returned without one"),
     MetricDescription::counter(WORKFLOW_POLL_SUCCEED, "Polls for Workflow Tasks that returned with one"),
     MetricDescription::counter(ACTIVITY_POLL_NO_TASK, "Polls for Activity Tasks that returned without one"),
+];
+
+#[cfg(feature = "resource-slots")]
+pub(crate) const MEMORY_USAGE: &str = "temporal_resource_slots_mem_usage";
+#[cfg(feature = "resource-slots")]
+pub(crate) const CPU_USAGE: &str = "temporal_resource_slots_cpu_usage";
+
+/// What those of a resource controller are.
+#[cfg(feature = "resource-slots")]
+pub(crate) const RESOURCE_METRICS: &[MetricDescription] = &[
+    MetricDescription::gauge(MEMORY_USAGE, "The memory in use, in percent, by which slots are given"),
+    MetricDescription::gauge(CPU_USAGE, "The CPU in use, in percent, by which slots are given"),
 ];

@@ -51,12 +51,19 @@ pub type HttpResponse = http::Response<Body>;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Stack(BoxCloneSyncService<HttpRequest, HttpResponse, Status>);
+pub struct Stack(Layers);
+
+#[derive(Clone)]
+enum Layers {
+    /// None of the user's.
+    Own(Retry),
+    Users(BoxCloneSyncService<HttpRequest, HttpResponse, Status>),
+}
 
 impl Stack {
     /// The stack over a connection. `layers` are the user's, the last nearest to the caller.
     pub(crate) fn new(connection: CurrentConnection, metrics: RequestMetrics, layers: &[StackLayer]) -> Self {
-        let stack = Self(BoxCloneSyncService::new(Retry::new(connection, metrics)));
+        let stack = Self(Layers::Own(Retry::new(connection, metrics)));
         layers.iter().fold(stack, |stack, layer| (layer.0)(stack))
     }
 }
@@ -67,11 +74,17 @@ impl Service<HttpRequest> for Stack {
     type Future = <BoxCloneSyncService<HttpRequest, HttpResponse, Status> as Service<HttpRequest>>::Future;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        self.0.poll_ready(context)
+        match &mut self.0 {
+            Layers::Own(retry) => retry.poll_ready(context),
+            Layers::Users(service) => service.poll_ready(context),
+        }
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
-        self.0.call(request)
+        match &mut self.0 {
+            Layers::Own(retry) => retry.call(request),
+            Layers::Users(service) => service.call(request),
+        }
     }
 }
 
@@ -95,9 +108,8 @@ impl StackLayer {
     {
         Self(Arc::new(move |stack| {
             let service = layer.layer(stack);
-            Stack(BoxCloneSyncService::new(ServiceExt::<HttpRequest>::map_err(service, |error| {
-                Status::from_error(error.into())
-            })))
+            let service = ServiceExt::<HttpRequest>::map_err(service, |error| Status::from_error(error.into()));
+            Stack(Layers::Users(BoxCloneSyncService::new(service)))
         }))
     }
 }

@@ -105,7 +105,7 @@ fn the_longest_failure_can_be_read_inside_a_history() {
     let failure = ENCODED.serialize(&chain_of(MAXIMUM_CAUSES + 10));
     let attributes = ActivityTaskFailedEventAttributes { failure: Some(failure), ..Default::default() };
     let event = HistoryEvent {
-        attributes: Some(history_event::Attributes::ActivityTaskFailedEventAttributes(attributes)),
+        attributes: Some(history_event::Attributes::ActivityTaskFailedEventAttributes(attributes.into())),
         ..Default::default()
     };
     let history =

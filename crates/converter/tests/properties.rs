@@ -72,8 +72,8 @@ fn completion(
         ..Default::default()
     };
     let commands = [
-        command::Attributes::FailWorkflowExecutionCommandAttributes(fail),
-        command::Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(again),
+        command::Attributes::FailWorkflowExecutionCommandAttributes(fail.into()),
+        command::Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(again.into()),
     ];
     RespondWorkflowTaskCompletedRequest {
         commands: commands.map(|attributes| Command { attributes: Some(attributes), ..Default::default() }).to_vec(),

@@ -323,7 +323,7 @@ impl Execution {
                 last_failure: activity.last_failure,
                 ..ActivityTaskStartedEventAttributes::default()
             };
-            self.events.buffer(at, Attributes::ActivityTaskStartedEventAttributes(started));
+            self.events.buffer(at, Attributes::ActivityTaskStartedEventAttributes(started.into()));
         }
         self.events.buffer(context.now, outcome_attributes(scheduled_event_id, outcome));
     }
@@ -332,39 +332,45 @@ impl Execution {
 /// The Event's `started_event_id` is filled in when it is written.
 fn outcome_attributes(scheduled_event_id: i64, outcome: Outcome) -> Attributes {
     match outcome {
-        Outcome::Completed { result, identity } => {
-            Attributes::ActivityTaskCompletedEventAttributes(ActivityTaskCompletedEventAttributes {
+        Outcome::Completed { result, identity } => Attributes::ActivityTaskCompletedEventAttributes(
+            ActivityTaskCompletedEventAttributes {
                 scheduled_event_id,
                 result,
                 identity,
                 ..ActivityTaskCompletedEventAttributes::default()
-            })
-        }
-        Outcome::Failed { failure, retry_state, identity } => {
-            Attributes::ActivityTaskFailedEventAttributes(ActivityTaskFailedEventAttributes {
+            }
+            .into(),
+        ),
+        Outcome::Failed { failure, retry_state, identity } => Attributes::ActivityTaskFailedEventAttributes(
+            ActivityTaskFailedEventAttributes {
                 scheduled_event_id,
                 failure: Some(failure),
                 retry_state: retry_state.into(),
                 identity,
                 ..ActivityTaskFailedEventAttributes::default()
-            })
-        }
-        Outcome::TimedOut { failure, retry_state } => {
-            Attributes::ActivityTaskTimedOutEventAttributes(ActivityTaskTimedOutEventAttributes {
+            }
+            .into(),
+        ),
+        Outcome::TimedOut { failure, retry_state } => Attributes::ActivityTaskTimedOutEventAttributes(
+            ActivityTaskTimedOutEventAttributes {
                 scheduled_event_id,
                 failure: Some(failure),
                 retry_state: retry_state.into(),
                 ..ActivityTaskTimedOutEventAttributes::default()
-            })
-        }
+            }
+            .into(),
+        ),
         Outcome::Cancelled { requested_event_id, details, identity } => {
-            Attributes::ActivityTaskCanceledEventAttributes(ActivityTaskCanceledEventAttributes {
-                scheduled_event_id,
-                latest_cancel_requested_event_id: requested_event_id,
-                details,
-                identity,
-                ..ActivityTaskCanceledEventAttributes::default()
-            })
+            Attributes::ActivityTaskCanceledEventAttributes(
+                ActivityTaskCanceledEventAttributes {
+                    scheduled_event_id,
+                    latest_cancel_requested_event_id: requested_event_id,
+                    details,
+                    identity,
+                    ..ActivityTaskCanceledEventAttributes::default()
+                }
+                .into(),
+            )
         }
     }
 }

@@ -41,7 +41,7 @@ impl Execution {
             ..ChildWorkflowExecutionStartedEventAttributes::default()
         };
         child.run_id = Some(run_id);
-        self.events.buffer(context.now, Attributes::ChildWorkflowExecutionStartedEventAttributes(started));
+        self.events.buffer(context.now, Attributes::ChildWorkflowExecutionStartedEventAttributes(started.into()));
         self.wake_worker(context);
     }
 
@@ -61,7 +61,7 @@ impl Execution {
             initiated_event_id,
             ..StartChildWorkflowExecutionFailedEventAttributes::default()
         };
-        self.events.buffer(context.now, Attributes::StartChildWorkflowExecutionFailedEventAttributes(failed));
+        self.events.buffer(context.now, Attributes::StartChildWorkflowExecutionFailedEventAttributes(failed.into()));
         self.wake_worker(context);
     }
 
@@ -100,7 +100,7 @@ impl Execution {
     /// What a recorded Event says of children.
     pub(crate) fn replay_child(&mut self, event: &HistoryEvent) {
         if let Some(Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated)) = &event.attributes {
-            self.children.insert(event.event_id, Child { initiated: initiated.clone(), run_id: None });
+            self.children.insert(event.event_id, Child { initiated: (**initiated).clone(), run_id: None });
         }
         if let Some(Attributes::ChildWorkflowExecutionStartedEventAttributes(started)) = &event.attributes
             && let Some(child) = self.children.get_mut(&started.initiated_event_id)
@@ -172,49 +172,61 @@ fn outcome(
     let namespace_id = String::new();
     Some(match end {
         Attributes::WorkflowExecutionCompletedEventAttributes(end) => {
-            Attributes::ChildWorkflowExecutionCompletedEventAttributes(ChildWorkflowExecutionCompletedEventAttributes {
-                result: end.result.clone(),
-                namespace,
-                namespace_id,
-                workflow_execution,
-                workflow_type,
-                initiated_event_id,
-                started_event_id,
-            })
+            Attributes::ChildWorkflowExecutionCompletedEventAttributes(
+                ChildWorkflowExecutionCompletedEventAttributes {
+                    result: end.result.clone(),
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                }
+                .into(),
+            )
         }
         Attributes::WorkflowExecutionFailedEventAttributes(end) if end.new_execution_run_id.is_empty() => {
-            Attributes::ChildWorkflowExecutionFailedEventAttributes(ChildWorkflowExecutionFailedEventAttributes {
-                failure: end.failure.clone(),
-                namespace,
-                namespace_id,
-                workflow_execution,
-                workflow_type,
-                initiated_event_id,
-                started_event_id,
-                retry_state: end.retry_state,
-            })
+            Attributes::ChildWorkflowExecutionFailedEventAttributes(
+                ChildWorkflowExecutionFailedEventAttributes {
+                    failure: end.failure.clone(),
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                    retry_state: end.retry_state,
+                }
+                .into(),
+            )
         }
         Attributes::WorkflowExecutionCanceledEventAttributes(end) => {
-            Attributes::ChildWorkflowExecutionCanceledEventAttributes(ChildWorkflowExecutionCanceledEventAttributes {
-                details: end.details.clone(),
-                namespace,
-                namespace_id,
-                workflow_execution,
-                workflow_type,
-                initiated_event_id,
-                started_event_id,
-            })
+            Attributes::ChildWorkflowExecutionCanceledEventAttributes(
+                ChildWorkflowExecutionCanceledEventAttributes {
+                    details: end.details.clone(),
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                }
+                .into(),
+            )
         }
         Attributes::WorkflowExecutionTimedOutEventAttributes(end) if end.new_execution_run_id.is_empty() => {
-            Attributes::ChildWorkflowExecutionTimedOutEventAttributes(ChildWorkflowExecutionTimedOutEventAttributes {
-                namespace,
-                namespace_id,
-                workflow_execution,
-                workflow_type,
-                initiated_event_id,
-                started_event_id,
-                retry_state: end.retry_state,
-            })
+            Attributes::ChildWorkflowExecutionTimedOutEventAttributes(
+                ChildWorkflowExecutionTimedOutEventAttributes {
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                    retry_state: end.retry_state,
+                }
+                .into(),
+            )
         }
         Attributes::WorkflowExecutionTerminatedEventAttributes(_) => {
             Attributes::ChildWorkflowExecutionTerminatedEventAttributes(
@@ -225,7 +237,8 @@ fn outcome(
                     workflow_type,
                     initiated_event_id,
                     started_event_id,
-                },
+                }
+                .into(),
             )
         }
         _ => return None,

@@ -41,14 +41,14 @@ impl Execution {
             workflow_task_completed_event_id: completed_event_id,
             new_execution_run_id: String::new(),
         };
-        self.events.record(context.now, Attributes::WorkflowExecutionCompletedEventAttributes(completed));
+        self.events.record(context.now, Attributes::WorkflowExecutionCompletedEventAttributes(completed.into()));
         self.close(WorkflowExecutionStatus::Completed);
     }
 
     pub(crate) fn cancel(&mut self, completed_event_id: i64, details: Option<Payloads>, context: &mut Context<'_>) {
         let cancelled =
             WorkflowExecutionCanceledEventAttributes { workflow_task_completed_event_id: completed_event_id, details };
-        self.events.record(context.now, Attributes::WorkflowExecutionCanceledEventAttributes(cancelled));
+        self.events.record(context.now, Attributes::WorkflowExecutionCanceledEventAttributes(cancelled.into()));
         self.close(WorkflowExecutionStatus::Canceled);
     }
 
@@ -60,7 +60,7 @@ impl Execution {
             workflow_task_completed_event_id: completed_event_id,
             new_execution_run_id,
         };
-        self.events.record(context.now, Attributes::WorkflowExecutionFailedEventAttributes(failed));
+        self.events.record(context.now, Attributes::WorkflowExecutionFailedEventAttributes(failed.into()));
         self.close(WorkflowExecutionStatus::Failed);
     }
 
@@ -99,7 +99,7 @@ impl Execution {
             inherit_build_id,
             initial_versioning_behavior,
         };
-        self.events.record(context.now, Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued));
+        self.events.record(context.now, Attributes::WorkflowExecutionContinuedAsNewEventAttributes(continued.into()));
         self.close(WorkflowExecutionStatus::ContinuedAsNew);
         self.outbox.push(Effect::StartRun(Box::new(next)));
     }
@@ -113,7 +113,7 @@ impl Execution {
     ) {
         self.force_close(context, |_, _| {
             let terminated = WorkflowExecutionTerminatedEventAttributes { reason, details, identity };
-            Attributes::WorkflowExecutionTerminatedEventAttributes(terminated)
+            Attributes::WorkflowExecutionTerminatedEventAttributes(terminated.into())
         });
         self.close(WorkflowExecutionStatus::Terminated);
     }
@@ -276,10 +276,9 @@ impl Execution {
 }
 
 fn timed_out(retry_state: RetryState, new_execution_run_id: String) -> Attributes {
-    Attributes::WorkflowExecutionTimedOutEventAttributes(WorkflowExecutionTimedOutEventAttributes {
-        retry_state: retry_state.into(),
-        new_execution_run_id,
-    })
+    Attributes::WorkflowExecutionTimedOutEventAttributes(
+        WorkflowExecutionTimedOutEventAttributes { retry_state: retry_state.into(), new_execution_run_id }.into(),
+    )
 }
 
 const LEAST_TIME_BETWEEN_RUNS: Duration = Duration::from_secs(1);

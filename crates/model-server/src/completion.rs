@@ -132,7 +132,7 @@ impl Execution {
         if !task.is_recorded() {
             task.scheduled_event_id = self.record_scheduled(&task, task.scheduled_at);
             started.attributes.identity.clone_from(&request.identity);
-            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes);
+            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes.into());
             started.event_id = self.events.record(started.at, attributes);
         }
         self.first_task_at = None;
@@ -143,7 +143,7 @@ impl Execution {
             ..completed_by(request)
         };
         self.set_sticky(request);
-        self.events.record(context.now, Attributes::WorkflowTaskCompletedEventAttributes(completed))
+        self.events.record(context.now, Attributes::WorkflowTaskCompletedEventAttributes(completed.into()))
     }
 
     /// The queue of the worker that answers, if it keeps the run.

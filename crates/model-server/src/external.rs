@@ -42,7 +42,8 @@ impl Execution {
                     workflow_execution: initiated.workflow_execution,
                     control: initiated.control,
                     ..ExternalWorkflowExecutionSignaledEventAttributes::default()
-                },
+                }
+                .into(),
             ),
             ExternalOutcome::NotFound => Attributes::SignalExternalWorkflowExecutionFailedEventAttributes(
                 SignalExternalWorkflowExecutionFailedEventAttributes {
@@ -52,7 +53,8 @@ impl Execution {
                     initiated_event_id,
                     control: initiated.control,
                     ..SignalExternalWorkflowExecutionFailedEventAttributes::default()
-                },
+                }
+                .into(),
             ),
         };
         self.events.buffer(context.now, event);
@@ -74,7 +76,8 @@ impl Execution {
                     namespace,
                     workflow_execution: initiated.workflow_execution,
                     ..ExternalWorkflowExecutionCancelRequestedEventAttributes::default()
-                },
+                }
+                .into(),
             ),
             ExternalOutcome::NotFound => Attributes::RequestCancelExternalWorkflowExecutionFailedEventAttributes(
                 RequestCancelExternalWorkflowExecutionFailedEventAttributes {
@@ -84,7 +87,8 @@ impl Execution {
                     initiated_event_id,
                     control: initiated.control,
                     ..RequestCancelExternalWorkflowExecutionFailedEventAttributes::default()
-                },
+                }
+                .into(),
             ),
         };
         self.events.buffer(context.now, event);
@@ -95,7 +99,7 @@ impl Execution {
     pub(crate) fn replay_external(&mut self, event: &HistoryEvent) {
         match &event.attributes {
             Some(Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(initiated)) => {
-                self.external_signals.insert(event.event_id, initiated.clone());
+                self.external_signals.insert(event.event_id, (**initiated).clone());
             }
             Some(Attributes::ExternalWorkflowExecutionSignaledEventAttributes(end)) => {
                 self.external_signals.remove(&end.initiated_event_id);
@@ -104,7 +108,7 @@ impl Execution {
                 self.external_signals.remove(&end.initiated_event_id);
             }
             Some(Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(initiated)) => {
-                self.external_cancellations.insert(event.event_id, initiated.clone());
+                self.external_cancellations.insert(event.event_id, (**initiated).clone());
             }
             Some(Attributes::ExternalWorkflowExecutionCancelRequestedEventAttributes(end)) => {
                 self.external_cancellations.remove(&end.initiated_event_id);

@@ -131,7 +131,7 @@ impl Reset<'_> {
                 request_id: context.random.uuid(),
                 ..WorkflowTaskStartedEventAttributes::default()
             };
-            run.events.record(context.now, Attributes::WorkflowTaskStartedEventAttributes(started))
+            run.events.record(context.now, Attributes::WorkflowTaskStartedEventAttributes(started.into()))
         };
         let failed = WorkflowTaskFailedEventAttributes {
             scheduled_event_id,
@@ -147,7 +147,7 @@ impl Reset<'_> {
             new_run_id: self.new_run_id.to_owned(),
             ..WorkflowTaskFailedEventAttributes::default()
         };
-        run.events.record(context.now, Attributes::WorkflowTaskFailedEventAttributes(failed));
+        run.events.record(context.now, Attributes::WorkflowTaskFailedEventAttributes(failed.into()));
     }
 
     fn take_over(&self, run: &mut Execution, event: &HistoryEvent, now: Time) {
@@ -201,7 +201,7 @@ impl Execution {
                 self.timers.remove(&cancelled.started_event_id);
             }
             Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) => {
-                self.activities.insert(event.event_id, Activity::new(scheduled.clone(), now));
+                self.activities.insert(event.event_id, Activity::new((**scheduled).clone(), now));
             }
             Some(Attributes::ActivityTaskCancelRequestedEventAttributes(requested)) => {
                 if let Some(activity) = self.activities.get_mut(&requested.scheduled_event_id) {

@@ -46,7 +46,7 @@ impl Execution {
         task.scheduled_event_id = self.record_scheduled(&task, task.scheduled_at);
         if let Some(started) = &mut task.started {
             identity.clone_into(&mut started.attributes.identity);
-            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes.clone());
+            let attributes = Attributes::WorkflowTaskStartedEventAttributes(started.attributes.clone().into());
             started.event_id = self.events.record(started.at, attributes);
         }
         self.task = Some(task);

@@ -39,9 +39,9 @@ impl Execution {
     pub(crate) fn new(run: NextRun, context: &mut Context<'_>) -> Self {
         let mut execution = Self::empty(run.run_id, run.started, run.execution_expires, context.now);
         let started = execution.started.clone();
-        execution.events.record(context.now, Attributes::WorkflowExecutionStartedEventAttributes(started));
+        execution.events.record(context.now, Attributes::WorkflowExecutionStartedEventAttributes(started.into()));
         if let Some(event) = execution.events.last_mut() {
-            event.user_metadata = run.user_metadata;
+            event.user_metadata = run.user_metadata.map(Box::new);
         }
         execution.wake_worker(context);
         execution
@@ -208,7 +208,7 @@ pub(crate) fn run_of_child(
             ..WorkflowExecutionStartedEventAttributes::default()
         },
         run_id,
-        user_metadata: event.and_then(|event| event.user_metadata.clone()),
+        user_metadata: event.and_then(|event| event.user_metadata.as_deref().cloned()),
         execution_expires,
     }
 }

@@ -30,7 +30,7 @@ impl Execution {
         for (_, started_event_id) in due {
             let Some(timer) = self.timers.remove(&started_event_id) else { continue };
             let fired = TimerFiredEventAttributes { timer_id: timer.id, started_event_id };
-            self.events.buffer(context.now, Attributes::TimerFiredEventAttributes(fired));
+            self.events.buffer(context.now, Attributes::TimerFiredEventAttributes(fired.into()));
         }
         self.wake_worker(context);
     }

@@ -158,7 +158,7 @@ impl Execution {
             request: Some(request),
             origin: UpdateAdmittedEventOrigin::Reapply.into(),
         };
-        self.events.buffer(now, Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted));
+        self.events.buffer(now, Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted.into()));
     }
 
     /// What a recorded Event says of Updates.

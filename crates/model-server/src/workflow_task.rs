@@ -160,7 +160,7 @@ impl Execution {
             ..WorkflowTaskStartedEventAttributes::default()
         };
         let event_id = if task.is_recorded() {
-            self.events.record(context.now, Attributes::WorkflowTaskStartedEventAttributes(attributes.clone()))
+            self.events.record(context.now, Attributes::WorkflowTaskStartedEventAttributes(attributes.clone().into()))
         } else {
             task.scheduled_event_id + 1
         };
@@ -201,7 +201,7 @@ impl Execution {
             if !show_identity {
                 attributes.identity.clear();
             }
-            let mut event = new_event(started.at, Attributes::WorkflowTaskStartedEventAttributes(attributes));
+            let mut event = new_event(started.at, Attributes::WorkflowTaskStartedEventAttributes(attributes.into()));
             event.event_id = started.event_id;
             event
         });
@@ -227,7 +227,7 @@ impl Execution {
                 identity: identity.to_owned(),
                 ..WorkflowTaskFailedEventAttributes::default()
             };
-            self.events.record(context.now, Attributes::WorkflowTaskFailedEventAttributes(failed));
+            self.events.record(context.now, Attributes::WorkflowTaskFailedEventAttributes(failed.into()));
         }
         self.prepare_retry(task.attempt, true);
         self.closing_attempted = cause == WorkflowTaskFailedCause::UnhandledCommand;
@@ -262,7 +262,7 @@ impl Execution {
                 started_event_id: task.started.as_ref().map_or(0, |started| started.event_id),
                 timeout_type: timeout_type.into(),
             };
-            self.events.record(context.now, Attributes::WorkflowTaskTimedOutEventAttributes(timed_out));
+            self.events.record(context.now, Attributes::WorkflowTaskTimedOutEventAttributes(timed_out.into()));
         }
         self.prepare_retry(task.attempt, task.started.is_some());
     }
@@ -311,11 +311,14 @@ impl Execution {
 }
 
 fn scheduled_attributes(task: &WorkflowTask) -> Attributes {
-    Attributes::WorkflowTaskScheduledEventAttributes(WorkflowTaskScheduledEventAttributes {
-        task_queue: Some(task.queue.clone()),
-        start_to_close_timeout: Some(wire_duration(task.start_to_close)),
-        attempt: task.attempt,
-    })
+    Attributes::WorkflowTaskScheduledEventAttributes(
+        WorkflowTaskScheduledEventAttributes {
+            task_queue: Some(task.queue.clone()),
+            start_to_close_timeout: Some(wire_duration(task.start_to_close)),
+            attempt: task.attempt,
+        }
+        .into(),
+    )
 }
 
 const FIRST_SLOWED_ATTEMPT: i32 = 4;

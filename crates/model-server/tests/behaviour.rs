@@ -51,7 +51,8 @@ fn a_command_beyond_the_model_is_an_error_and_changes_nothing() {
             StartChildWorkflowExecutionCommandAttributes {
                 cron_schedule: "* * * * *".into(),
                 ..StartChildWorkflowExecutionCommandAttributes::default()
-            },
+            }
+            .into(),
         )),
         ..Command::default()
     };
@@ -179,10 +180,13 @@ fn complete(
 fn timer(id: &str) -> Command {
     Command {
         command_type: CommandType::StartTimer.into(),
-        attributes: Some(Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
-            timer_id: id.into(),
-            start_to_fire_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
-        })),
+        attributes: Some(Attributes::StartTimerCommandAttributes(
+            StartTimerCommandAttributes {
+                timer_id: id.into(),
+                start_to_fire_timeout: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+            }
+            .into(),
+        )),
         ..Command::default()
     }
 }
@@ -190,13 +194,16 @@ fn timer(id: &str) -> Command {
 fn activity(id: &str) -> Command {
     Command {
         command_type: CommandType::ScheduleActivityTask.into(),
-        attributes: Some(Attributes::ScheduleActivityTaskCommandAttributes(ScheduleActivityTaskCommandAttributes {
-            activity_id: id.into(),
-            activity_type: Some(ActivityType { name: "A".into() }),
-            task_queue: Some(queue(TaskQueueKind::Normal)),
-            start_to_close_timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
-            ..ScheduleActivityTaskCommandAttributes::default()
-        })),
+        attributes: Some(Attributes::ScheduleActivityTaskCommandAttributes(
+            ScheduleActivityTaskCommandAttributes {
+                activity_id: id.into(),
+                activity_type: Some(ActivityType { name: "A".into() }),
+                task_queue: Some(queue(TaskQueueKind::Normal)),
+                start_to_close_timeout: Some(prost_types::Duration { seconds: 10, nanos: 0 }),
+                ..ScheduleActivityTaskCommandAttributes::default()
+            }
+            .into(),
+        )),
         ..Command::default()
     }
 }
@@ -205,7 +212,7 @@ fn done() -> Command {
     Command {
         command_type: CommandType::CompleteWorkflowExecution.into(),
         attributes: Some(Attributes::CompleteWorkflowExecutionCommandAttributes(
-            CompleteWorkflowExecutionCommandAttributes::default(),
+            CompleteWorkflowExecutionCommandAttributes::default().into(),
         )),
         ..Command::default()
     }

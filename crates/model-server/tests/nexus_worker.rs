@@ -263,7 +263,7 @@ fn schedule(operation: &str, schedule_to_close: i64) -> Command {
     };
     Command {
         command_type: CommandType::ScheduleNexusOperation.into(),
-        attributes: Some(Attribute::ScheduleNexusOperationCommandAttributes(attributes)),
+        attributes: Some(Attribute::ScheduleNexusOperationCommandAttributes(attributes.into())),
         ..Default::default()
     }
 }
@@ -272,7 +272,7 @@ fn cancel(scheduled_event_id: i64) -> Command {
     let attributes = RequestCancelNexusOperationCommandAttributes { scheduled_event_id };
     Command {
         command_type: CommandType::RequestCancelNexusOperation.into(),
-        attributes: Some(Attribute::RequestCancelNexusOperationCommandAttributes(attributes)),
+        attributes: Some(Attribute::RequestCancelNexusOperationCommandAttributes(attributes.into())),
         ..Default::default()
     }
 }

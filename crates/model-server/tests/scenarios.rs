@@ -656,76 +656,97 @@ fn command(text: &str) -> Command {
     let (command_type, attributes) = match words.verb {
         verb if updates::VERBS.contains(&verb) => (
             CommandType::ProtocolMessage,
-            Attributes::ProtocolMessageCommandAttributes(ProtocolMessageCommandAttributes {
-                message_id: updates::message_id(&words),
-            }),
+            Attributes::ProtocolMessageCommandAttributes(
+                ProtocolMessageCommandAttributes { message_id: updates::message_id(&words) }.into(),
+            ),
         ),
         "timer" => (
             CommandType::StartTimer,
-            Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
-                timer_id: id(words.first()),
-                start_to_fire_timeout: words.plain.get(1).map(|text| wire_duration(text)),
-            }),
+            Attributes::StartTimerCommandAttributes(
+                StartTimerCommandAttributes {
+                    timer_id: id(words.first()),
+                    start_to_fire_timeout: words.plain.get(1).map(|text| wire_duration(text)),
+                }
+                .into(),
+            ),
         ),
         "child" | "signal-external" | "cancel-external" => other_workflows::command(&words),
         "cancel-timer" => (
             CommandType::CancelTimer,
-            Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id: id(words.first()) }),
+            Attributes::CancelTimerCommandAttributes(
+                CancelTimerCommandAttributes { timer_id: id(words.first()) }.into(),
+            ),
         ),
         "activity" => (
             CommandType::ScheduleActivityTask,
-            Attributes::ScheduleActivityTaskCommandAttributes(activity_command(&words)),
+            Attributes::ScheduleActivityTaskCommandAttributes(activity_command(&words).into()),
         ),
         "cancel-activity" => (
             CommandType::RequestCancelActivityTask,
-            Attributes::RequestCancelActivityTaskCommandAttributes(RequestCancelActivityTaskCommandAttributes {
-                scheduled_event_id: words.first().parse().unwrap(),
-            }),
+            Attributes::RequestCancelActivityTaskCommandAttributes(
+                RequestCancelActivityTaskCommandAttributes { scheduled_event_id: words.first().parse().unwrap() }
+                    .into(),
+            ),
         ),
         "nexus" | "cancel-nexus" => nexus::command(&words),
         "marker" => (
             CommandType::RecordMarker,
-            Attributes::RecordMarkerCommandAttributes(RecordMarkerCommandAttributes {
-                marker_name: id(words.first()),
-                details: BTreeMap::from([("d".into(), payloads("x").unwrap())]),
-                ..Default::default()
-            }),
+            Attributes::RecordMarkerCommandAttributes(
+                RecordMarkerCommandAttributes {
+                    marker_name: id(words.first()),
+                    details: BTreeMap::from([("d".into(), payloads("x").unwrap())]),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "upsert" => (
             CommandType::UpsertWorkflowSearchAttributes,
             Attributes::UpsertWorkflowSearchAttributesCommandAttributes(
                 UpsertWorkflowSearchAttributesCommandAttributes {
                     search_attributes: Some(SearchAttributes { indexed_fields: fields(words.first(), value(&words)) }),
-                },
+                }
+                .into(),
             ),
         ),
         "memo" => (
             CommandType::ModifyWorkflowProperties,
-            Attributes::ModifyWorkflowPropertiesCommandAttributes(ModifyWorkflowPropertiesCommandAttributes {
-                upserted_memo: Some(Memo { fields: fields(words.first(), value(&words)) }),
-            }),
+            Attributes::ModifyWorkflowPropertiesCommandAttributes(
+                ModifyWorkflowPropertiesCommandAttributes {
+                    upserted_memo: Some(Memo { fields: fields(words.first(), value(&words)) }),
+                }
+                .into(),
+            ),
         ),
         "done" => (
             CommandType::CompleteWorkflowExecution,
-            Attributes::CompleteWorkflowExecutionCommandAttributes(CompleteWorkflowExecutionCommandAttributes {
-                result: words.plain.first().and_then(|text| payloads(text)),
-            }),
+            Attributes::CompleteWorkflowExecutionCommandAttributes(
+                CompleteWorkflowExecutionCommandAttributes {
+                    result: words.plain.first().and_then(|text| payloads(text)),
+                }
+                .into(),
+            ),
         ),
         "fail" => (
             CommandType::FailWorkflowExecution,
-            Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
-                failure: words.plain.first().map(|text| {
-                    let mut failure = failure(text);
-                    if let Some(FailureInfo::ApplicationFailureInfo(info)) = &mut failure.failure_info {
-                        info.non_retryable = words.has("non-retryable");
-                    }
-                    failure
-                }),
-            }),
+            Attributes::FailWorkflowExecutionCommandAttributes(
+                FailWorkflowExecutionCommandAttributes {
+                    failure: words.plain.first().map(|text| {
+                        let mut failure = failure(text);
+                        if let Some(FailureInfo::ApplicationFailureInfo(info)) = &mut failure.failure_info {
+                            info.non_retryable = words.has("non-retryable");
+                        }
+                        failure
+                    }),
+                }
+                .into(),
+            ),
         ),
         "cancelled" => (
             CommandType::CancelWorkflowExecution,
-            Attributes::CancelWorkflowExecutionCommandAttributes(CancelWorkflowExecutionCommandAttributes::default()),
+            Attributes::CancelWorkflowExecutionCommandAttributes(
+                CancelWorkflowExecutionCommandAttributes::default().into(),
+            ),
         ),
         "continue-as-new" => (
             CommandType::ContinueAsNewWorkflowExecution,
@@ -734,7 +755,8 @@ fn command(text: &str) -> Command {
                     input: words.plain.first().and_then(|text| payloads(text)),
                     workflow_type: words.option("type").map(|name| WorkflowType { name: name.into() }),
                     ..other_workflows::continue_as_new(&words)
-                },
+                }
+                .into(),
             ),
         ),
         "no-attributes" => {
@@ -747,7 +769,7 @@ fn command(text: &str) -> Command {
     Command {
         command_type: command_type.into(),
         attributes: Some(attributes),
-        user_metadata: words.user_metadata(),
+        user_metadata: words.user_metadata().map(Box::new),
         ..Default::default()
     }
 }

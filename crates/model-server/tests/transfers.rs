@@ -145,7 +145,7 @@ fn child(id: &str) -> Command {
     };
     command(
         CommandType::StartChildWorkflowExecution,
-        Attributes::StartChildWorkflowExecutionCommandAttributes(attributes),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(attributes.into()),
     )
 }
 
@@ -157,13 +157,16 @@ fn signal_external(id: &str) -> Command {
     };
     command(
         CommandType::SignalExternalWorkflowExecution,
-        Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes),
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes.into()),
     )
 }
 
 fn done() -> Command {
     let attributes = CompleteWorkflowExecutionCommandAttributes::default();
-    command(CommandType::CompleteWorkflowExecution, Attributes::CompleteWorkflowExecutionCommandAttributes(attributes))
+    command(
+        CommandType::CompleteWorkflowExecution,
+        Attributes::CompleteWorkflowExecutionCommandAttributes(attributes.into()),
+    )
 }
 
 fn command(command_type: CommandType, attributes: Attributes) -> Command {

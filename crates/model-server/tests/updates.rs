@@ -193,7 +193,7 @@ fn continue_as_new() -> Command {
     let attributes = ContinueAsNewWorkflowExecutionCommandAttributes::default();
     Command {
         command_type: CommandType::ContinueAsNewWorkflowExecution.into(),
-        attributes: Some(CommandAttributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes)),
+        attributes: Some(CommandAttributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes.into())),
         ..Command::default()
     }
 }

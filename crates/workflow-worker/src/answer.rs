@@ -37,6 +37,8 @@ use crate::worker::OpenTask;
 pub(crate) struct Outcome {
     /// What the shard is to be told.
     pub(crate) input: Option<Input>,
+    /// The workflow goes on, and has all that was asked for.
+    pub(crate) goes_on: bool,
     /// A task that came with the server's answer; it keeps the slot of the one that was answered.
     pub(crate) next_task: Option<(PollWorkflowTaskQueueResponse, Slot)>,
 }
@@ -94,6 +96,7 @@ impl Answerer {
         let workflow_id = &workflow.workflow_id;
         let run_id = key.run_id();
         let mut next_task = None;
+        let mut goes_on = false;
         let input = match action {
             Action::FetchHistory { next_page_token } => {
                 let page = Box::pin(self.fetch_history(workflow_id, run_id, next_page_token)).await;
@@ -101,6 +104,7 @@ impl Answerer {
             }
             Action::Complete(completion) => {
                 let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
+                goes_on = End::of(&completion.commands).is_none();
                 match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
@@ -131,7 +135,7 @@ impl Answerer {
             // Nothing to send.
             Action::StartLocalActivity { .. } | Action::CancelLocalActivity { .. } | Action::Left => None,
         };
-        Outcome { input, next_task }
+        Outcome { input, goes_on, next_task }
     }
 
     /// A codec could not read a task: that task fails, and is tried again.
@@ -149,6 +153,7 @@ impl Answerer {
         } else {
             let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
             let failure = self.task_failure(task_token, cause, failure);
+            let (workflow_id, workflow_type) = (workflow_id.into(), workflow_type.into());
             let workflow = WorkflowNames { workflow_id, workflow_type, started: None };
             self.fail_first(&workflow, &run_id, attempt, failure).await;
         }
@@ -189,7 +194,7 @@ impl Answerer {
         completion: Completion,
         attempt: u32,
     ) -> Result<RespondWorkflowTaskCompletedResponse, NotTaken> {
-        let workflow_id = workflow.workflow_id.as_str();
+        let workflow_id = &*workflow.workflow_id;
         let task_token = completion.task_token.clone();
         let fail = |cause, failure: Failure| async move {
             let failure = self.task_failure(task_token, cause, &failure);
@@ -299,15 +304,17 @@ impl Answerer {
                 *result = query_result(QueryAnswer::Failed(Box::new(self.write(&failure))));
             }
         }
-        let commands = answer.request.commands.iter_mut().map(|command| {
-            let bytes = payload_bytes(command);
-            (command.command_type().as_str_name().to_owned(), bytes)
-        });
-        let messages = answer.messages.iter_mut().map(|message| {
-            let bytes = payload_bytes(&mut Body(&mut message.body));
-            (format!("an answer to update {:?}", message.protocol_instance_id), bytes)
-        });
-        let (what, bytes) = commands.chain(messages).find(|(_, bytes)| *bytes > limit)?;
+        let mut commands = answer.request.commands.iter_mut().map(|command| (payload_bytes(command), command));
+        let command = commands.find(|(bytes, _)| *bytes > limit);
+        let mut messages =
+            answer.messages.iter_mut().map(|message| (payload_bytes(&mut Body(&mut message.body)), message));
+        let (what, bytes) = match command {
+            Some((bytes, command)) => (command.command_type().as_str_name().to_owned(), bytes),
+            None => {
+                let (bytes, message) = messages.find(|(bytes, _)| *bytes > limit)?;
+                (format!("an answer to update {:?}", message.protocol_instance_id), bytes)
+            }
+        };
         let message = format!(
             "the Payloads of {what} have {bytes} bytes; the server allows {limit}. Pass less data, or a reference to it"
         );

@@ -125,7 +125,7 @@ mod tests {
     fn timer(size: usize) -> Command {
         let timer =
             StartTimerCommandAttributes { timer_id: "x".repeat(size), ..StartTimerCommandAttributes::default() };
-        let attributes = Some(command::Attributes::StartTimerCommandAttributes(timer));
+        let attributes = Some(command::Attributes::StartTimerCommandAttributes(timer.into()));
         Command { attributes, ..Command::default() }
     }
 

@@ -172,9 +172,9 @@ impl Policies {
 pub(crate) fn fail_workflow(failure: timewright_proto::failure::Failure) -> Command {
     Command {
         command_type: CommandType::FailWorkflowExecution.into(),
-        attributes: Some(Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
-            failure: Some(failure),
-        })),
+        attributes: Some(Attributes::FailWorkflowExecutionCommandAttributes(
+            FailWorkflowExecutionCommandAttributes { failure: Some(failure) }.into(),
+        )),
         ..Command::default()
     }
 }

@@ -190,7 +190,7 @@ impl Replayer {
         };
         let first_event_id = history.events.first().map(|event| event.event_id);
         let mut code = UserCode::new(Arc::new(self.registry.clone()), environment, None);
-        let names = WorkflowNames { workflow_id: workflow_id.to_owned(), ..WorkflowNames::default() };
+        let names = WorkflowNames { workflow_id: workflow_id.into(), ..WorkflowNames::default() };
         let mut runs = Runs::new(CacheLimits::runs(0));
         runs.handle_task(WorkflowTask {
             task_token: "replay".into(),

@@ -218,12 +218,15 @@ impl State {
     fn take(&mut self, input: Input) {
         match input {
             Input::Task(task) => {
-                let names = WorkflowNames {
-                    workflow_id: task.workflow_id.clone(),
-                    workflow_type: task.workflow_type.clone(),
-                    started: self.names.get(&task.run_id).and_then(|known| known.started),
-                };
-                self.names.insert(task.run_id.clone(), names);
+                if !self.names.contains_key(&task.run_id) {
+                    let (workflow_id, workflow_type) = (&*task.workflow_id, &*task.workflow_type);
+                    let names = WorkflowNames {
+                        workflow_id: workflow_id.into(),
+                        workflow_type: workflow_type.into(),
+                        started: None,
+                    };
+                    self.names.insert(task.run_id.clone(), names);
+                }
                 self.metrics.cache_looked_up(self.runs.look_up(&task));
                 self.runs.handle_task(*task);
             }

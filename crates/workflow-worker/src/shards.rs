@@ -42,6 +42,8 @@ struct Place {
     open: usize,
     /// The Runs that it has.
     runs: usize,
+    /// What it hears before it hears something else: to wake a thread costs more than most of what it is told.
+    unhurried: Vec<Input>,
     /// Which execution the watchdog saw, and for how long.
     seen: Option<(u64, Duration)>,
 }
@@ -104,7 +106,7 @@ impl Shards {
         };
         for index in 0..threads {
             let shard = Some(shards.spawn(ShardId { index, life: 0 })?);
-            shards.places.push(Place { life: 0, shard, open: 0, runs: 0, seen: None });
+            shards.places.push(Place { life: 0, shard, open: 0, runs: 0, unhurried: Vec::new(), seen: None });
         }
         Ok(shards)
     }
@@ -155,14 +157,25 @@ impl Shards {
     }
 
     /// Tells the thread that has this Run.
-    pub(crate) fn tell(&self, run_id: &str, input: Input) {
+    pub(crate) fn tell(&mut self, run_id: &str, input: Input) {
         if let Some(home) = self.runs.get(run_id) {
             self.tell_at(home.index, input);
         }
     }
 
+    /// Tells the thread that has this Run something of which nothing follows, unless somebody waits for it after all.
+    pub(crate) fn tell_unhurried(&mut self, run_id: &str, input: Input) {
+        let Some(home) = self.runs.get(run_id) else { return };
+        // A task that waits for the Run; or the time after which an unused Run leaves, which begins now.
+        if home.open > 0 || self.settings.cache.idle.is_some() {
+            self.tell_at(home.index, input);
+        } else {
+            self.places[home.index].unhurried.push(input);
+        }
+    }
+
     /// Tells all threads that so many Runs together are to leave.
-    pub(crate) fn relieve(&self, runs: usize) {
+    pub(crate) fn relieve(&mut self, runs: usize) {
         let each = runs.div_ceil(self.places.len());
         (0..self.places.len()).for_each(|index| self.tell_at(index, Input::Pressure(each)));
     }
@@ -240,10 +253,13 @@ impl Shards {
         self.show_cached();
     }
 
-    pub(crate) fn tell_at(&self, index: usize, input: Input) {
+    pub(crate) fn tell_at(&mut self, index: usize, input: Input) {
+        let Place { shard, unhurried, .. } = &mut self.places[index];
         // A thread that has died is found by the next look.
-        if let Some(shard) = &self.places[index].shard {
-            let _ = shard.send(input);
+        if let Some(shard) = shard {
+            for input in unhurried.drain(..).chain([input]) {
+                let _ = shard.send(input);
+            }
         }
     }
 
@@ -262,6 +278,7 @@ impl Shards {
         let place = &mut self.places[index];
         place.life += 1;
         place.seen = None;
+        place.unhurried.clear();
         let shard = place.shard.take();
         if let Some((shard, execution)) = shard.zip(execution.as_ref()) {
             shard.watch.abandon();
@@ -330,8 +347,8 @@ fn log_held(task_queue: &str, execution: Option<Execution>) {
     if let Some(Execution { key, workflow, at, .. }) = execution {
         tracing::warn!(
             task_queue,
-            workflow_type = workflow.workflow_type,
-            workflow_id = workflow.workflow_id,
+            workflow_type = &*workflow.workflow_type,
+            workflow_id = &*workflow.workflow_id,
             run_id = key.run_id(),
             at,
             "the Workflow Worker stops although workflow code holds a thread, which ends with it or with the process"
@@ -355,8 +372,8 @@ pub(crate) fn log_abandoned_thread(task_queue: &str, abandoned: &Abandoned, move
     match &abandoned.execution {
         Some(Execution { key, workflow, at, .. }) => tracing::error!(
             task_queue,
-            workflow_type = workflow.workflow_type,
-            workflow_id = workflow.workflow_id,
+            workflow_type = &*workflow.workflow_type,
+            workflow_id = &*workflow.workflow_id,
             run_id = key.run_id(),
             at,
             timeout = ?abandoned.timeout,

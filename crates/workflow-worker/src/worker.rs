@@ -36,7 +36,7 @@ use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
-use crate::metrics::{WorkflowMetrics, worker_meter};
+use crate::metrics::WorkflowMetrics;
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -192,7 +192,7 @@ impl WorkflowWorker {
         };
         let task_queue = self.options.task_queue.clone();
         let namespace = namespace.map_err(|error| {
-            say_fatal(&self.options, WorkerError::Namespace { task_queue: task_queue.clone(), error })
+            self.options.lifecycle.say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error })
         })?;
         let key = timewright_client::random_id();
         let sticky_queue =
@@ -363,7 +363,7 @@ impl TaskSource for Source {
     }
 
     fn metric_meter(&self) -> MetricMeter {
-        worker_meter(&self.client, &self.task_queue)
+        self.client.worker_metric_meter(&self.task_queue)
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -379,7 +379,7 @@ pub(crate) struct OpenTask {
     /// Free again when it is dropped.
     pub(crate) slot: Slot,
     /// Without its history, to be handed to another thread.
-    pub(crate) task: WorkflowTask,
+    pub(crate) task: Box<WorkflowTask>,
 }
 
 /// What a tokio task that carried something out found.
@@ -437,7 +437,7 @@ impl Running {
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
                         let task_queue = self.options.task_queue.clone();
-                        self.failure = Some(say_fatal(&self.options, WorkerError::Polling { task_queue, error }));
+                        self.failure = Some(self.options.lifecycle.say_fatal(WorkerError::Polling { task_queue, error }));
                         if self.deadline.is_none() {
                             self.start_shutdown();
                         }
@@ -528,7 +528,7 @@ impl Running {
         match self.shards.open(&task.run_id) {
             Ok(index) => {
                 // What the history says can be fetched again.
-                let open = OpenTask { slot, task: without_events(&task) };
+                let open = OpenTask { slot, task: Box::new(without_events(&task)) };
                 self.open.insert(task.task_token.clone(), open);
                 self.shards.tell_at(index, Input::Task(task));
             }
@@ -576,9 +576,9 @@ impl Running {
         match &abandoned.execution {
             Some(execution) if execution.key.run_id() == task.run_id => {
                 let message = deadlock_message(execution, abandoned.timeout);
-                self.fail(task, slot, message);
+                self.fail(*task, slot, message);
             }
-            Some(_) => self.hand_to_shard(Box::new(task), slot),
+            Some(_) => self.hand_to_shard(task, slot),
             // What killed the thread would kill the next one. The server hands the task out again.
             None => drop(slot),
         }
@@ -640,15 +640,21 @@ impl Running {
     }
 
     /// Tells a shard what came of its request.
-    fn answer_shard(&self, shard: ShardId, input: Input) {
+    fn answer_shard(&mut self, shard: ShardId, input: Input) {
         if self.shards.is_current(shard) {
             self.shards.tell_at(shard.index, input);
         }
     }
 
     fn take_outcome(&mut self, shard: ShardId, outcome: Outcome) {
-        if let Some(input) = outcome.input {
-            self.answer_shard(shard, input);
+        match outcome.input {
+            // Nothing follows of it; a task that comes with the answer is told next.
+            Some(Input::Completed { key, receipt }) if outcome.goes_on && self.shards.is_current(shard) => {
+                let run = key.clone();
+                self.shards.tell_unhurried(run.run_id(), Input::Completed { key, receipt });
+            }
+            Some(input) => self.answer_shard(shard, input),
+            None => (),
         }
         if let Some((response, mut slot)) = outcome.next_task {
             let workflow_type = response.workflow_type.as_ref().map_or("", |known| known.name.as_str());
@@ -679,14 +685,6 @@ impl Running {
             None => Ok(()),
         }
     }
-}
-
-/// Tells whoever wants to know at once that the worker cannot go on.
-fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
-    if let Some(hook) = &options.on_fatal_error {
-        hook(&error);
-    }
-    error
 }
 
 /// A task without the Events that came with it.

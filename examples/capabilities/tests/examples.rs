@@ -1,6 +1,9 @@
 //! Each example runs on a real Temporal Server, and prints what it should.
 #![allow(clippy::disallowed_methods, reason = "there is no workflow code here")]
+#![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -176,9 +179,6 @@ fn tenants() {
     check(env!("CARGO_BIN_EXE_tenants"), &expected);
 }
 
-/// How long a program may take, on a machine that does much else.
-const LIMIT: Duration = Duration::from_secs(120);
-
 #[test]
 fn metrics() {
     check(
@@ -195,3 +195,22 @@ fn metrics() {
         ],
     );
 }
+
+/// Whoever opens the folder of an example reads what it shows and how to run it, and finds it from the page above.
+#[test]
+fn each_example_has_its_page() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let index = fs::read_to_string(folder.join("README.md")).unwrap();
+    let examples = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<_> = examples.filter(|path| path.join("main.rs").is_file()).collect();
+    assert!(examples.len() >= 12, "{examples:?}");
+    for example in examples {
+        let name = example.file_name().unwrap().to_str().unwrap();
+        let page = fs::read_to_string(example.join("README.md")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(page.contains(&format!("`cargo run --bin {name}`")), "{name}");
+        assert!(index.contains(&format!("[`{name}`]({name})")), "{name}");
+    }
+}
+
+/// How long a program may take, on a machine that does much else.
+const LIMIT: Duration = Duration::from_secs(120);

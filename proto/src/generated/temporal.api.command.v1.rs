@@ -415,8 +415,10 @@ impl ::prost::Name for RequestCancelNexusOperationCommandAttributes {
 pub struct Command {
     #[prost(enumeration = "super::super::enums::v1::CommandType", tag = "1")]
     pub command_type: i32,
-    #[prost(message, optional, tag = "301")]
-    pub user_metadata: ::core::option::Option<super::super::sdk::v1::UserMetadata>,
+    #[prost(message, optional, boxed, tag = "301")]
+    pub user_metadata: ::core::option::Option<
+        ::prost::alloc::boxed::Box<super::super::sdk::v1::UserMetadata>,
+    >,
     #[prost(message, repeated, tag = "302")]
     pub event_group_markers: ::prost::alloc::vec::Vec<
         super::super::sdk::v1::EventGroupMarker,
@@ -433,63 +435,83 @@ pub mod command {
     pub enum Attributes {
         #[prost(message, tag = "2")]
         ScheduleActivityTaskCommandAttributes(
-            super::ScheduleActivityTaskCommandAttributes,
+            ::prost::alloc::boxed::Box<super::ScheduleActivityTaskCommandAttributes>,
         ),
         #[prost(message, tag = "3")]
-        StartTimerCommandAttributes(super::StartTimerCommandAttributes),
+        StartTimerCommandAttributes(
+            ::prost::alloc::boxed::Box<super::StartTimerCommandAttributes>,
+        ),
         #[prost(message, tag = "4")]
         CompleteWorkflowExecutionCommandAttributes(
-            super::CompleteWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<super::CompleteWorkflowExecutionCommandAttributes>,
         ),
         #[prost(message, tag = "5")]
         FailWorkflowExecutionCommandAttributes(
-            super::FailWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<super::FailWorkflowExecutionCommandAttributes>,
         ),
         #[prost(message, tag = "6")]
         RequestCancelActivityTaskCommandAttributes(
-            super::RequestCancelActivityTaskCommandAttributes,
+            ::prost::alloc::boxed::Box<super::RequestCancelActivityTaskCommandAttributes>,
         ),
         #[prost(message, tag = "7")]
-        CancelTimerCommandAttributes(super::CancelTimerCommandAttributes),
+        CancelTimerCommandAttributes(
+            ::prost::alloc::boxed::Box<super::CancelTimerCommandAttributes>,
+        ),
         #[prost(message, tag = "8")]
         CancelWorkflowExecutionCommandAttributes(
-            super::CancelWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<super::CancelWorkflowExecutionCommandAttributes>,
         ),
         #[prost(message, tag = "9")]
         RequestCancelExternalWorkflowExecutionCommandAttributes(
-            super::RequestCancelExternalWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::RequestCancelExternalWorkflowExecutionCommandAttributes,
+            >,
         ),
         #[prost(message, tag = "10")]
-        RecordMarkerCommandAttributes(super::RecordMarkerCommandAttributes),
+        RecordMarkerCommandAttributes(
+            ::prost::alloc::boxed::Box<super::RecordMarkerCommandAttributes>,
+        ),
         #[prost(message, tag = "11")]
         ContinueAsNewWorkflowExecutionCommandAttributes(
-            super::ContinueAsNewWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ContinueAsNewWorkflowExecutionCommandAttributes,
+            >,
         ),
         #[prost(message, tag = "12")]
         StartChildWorkflowExecutionCommandAttributes(
-            super::StartChildWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::StartChildWorkflowExecutionCommandAttributes,
+            >,
         ),
         #[prost(message, tag = "13")]
         SignalExternalWorkflowExecutionCommandAttributes(
-            super::SignalExternalWorkflowExecutionCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::SignalExternalWorkflowExecutionCommandAttributes,
+            >,
         ),
         #[prost(message, tag = "14")]
         UpsertWorkflowSearchAttributesCommandAttributes(
-            super::UpsertWorkflowSearchAttributesCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::UpsertWorkflowSearchAttributesCommandAttributes,
+            >,
         ),
         #[prost(message, tag = "15")]
-        ProtocolMessageCommandAttributes(super::ProtocolMessageCommandAttributes),
+        ProtocolMessageCommandAttributes(
+            ::prost::alloc::boxed::Box<super::ProtocolMessageCommandAttributes>,
+        ),
         #[prost(message, tag = "17")]
         ModifyWorkflowPropertiesCommandAttributes(
-            super::ModifyWorkflowPropertiesCommandAttributes,
+            ::prost::alloc::boxed::Box<super::ModifyWorkflowPropertiesCommandAttributes>,
         ),
         #[prost(message, tag = "18")]
         ScheduleNexusOperationCommandAttributes(
-            super::ScheduleNexusOperationCommandAttributes,
+            ::prost::alloc::boxed::Box<super::ScheduleNexusOperationCommandAttributes>,
         ),
         #[prost(message, tag = "19")]
         RequestCancelNexusOperationCommandAttributes(
-            super::RequestCancelNexusOperationCommandAttributes,
+            ::prost::alloc::boxed::Box<
+                super::RequestCancelNexusOperationCommandAttributes,
+            >,
         ),
     }
 }

@@ -1719,8 +1719,10 @@ pub struct HistoryEvent {
     /// A worker that does not know this kind of Event may go on as if it were not there.
     #[prost(bool, tag = "300")]
     pub worker_may_ignore: bool,
-    #[prost(message, optional, tag = "301")]
-    pub user_metadata: ::core::option::Option<super::super::sdk::v1::UserMetadata>,
+    #[prost(message, optional, boxed, tag = "301")]
+    pub user_metadata: ::core::option::Option<
+        ::prost::alloc::boxed::Box<super::super::sdk::v1::UserMetadata>,
+    >,
     #[prost(message, repeated, tag = "302")]
     pub links: ::prost::alloc::vec::Vec<super::super::common::v1::Link>,
     #[prost(message, optional, tag = "303")]
@@ -1741,219 +1743,299 @@ pub mod history_event {
     pub enum Attributes {
         #[prost(message, tag = "6")]
         WorkflowExecutionStartedEventAttributes(
-            super::WorkflowExecutionStartedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionStartedEventAttributes>,
         ),
         #[prost(message, tag = "7")]
         WorkflowExecutionCompletedEventAttributes(
-            super::WorkflowExecutionCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionCompletedEventAttributes>,
         ),
         #[prost(message, tag = "8")]
         WorkflowExecutionFailedEventAttributes(
-            super::WorkflowExecutionFailedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionFailedEventAttributes>,
         ),
         #[prost(message, tag = "9")]
         WorkflowExecutionTimedOutEventAttributes(
-            super::WorkflowExecutionTimedOutEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionTimedOutEventAttributes>,
         ),
         #[prost(message, tag = "10")]
         WorkflowTaskScheduledEventAttributes(
-            super::WorkflowTaskScheduledEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowTaskScheduledEventAttributes>,
         ),
         #[prost(message, tag = "11")]
-        WorkflowTaskStartedEventAttributes(super::WorkflowTaskStartedEventAttributes),
+        WorkflowTaskStartedEventAttributes(
+            ::prost::alloc::boxed::Box<super::WorkflowTaskStartedEventAttributes>,
+        ),
         #[prost(message, tag = "12")]
         WorkflowTaskCompletedEventAttributes(
-            super::WorkflowTaskCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowTaskCompletedEventAttributes>,
         ),
         #[prost(message, tag = "13")]
-        WorkflowTaskTimedOutEventAttributes(super::WorkflowTaskTimedOutEventAttributes),
+        WorkflowTaskTimedOutEventAttributes(
+            ::prost::alloc::boxed::Box<super::WorkflowTaskTimedOutEventAttributes>,
+        ),
         #[prost(message, tag = "14")]
-        WorkflowTaskFailedEventAttributes(super::WorkflowTaskFailedEventAttributes),
+        WorkflowTaskFailedEventAttributes(
+            ::prost::alloc::boxed::Box<super::WorkflowTaskFailedEventAttributes>,
+        ),
         #[prost(message, tag = "15")]
         ActivityTaskScheduledEventAttributes(
-            super::ActivityTaskScheduledEventAttributes,
+            ::prost::alloc::boxed::Box<super::ActivityTaskScheduledEventAttributes>,
         ),
         #[prost(message, tag = "16")]
-        ActivityTaskStartedEventAttributes(super::ActivityTaskStartedEventAttributes),
+        ActivityTaskStartedEventAttributes(
+            ::prost::alloc::boxed::Box<super::ActivityTaskStartedEventAttributes>,
+        ),
         #[prost(message, tag = "17")]
         ActivityTaskCompletedEventAttributes(
-            super::ActivityTaskCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<super::ActivityTaskCompletedEventAttributes>,
         ),
         #[prost(message, tag = "18")]
-        ActivityTaskFailedEventAttributes(super::ActivityTaskFailedEventAttributes),
+        ActivityTaskFailedEventAttributes(
+            ::prost::alloc::boxed::Box<super::ActivityTaskFailedEventAttributes>,
+        ),
         #[prost(message, tag = "19")]
-        ActivityTaskTimedOutEventAttributes(super::ActivityTaskTimedOutEventAttributes),
+        ActivityTaskTimedOutEventAttributes(
+            ::prost::alloc::boxed::Box<super::ActivityTaskTimedOutEventAttributes>,
+        ),
         #[prost(message, tag = "20")]
-        TimerStartedEventAttributes(super::TimerStartedEventAttributes),
+        TimerStartedEventAttributes(
+            ::prost::alloc::boxed::Box<super::TimerStartedEventAttributes>,
+        ),
         #[prost(message, tag = "21")]
-        TimerFiredEventAttributes(super::TimerFiredEventAttributes),
+        TimerFiredEventAttributes(
+            ::prost::alloc::boxed::Box<super::TimerFiredEventAttributes>,
+        ),
         #[prost(message, tag = "22")]
         ActivityTaskCancelRequestedEventAttributes(
-            super::ActivityTaskCancelRequestedEventAttributes,
+            ::prost::alloc::boxed::Box<super::ActivityTaskCancelRequestedEventAttributes>,
         ),
         #[prost(message, tag = "23")]
-        ActivityTaskCanceledEventAttributes(super::ActivityTaskCanceledEventAttributes),
+        ActivityTaskCanceledEventAttributes(
+            ::prost::alloc::boxed::Box<super::ActivityTaskCanceledEventAttributes>,
+        ),
         #[prost(message, tag = "24")]
-        TimerCanceledEventAttributes(super::TimerCanceledEventAttributes),
+        TimerCanceledEventAttributes(
+            ::prost::alloc::boxed::Box<super::TimerCanceledEventAttributes>,
+        ),
         #[prost(message, tag = "25")]
-        MarkerRecordedEventAttributes(super::MarkerRecordedEventAttributes),
+        MarkerRecordedEventAttributes(
+            ::prost::alloc::boxed::Box<super::MarkerRecordedEventAttributes>,
+        ),
         #[prost(message, tag = "26")]
         WorkflowExecutionSignaledEventAttributes(
-            super::WorkflowExecutionSignaledEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionSignaledEventAttributes>,
         ),
         #[prost(message, tag = "27")]
         WorkflowExecutionTerminatedEventAttributes(
-            super::WorkflowExecutionTerminatedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionTerminatedEventAttributes>,
         ),
         #[prost(message, tag = "28")]
         WorkflowExecutionCancelRequestedEventAttributes(
-            super::WorkflowExecutionCancelRequestedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionCancelRequestedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "29")]
         WorkflowExecutionCanceledEventAttributes(
-            super::WorkflowExecutionCanceledEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionCanceledEventAttributes>,
         ),
         #[prost(message, tag = "30")]
         RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(
-            super::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "31")]
         RequestCancelExternalWorkflowExecutionFailedEventAttributes(
-            super::RequestCancelExternalWorkflowExecutionFailedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::RequestCancelExternalWorkflowExecutionFailedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "32")]
         ExternalWorkflowExecutionCancelRequestedEventAttributes(
-            super::ExternalWorkflowExecutionCancelRequestedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ExternalWorkflowExecutionCancelRequestedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "33")]
         WorkflowExecutionContinuedAsNewEventAttributes(
-            super::WorkflowExecutionContinuedAsNewEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionContinuedAsNewEventAttributes,
+            >,
         ),
         #[prost(message, tag = "34")]
         StartChildWorkflowExecutionInitiatedEventAttributes(
-            super::StartChildWorkflowExecutionInitiatedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::StartChildWorkflowExecutionInitiatedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "35")]
         StartChildWorkflowExecutionFailedEventAttributes(
-            super::StartChildWorkflowExecutionFailedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::StartChildWorkflowExecutionFailedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "36")]
         ChildWorkflowExecutionStartedEventAttributes(
-            super::ChildWorkflowExecutionStartedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionStartedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "37")]
         ChildWorkflowExecutionCompletedEventAttributes(
-            super::ChildWorkflowExecutionCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionCompletedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "38")]
         ChildWorkflowExecutionFailedEventAttributes(
-            super::ChildWorkflowExecutionFailedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionFailedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "39")]
         ChildWorkflowExecutionCanceledEventAttributes(
-            super::ChildWorkflowExecutionCanceledEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionCanceledEventAttributes,
+            >,
         ),
         #[prost(message, tag = "40")]
         ChildWorkflowExecutionTimedOutEventAttributes(
-            super::ChildWorkflowExecutionTimedOutEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionTimedOutEventAttributes,
+            >,
         ),
         #[prost(message, tag = "41")]
         ChildWorkflowExecutionTerminatedEventAttributes(
-            super::ChildWorkflowExecutionTerminatedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ChildWorkflowExecutionTerminatedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "42")]
         SignalExternalWorkflowExecutionInitiatedEventAttributes(
-            super::SignalExternalWorkflowExecutionInitiatedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::SignalExternalWorkflowExecutionInitiatedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "43")]
         SignalExternalWorkflowExecutionFailedEventAttributes(
-            super::SignalExternalWorkflowExecutionFailedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::SignalExternalWorkflowExecutionFailedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "44")]
         ExternalWorkflowExecutionSignaledEventAttributes(
-            super::ExternalWorkflowExecutionSignaledEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ExternalWorkflowExecutionSignaledEventAttributes,
+            >,
         ),
         #[prost(message, tag = "45")]
         UpsertWorkflowSearchAttributesEventAttributes(
-            super::UpsertWorkflowSearchAttributesEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::UpsertWorkflowSearchAttributesEventAttributes,
+            >,
         ),
         #[prost(message, tag = "46")]
         WorkflowExecutionUpdateAcceptedEventAttributes(
-            super::WorkflowExecutionUpdateAcceptedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionUpdateAcceptedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "47")]
         WorkflowExecutionUpdateRejectedEventAttributes(
-            super::WorkflowExecutionUpdateRejectedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionUpdateRejectedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "48")]
         WorkflowExecutionUpdateCompletedEventAttributes(
-            super::WorkflowExecutionUpdateCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionUpdateCompletedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "49")]
         WorkflowPropertiesModifiedExternallyEventAttributes(
-            super::WorkflowPropertiesModifiedExternallyEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowPropertiesModifiedExternallyEventAttributes,
+            >,
         ),
         #[prost(message, tag = "50")]
         ActivityPropertiesModifiedExternallyEventAttributes(
-            super::ActivityPropertiesModifiedExternallyEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::ActivityPropertiesModifiedExternallyEventAttributes,
+            >,
         ),
         #[prost(message, tag = "51")]
         WorkflowPropertiesModifiedEventAttributes(
-            super::WorkflowPropertiesModifiedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowPropertiesModifiedEventAttributes>,
         ),
         #[prost(message, tag = "52")]
         WorkflowExecutionUpdateAdmittedEventAttributes(
-            super::WorkflowExecutionUpdateAdmittedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionUpdateAdmittedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "53")]
         NexusOperationScheduledEventAttributes(
-            super::NexusOperationScheduledEventAttributes,
+            ::prost::alloc::boxed::Box<super::NexusOperationScheduledEventAttributes>,
         ),
         #[prost(message, tag = "54")]
         NexusOperationStartedEventAttributes(
-            super::NexusOperationStartedEventAttributes,
+            ::prost::alloc::boxed::Box<super::NexusOperationStartedEventAttributes>,
         ),
         #[prost(message, tag = "55")]
         NexusOperationCompletedEventAttributes(
-            super::NexusOperationCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<super::NexusOperationCompletedEventAttributes>,
         ),
         #[prost(message, tag = "56")]
-        NexusOperationFailedEventAttributes(super::NexusOperationFailedEventAttributes),
+        NexusOperationFailedEventAttributes(
+            ::prost::alloc::boxed::Box<super::NexusOperationFailedEventAttributes>,
+        ),
         #[prost(message, tag = "57")]
         NexusOperationCanceledEventAttributes(
-            super::NexusOperationCanceledEventAttributes,
+            ::prost::alloc::boxed::Box<super::NexusOperationCanceledEventAttributes>,
         ),
         #[prost(message, tag = "58")]
         NexusOperationTimedOutEventAttributes(
-            super::NexusOperationTimedOutEventAttributes,
+            ::prost::alloc::boxed::Box<super::NexusOperationTimedOutEventAttributes>,
         ),
         #[prost(message, tag = "59")]
         NexusOperationCancelRequestedEventAttributes(
-            super::NexusOperationCancelRequestedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::NexusOperationCancelRequestedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "60")]
         WorkflowExecutionOptionsUpdatedEventAttributes(
-            super::WorkflowExecutionOptionsUpdatedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionOptionsUpdatedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "61")]
         NexusOperationCancelRequestCompletedEventAttributes(
-            super::NexusOperationCancelRequestCompletedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::NexusOperationCancelRequestCompletedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "62")]
         NexusOperationCancelRequestFailedEventAttributes(
-            super::NexusOperationCancelRequestFailedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::NexusOperationCancelRequestFailedEventAttributes,
+            >,
         ),
         #[prost(message, tag = "63")]
         WorkflowExecutionPausedEventAttributes(
-            super::WorkflowExecutionPausedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionPausedEventAttributes>,
         ),
         #[prost(message, tag = "64")]
         WorkflowExecutionUnpausedEventAttributes(
-            super::WorkflowExecutionUnpausedEventAttributes,
+            ::prost::alloc::boxed::Box<super::WorkflowExecutionUnpausedEventAttributes>,
         ),
         #[prost(message, tag = "65")]
         WorkflowExecutionTimeSkippingTransitionedEventAttributes(
-            super::WorkflowExecutionTimeSkippingTransitionedEventAttributes,
+            ::prost::alloc::boxed::Box<
+                super::WorkflowExecutionTimeSkippingTransitionedEventAttributes,
+            >,
         ),
     }
 }

@@ -23,6 +23,15 @@ pub(crate) fn history_descriptors(directory: &Path) -> Result<Vec<u8>> {
     Ok(descriptors.encode_to_vec())
 }
 
+/// What is large, and of many kinds or seldom there. Without a box each Event of a history would have the size of the largest kind,
+/// which a history has once: 1,928 bytes; and each Command 904.
+const IN_A_BOX: [&str; 4] = [
+    ".temporal.api.command.v1.Command.attributes",
+    ".temporal.api.command.v1.Command.user_metadata",
+    ".temporal.api.history.v1.HistoryEvent.attributes",
+    ".temporal.api.history.v1.HistoryEvent.user_metadata",
+];
+
 /// The text of every generated file, by name.
 pub(crate) fn generate<'a>(directory: &Path, names: impl Iterator<Item = &'a String>) -> Result<Files> {
     let descriptors = protox::compile(names, [directory]).map_err(|error| format!("{error:?}"))?;
@@ -42,9 +51,17 @@ pub(crate) fn generate<'a>(directory: &Path, names: impl Iterator<Item = &'a Str
 
 /// Package to the Rust of its messages and enums.
 fn messages(descriptors: &FileDescriptorSet) -> Result<BTreeMap<String, String>> {
+    modules(descriptors, &mut config())
+}
+
+/// How messages become Rust.
+fn config() -> prost_build::Config {
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]).enable_type_names();
-    modules(descriptors, &mut config)
+    for path in IN_A_BOX {
+        config.boxed(path);
+    }
+    config
 }
 
 /// Package to the Rust of its client stubs.
@@ -55,8 +72,7 @@ fn services(descriptors: &FileDescriptorSet) -> Result<BTreeMap<String, String>>
         .build_transport(false)
         .codec_path("crate::MessageCodec")
         .service_generator();
-    let mut config = prost_build::Config::new();
-    config.bytes(["."]).btree_map(["."]).enable_type_names();
+    let mut config = config();
     let messages = modules(descriptors, &mut config)?;
     config.service_generator(generator);
     let mut with_services = modules(descriptors, &mut config)?;

@@ -410,16 +410,23 @@ async fn g10_every_payload_goes_through_the_codecs_on_its_way_out() {
 async fn g10_every_payload_goes_through_the_codecs_on_its_way_in() {
     let completed = HistoryEvent {
         attributes: Some(Attributes::WorkflowExecutionCompletedEventAttributes(
-            WorkflowExecutionCompletedEventAttributes { result: list(reversed("done")), ..Default::default() },
+            WorkflowExecutionCompletedEventAttributes { result: list(reversed("done")), ..Default::default() }.into(),
         )),
         ..HistoryEvent::default()
     };
     let attributes = Failure { encoded_attributes: Some(reversed_attributes()), ..Failure::default() };
     let failed = HistoryEvent {
-        attributes: Some(Attributes::WorkflowExecutionFailedEventAttributes(WorkflowExecutionFailedEventAttributes {
-            failure: Some(Failure { message: "outer".into(), cause: Some(Box::new(attributes)), ..Failure::default() }),
-            ..Default::default()
-        })),
+        attributes: Some(Attributes::WorkflowExecutionFailedEventAttributes(
+            WorkflowExecutionFailedEventAttributes {
+                failure: Some(Failure {
+                    message: "outer".into(),
+                    cause: Some(Box::new(attributes)),
+                    ..Failure::default()
+                }),
+                ..Default::default()
+            }
+            .into(),
+        )),
         ..HistoryEvent::default()
     };
     let page = |event: HistoryEvent| {
@@ -482,7 +489,7 @@ async fn g9_a_codec_that_fails_sends_nothing_and_says_so() {
 
     let completed = WorkflowExecutionCompletedEventAttributes { result: list(payload("x")), ..Default::default() };
     let event = HistoryEvent {
-        attributes: Some(Attributes::WorkflowExecutionCompletedEventAttributes(completed)),
+        attributes: Some(Attributes::WorkflowExecutionCompletedEventAttributes(completed.into())),
         ..HistoryEvent::default()
     };
     let server = FakeServer::replying([Reply::message(&GetWorkflowExecutionHistoryResponse {

@@ -6,9 +6,8 @@ use crate::rpc_error::with_sources;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
 use tonic::{Status, TimeoutExpired};
 use tower::{BoxError, Service};
 
@@ -20,50 +19,38 @@ pub(crate) const MAXIMUM_MESSAGE_SIZE: usize = 128 * 1024 * 1024;
 /// What gRPC puts before a message.
 const FRAME_HEADER_SIZE: usize = 5;
 
-/// The innermost layer.
+/// What tries are made over: a channel, whatever its type is.
 ///
 /// The caller's `grpc-timeout` is the deadline, or else that of the [`CallKind`]; the server is told. Because all RPCs are
 /// unary, the body is collected here: only the trailers at its end say whether a call went well.
-///
-/// An `Ok` is what the server said, good or bad; an `Err` is our side's.
-#[derive(Clone, Debug)]
-pub(super) struct Attempt<S> {
-    inner: S,
+pub(super) trait Attempts: Send + Sync {
+    /// One try. An `Ok` is what the server said, good or bad; an `Err` is our side's.
+    fn attempt(&self, request: HttpRequest) -> BoxFuture<Result<Answer, Status>>;
 }
 
-impl<S> Attempt<S> {
-    pub(super) const fn new(inner: S) -> Self {
-        Self { inner }
-    }
-}
+pub(super) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-impl<S> Service<HttpRequest> for Attempt<S>
+impl<S> Attempts for S
 where
-    S: Service<HttpRequest, Response = HttpResponse>,
+    S: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
-    type Response = Answer;
-    type Error = Status;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Status>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        self.inner.poll_ready(context).map_err(|error| status(error.into()))
-    }
-
-    fn call(&mut self, mut request: HttpRequest) -> Self::Future {
-        let kind = CallKind::of(request.extensions());
-        let timeout = grpc_timeout::read(request.headers()).unwrap_or_else(|| {
-            grpc_timeout::write(request.headers_mut(), kind.deadline());
-            kind.deadline()
-        });
-        let response = self.inner.call(request);
-        let answer = async move {
-            let (parts, body) = response.await.map_err(Into::into)?.into_parts();
-            let body = Limited::new(body, MAXIMUM_MESSAGE_SIZE + FRAME_HEADER_SIZE).collect().await?;
-            Ok::<Answer, BoxError>(http::Response::from_parts(parts, body))
-        };
+    fn attempt(&self, mut request: HttpRequest) -> BoxFuture<Result<Answer, Status>> {
+        let mut channel = self.clone();
         Box::pin(async move {
+            poll_fn(|context| channel.poll_ready(context)).await.map_err(|error| status(error.into()))?;
+            let timeout = grpc_timeout::read(request.headers()).unwrap_or_else(|| {
+                let deadline = CallKind::of(request.extensions()).deadline();
+                grpc_timeout::write(request.headers_mut(), deadline);
+                deadline
+            });
+            let response = channel.call(request);
+            let answer = async move {
+                let (parts, body) = response.await.map_err(Into::into)?.into_parts();
+                let body = Limited::new(body, MAXIMUM_MESSAGE_SIZE + FRAME_HEADER_SIZE).collect().await?;
+                Ok::<Answer, BoxError>(http::Response::from_parts(parts, body))
+            };
             match tokio::time::timeout(timeout, answer).await {
                 Ok(Ok(answer)) => Ok(answer),
                 // The channel reads the same deadline from the same header, and may be faster.

@@ -1,7 +1,7 @@
 //! The `grpc-timeout` header: how long the caller is willing to wait, which the server is told too.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
 /// What the header says; `None` if it is not there, or not understood.
@@ -31,7 +31,7 @@ pub(super) fn write(headers: &mut HeaderMap, timeout: Duration) {
     headers.insert(GRPC_TIMEOUT, value);
 }
 
-const GRPC_TIMEOUT: &str = "grpc-timeout";
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 #[cfg(test)]
 mod tests {

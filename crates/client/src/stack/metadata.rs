@@ -2,7 +2,7 @@
 
 use super::HttpRequest;
 use crate::options::ApiKey;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -27,14 +27,15 @@ impl Metadata {
     /// Puts them on a request, for each attempt anew: the API key may be another by then.
     pub(super) fn apply(&self, request: &mut HttpRequest) -> Result<(), Status> {
         let headers = request.headers_mut();
+        headers.reserve(NUMBER_OF_HEADERS);
         // Some servers (Temporal Cloud) route by it, without looking into messages.
-        headers.entry("temporal-namespace").or_insert_with(|| self.namespace.clone());
+        headers.entry(NAMESPACE).or_insert_with(|| self.namespace.clone());
         // The server counts calls by them. It checks versions only of the clients that it knows by name.
-        headers.entry("client-name").or_insert(HeaderValue::from_static("timewright"));
-        headers.entry("client-version").or_insert(HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+        headers.entry(CLIENT_NAME).or_insert(HeaderValue::from_static("timewright"));
+        headers.entry(CLIENT_VERSION).or_insert(HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
         // Close events then say which run follows a retried, cron or timed-out one; without, the server makes up an
         // Event of its own.
-        headers.entry("supported-features").or_insert(HeaderValue::from_static("follows-next-run-id"));
+        headers.entry(SUPPORTED_FEATURES).or_insert(HeaderValue::from_static("follows-next-run-id"));
         if let Some(api_key) = &self.api_key
             && !headers.contains_key(http::header::AUTHORIZATION)
         {
@@ -43,3 +44,11 @@ impl Metadata {
         Ok(())
     }
 }
+
+// Names that are made once: to make one of a text looks at each letter.
+const NAMESPACE: HeaderName = HeaderName::from_static("temporal-namespace");
+const CLIENT_NAME: HeaderName = HeaderName::from_static("client-name");
+const CLIENT_VERSION: HeaderName = HeaderName::from_static("client-version");
+const SUPPORTED_FEATURES: HeaderName = HeaderName::from_static("supported-features");
+/// Those here, and the deadline.
+const NUMBER_OF_HEADERS: usize = 6;

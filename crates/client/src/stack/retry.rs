@@ -1,8 +1,8 @@
 //! Tries a call again when that may help.
 
 use super::attempt::Answer;
-use super::call_kind::{CallKind, rpc_name};
-use super::connection::{Connection, CurrentConnection};
+use super::call_kind::CallKind;
+use super::connection::CurrentConnection;
 use super::{HttpRequest, HttpResponse, grpc_timeout};
 use crate::random;
 use crate::sdk_metrics::RequestMetrics;
@@ -17,8 +17,8 @@ use std::time::Duration;
 use timewright_protocol::task_queue::{Backoff, ErrorClass, Jitter};
 use tokio::time::Instant;
 use tonic::body::Body;
-use tonic::{Code, Status};
-use tower::{Service, ServiceExt};
+use tonic::{Code, GrpcMethod, Status};
+use tower::Service;
 
 /// The layer that retries, each time over the connection that is used then. Requests are unary and small: each is collected once
 /// and sent again as often as needed.
@@ -60,7 +60,8 @@ impl Service<HttpRequest> for Retry {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
-            let call = Call { kind: CallKind::of(&parts.extensions), began: Instant::now(), parts, body };
+            let method = parts.extensions.get().cloned();
+            let call = Call { kind: CallKind::of(&parts.extensions), method, began: Instant::now(), parts, body };
             call.run(&connection, &metrics).await
         })
     }
@@ -68,26 +69,26 @@ impl Service<HttpRequest> for Retry {
 
 struct Call {
     kind: CallKind,
+    method: Option<GrpcMethod<'static>>,
     began: Instant,
     parts: Parts,
     body: Bytes,
 }
 
 impl Call {
-    async fn run(self, connection: &CurrentConnection, metrics: &RequestMetrics) -> Result<HttpResponse, Status> {
-        let mut jitter = Jitter::new(random::seed());
+    async fn run(mut self, connection: &CurrentConnection, metrics: &RequestMetrics) -> Result<HttpResponse, Status> {
+        let mut jitter = None;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let Connection { metadata, mut service } = connection.current();
+            let connection = connection.current();
             let mut request = self.request();
-            metadata.apply(&mut request)?;
-            let measured = metrics.begin(rpc_name(&self.parts.extensions), self.kind);
-            let answer = match service.ready().await {
-                Ok(service) => service.call(request).await,
-                Err(status) => Err(status),
-            };
-            drop(service);
+            connection.metadata.apply(&mut request)?;
+            let measured = metrics.begin(self.rpc_name(), self.kind);
+            let server = connection.server();
+            let attempt = connection.channel.attempt(request);
+            drop(connection);
+            let answer = attempt.await;
             let from_transport = answer.is_err();
             let mut status = match answer.map(failure) {
                 Ok(Ok(response)) => {
@@ -98,14 +99,14 @@ impl Call {
             };
             measured.end(status.code());
             let class = ErrorClass::of(status.code() as i32, status.message(), from_transport);
-            let Some(delay) = self.delay(class, attempts, &mut jitter) else {
-                let rpc = rpc_name(&self.parts.extensions).to_owned();
-                let server = metadata.server();
+            let Some(delay) = self.delay(class, attempts, jitter.get_or_insert_with(|| Jitter::new(random::seed())))
+            else {
+                let rpc = self.rpc_name().to_owned();
                 status.set_source(Arc::new(FailedCall { rpc, server, attempts, from_transport }));
                 return Err(status);
             };
             tracing::debug!(
-                rpc = rpc_name(&self.parts.extensions),
+                rpc = self.rpc_name(),
                 code = ?status.code(),
                 message = status.message(),
                 attempts,
@@ -117,12 +118,20 @@ impl Call {
     }
 
     /// The next try. A deadline that the caller has set is for all tries together, so each has what is left of it.
-    fn request(&self) -> HttpRequest {
-        let mut parts = self.parts.clone();
+    fn request(&mut self) -> HttpRequest {
+        let mut parts = match self.kind {
+            // There is no next try.
+            CallKind::TaskPoll => std::mem::replace(&mut self.parts, http::Request::new(()).into_parts().0),
+            CallKind::Unary | CallKind::LongPoll => self.parts.clone(),
+        };
         if let Some(timeout) = grpc_timeout::read(&parts.headers) {
             grpc_timeout::write(&mut parts.headers, timeout.saturating_sub(self.began.elapsed()));
         }
         HttpRequest::from_parts(parts, Body::new(Full::new(self.body.clone())))
+    }
+
+    fn rpc_name(&self) -> &str {
+        self.method.as_ref().map_or("the call", GrpcMethod::method)
     }
 
     /// After which delay to try again; `None`: not at all.

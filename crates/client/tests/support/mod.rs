@@ -207,30 +207,33 @@ async fn answer(client: &Client, task: &PollWorkflowTaskQueueResponse, query: &W
 pub(crate) fn complete(value: impl Value) -> Command {
     command(
         CommandType::CompleteWorkflowExecution,
-        Attributes::CompleteWorkflowExecutionCommandAttributes(CompleteWorkflowExecutionCommandAttributes {
-            result: list(value),
-        }),
+        Attributes::CompleteWorkflowExecutionCommandAttributes(
+            CompleteWorkflowExecutionCommandAttributes { result: list(value) }.into(),
+        ),
     )
 }
 
 pub(crate) fn fail(failure: Failure) -> Command {
     command(
         CommandType::FailWorkflowExecution,
-        Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
-            failure: Some(failure),
-        }),
+        Attributes::FailWorkflowExecutionCommandAttributes(
+            FailWorkflowExecutionCommandAttributes { failure: Some(failure) }.into(),
+        ),
     )
 }
 
 pub(crate) fn continue_as_new(task: &PollWorkflowTaskQueueResponse, workflow_type: &str, input: impl Value) -> Command {
     command(
         CommandType::ContinueAsNewWorkflowExecution,
-        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(ContinueAsNewWorkflowExecutionCommandAttributes {
-            workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
-            task_queue: task.workflow_execution_task_queue.clone(),
-            input: list(input),
-            ..Default::default()
-        }),
+        Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(
+            ContinueAsNewWorkflowExecutionCommandAttributes {
+                workflow_type: Some(WorkflowType { name: workflow_type.to_owned() }),
+                task_queue: task.workflow_execution_task_queue.clone(),
+                input: list(input),
+                ..Default::default()
+            }
+            .into(),
+        ),
     )
 }
 

@@ -26,8 +26,8 @@ impl Completion<'_, '_> {
         };
         let command = expect(attributes, cause, "ScheduleActivityTask")?;
         let run_timeout = checked_duration(self.run.started.workflow_run_timeout.as_ref());
-        let scheduled =
-            scheduled(command, run_timeout, self.completed_event_id).map_err(|message| Refusal::new(cause, message))?;
+        let scheduled = scheduled(*command, run_timeout, self.completed_event_id)
+            .map_err(|message| Refusal::new(cause, message))?;
         if self.run.activities.values().any(|activity| activity.scheduled.activity_id == scheduled.activity_id) {
             return Err(Refusal::new(
                 Cause::ScheduleActivityDuplicateId,
@@ -38,7 +38,7 @@ impl Completion<'_, '_> {
             ));
         }
         let now = self.context.now;
-        let event = Attributes::ActivityTaskScheduledEventAttributes(scheduled.clone());
+        let event = Attributes::ActivityTaskScheduledEventAttributes(scheduled.clone().into());
         let scheduled_event_id = self.run.events.record(now, event);
         self.run.activities.insert(scheduled_event_id, Activity::new(scheduled, now));
         self.run.outbox.push(Effect::DispatchActivity { scheduled_event_id });
@@ -76,7 +76,7 @@ impl Completion<'_, '_> {
             scheduled_event_id,
             workflow_task_completed_event_id: self.completed_event_id,
         };
-        let event = Attributes::ActivityTaskCancelRequestedEventAttributes(requested);
+        let event = Attributes::ActivityTaskCancelRequestedEventAttributes(requested.into());
         let requested_event_id = self.run.events.record(self.context.now, event);
         if let Some(activity) = self.run.activities.get_mut(&scheduled_event_id) {
             activity.cancel_requested = Some(requested_event_id);

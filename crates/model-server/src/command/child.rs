@@ -28,8 +28,8 @@ impl Completion<'_, '_> {
             _ => None,
         };
         let command = expect(attributes, Cause::BadStartChildExecutionAttributes, "StartChildWorkflowExecution")?;
-        let initiated = self.initiated(command)?;
-        let event = Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated.clone());
+        let initiated = self.initiated(*command)?;
+        let event = Attributes::StartChildWorkflowExecutionInitiatedEventAttributes(initiated.clone().into());
         let initiated_event_id = self.run.events.record(self.context.now, event);
         self.run.children.insert(initiated_event_id, Child { initiated, run_id: None });
         self.run.outbox.push(Effect::Transfer(Transfer::StartChild(initiated_event_id)));

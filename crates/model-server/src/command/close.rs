@@ -78,7 +78,7 @@ impl Completion<'_, '_> {
             .map(|attributes| typed_search_attributes(attributes, self.context.options))
             .transpose()
             .map_err(|message| Refusal::new(Cause::BadSearchAttributes, message))?;
-        self.run.continue_as_new(self.completed_event_id, command, self.context);
+        self.run.continue_as_new(self.completed_event_id, *command, self.context);
         Ok(())
     }
 

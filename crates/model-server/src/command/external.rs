@@ -55,7 +55,7 @@ impl Completion<'_, '_> {
             header: command.header,
             ..SignalExternalWorkflowExecutionInitiatedEventAttributes::default()
         };
-        let event = Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(initiated.clone());
+        let event = Attributes::SignalExternalWorkflowExecutionInitiatedEventAttributes(initiated.clone().into());
         let initiated_event_id = self.run.events.record(self.context.now, event);
         self.run.external_signals.insert(initiated_event_id, initiated);
         self.run.outbox.push(Effect::Transfer(Transfer::SignalExternal(initiated_event_id)));
@@ -92,7 +92,8 @@ impl Completion<'_, '_> {
             reason: command.reason,
             ..RequestCancelExternalWorkflowExecutionInitiatedEventAttributes::default()
         };
-        let event = Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(initiated.clone());
+        let event =
+            Attributes::RequestCancelExternalWorkflowExecutionInitiatedEventAttributes(initiated.clone().into());
         let initiated_event_id = self.run.events.record(self.context.now, event);
         self.run.external_cancellations.insert(initiated_event_id, initiated);
         self.run.outbox.push(Effect::Transfer(Transfer::CancelExternal(initiated_event_id)));

@@ -67,9 +67,9 @@ impl Completion<'_, '_> {
         let scheduled = NexusOperationScheduledEventAttributes {
             endpoint_id,
             request_id: self.context.random.uuid(),
-            ..scheduled(command, run_timeout, self.completed_event_id)
+            ..scheduled(*command, run_timeout, self.completed_event_id)
         };
-        let event = Attributes::NexusOperationScheduledEventAttributes(scheduled.clone());
+        let event = Attributes::NexusOperationScheduledEventAttributes(scheduled.clone().into());
         let id = self.run.events.record(now, event);
         self.run.nexus_operations.insert(id, NexusOperation::new(scheduled, now));
         self.run.send_nexus_request(id, RequestKind::Start, now);
@@ -102,7 +102,7 @@ impl Completion<'_, '_> {
             scheduled_event_id: id,
             workflow_task_completed_event_id: self.completed_event_id,
         };
-        let event = Attributes::NexusOperationCancelRequestedEventAttributes(requested);
+        let event = Attributes::NexusOperationCancelRequestedEventAttributes(requested.into());
         let requested_event_id = self.run.events.record(self.context.now, event);
         self.run.cancel_nexus_operation(id, requested_event_id, self.context.now);
         Ok(())

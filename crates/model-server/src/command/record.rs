@@ -30,7 +30,7 @@ impl Completion<'_, '_> {
             header: marker.header,
             failure: marker.failure,
         };
-        self.run.events.record(self.context.now, Attributes::MarkerRecordedEventAttributes(recorded));
+        self.run.events.record(self.context.now, Attributes::MarkerRecordedEventAttributes(recorded.into()));
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Completion<'_, '_> {
             workflow_task_completed_event_id: self.completed_event_id,
             search_attributes: Some(search_attributes),
         };
-        let event = Attributes::UpsertWorkflowSearchAttributesEventAttributes(upserted);
+        let event = Attributes::UpsertWorkflowSearchAttributesEventAttributes(upserted.into());
         self.run.events.record(self.context.now, event);
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Completion<'_, '_> {
             workflow_task_completed_event_id: self.completed_event_id,
             upserted_memo: Some(memo),
         };
-        let event = Attributes::WorkflowPropertiesModifiedEventAttributes(modified);
+        let event = Attributes::WorkflowPropertiesModifiedEventAttributes(modified.into());
         self.run.events.record(self.context.now, event);
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Completion<'_, '_> {
             start_to_fire_timeout: timer.start_to_fire_timeout,
             workflow_task_completed_event_id: self.completed_event_id,
         };
-        let id = self.run.events.record(now, Attributes::TimerStartedEventAttributes(started));
+        let id = self.run.events.record(now, Attributes::TimerStartedEventAttributes(started.into()));
         self.run.timers.insert(id, Timer { id: timer.timer_id, fires: now + timeout });
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Completion<'_, '_> {
             workflow_task_completed_event_id: self.completed_event_id,
             identity: self.identity.to_owned(),
         };
-        self.run.events.record(self.context.now, Attributes::TimerCanceledEventAttributes(cancelled));
+        self.run.events.record(self.context.now, Attributes::TimerCanceledEventAttributes(cancelled.into()));
         Ok(())
     }
 }

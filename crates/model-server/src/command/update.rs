@@ -91,7 +91,7 @@ impl Completion<'_, '_> {
             accepted_request_sequencing_event_id: acceptance.accepted_request_sequencing_event_id,
             accepted_request: request.clone(),
         };
-        let event = Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted);
+        let event = Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted.into());
         let event_id = self.run.events.record(self.context.now, event);
         self.change_update(update_id, State::Accepted { event_id })
     }
@@ -126,7 +126,7 @@ impl Completion<'_, '_> {
             accepted_event_id,
             outcome: Some(outcome.clone()),
         };
-        let event = Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed);
+        let event = Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed.into());
         let event_id = self.run.events.record(self.context.now, event);
         self.change_update(update_id, State::Completed { event_id, outcome })
     }

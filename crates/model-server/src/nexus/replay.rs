@@ -12,7 +12,7 @@ impl Execution {
     pub(crate) fn replay_nexus_operation(&mut self, event: &HistoryEvent) {
         match &event.attributes {
             Some(Attributes::NexusOperationScheduledEventAttributes(scheduled)) => {
-                let operation = NexusOperation::new(scheduled.clone(), time_of(event));
+                let operation = NexusOperation::new((**scheduled).clone(), time_of(event));
                 self.nexus_operations.insert(event.event_id, operation);
             }
             Some(Attributes::NexusOperationStartedEventAttributes(started)) => {

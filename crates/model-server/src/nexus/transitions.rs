@@ -169,7 +169,7 @@ impl Execution {
             cancellation.request = Some(Request::new());
             self.send_nexus_request(id, RequestKind::Cancel, context.now);
         }
-        self.events.buffer(context.now, Attributes::NexusOperationStartedEventAttributes(started));
+        self.events.buffer(context.now, Attributes::NexusOperationStartedEventAttributes(started.into()));
     }
 
     /// Fact (server 1.32): what the handler says is the cause of the operation's failure; a failure that is a cancellation
@@ -183,7 +183,7 @@ impl Execution {
                     result,
                     request_id: operation.scheduled.request_id,
                 };
-                self.events.buffer(context.now, Attributes::NexusOperationCompletedEventAttributes(completed));
+                self.events.buffer(context.now, Attributes::NexusOperationCompletedEventAttributes(completed.into()));
                 self.wake_worker(context);
                 return;
             }
@@ -199,7 +199,7 @@ impl Execution {
             failure: Some(operation.failure(id, failure)),
             request_id: operation.scheduled.request_id,
         };
-        self.events.buffer(context.now, Attributes::NexusOperationCanceledEventAttributes(cancelled));
+        self.events.buffer(context.now, Attributes::NexusOperationCanceledEventAttributes(cancelled.into()));
         self.wake_worker(context);
     }
 
@@ -210,7 +210,7 @@ impl Execution {
             failure: Some(operation.failure(id, cause)),
             request_id: operation.scheduled.request_id,
         };
-        self.events.buffer(context.now, Attributes::NexusOperationFailedEventAttributes(failed));
+        self.events.buffer(context.now, Attributes::NexusOperationFailedEventAttributes(failed.into()));
         self.wake_worker(context);
     }
 
@@ -222,7 +222,7 @@ impl Execution {
             failure: Some(operation.failure(id, cause)),
             request_id: operation.scheduled.request_id,
         };
-        self.events.buffer(context.now, Attributes::NexusOperationTimedOutEventAttributes(timed_out));
+        self.events.buffer(context.now, Attributes::NexusOperationTimedOutEventAttributes(timed_out.into()));
         self.wake_worker(context);
     }
 
@@ -239,7 +239,8 @@ impl Execution {
                     requested_event_id,
                     scheduled_event_id: id,
                     ..NexusOperationCancelRequestCompletedEventAttributes::default()
-                },
+                }
+                .into(),
             ),
             Some(failure) => Attributes::NexusOperationCancelRequestFailedEventAttributes(
                 NexusOperationCancelRequestFailedEventAttributes {
@@ -247,7 +248,8 @@ impl Execution {
                     failure: Some(failure),
                     scheduled_event_id: id,
                     ..NexusOperationCancelRequestFailedEventAttributes::default()
-                },
+                }
+                .into(),
             ),
         };
         self.events.buffer(context.now, attributes);

@@ -171,7 +171,7 @@ pub(super) fn request_cancel(
         return;
     }
     run.cancel_requested = true;
-    run.events.buffer(context.now, Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested));
+    run.events.buffer(context.now, Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested.into()));
     run.schedule_first_task(context);
     run.wake_worker(context);
 }
@@ -211,7 +211,7 @@ pub(super) fn record_signal(
         return Err(ServerError::workflow_is_closing());
     }
     run.leaves_no_trace = false;
-    run.events.buffer(context.now, Attributes::WorkflowExecutionSignaledEventAttributes(signaled));
+    run.events.buffer(context.now, Attributes::WorkflowExecutionSignaledEventAttributes(signaled.into()));
     run.wake_worker(context);
     Ok(())
 }

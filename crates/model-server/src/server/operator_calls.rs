@@ -79,7 +79,8 @@ impl Server {
                     identity: request.identity,
                     ..WorkflowExecutionOptionsUpdatedEventAttributes::default()
                 };
-                run.events.buffer(context.now, Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated));
+                run.events
+                    .buffer(context.now, Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated.into()));
             }
             Ok(WorkflowExecutionOptions { priority: run.priority.clone(), ..WorkflowExecutionOptions::default() })
         });

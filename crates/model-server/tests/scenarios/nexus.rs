@@ -46,7 +46,7 @@ pub(crate) fn command(words: &Words<'_>) -> (CommandType, Attributes) {
     if words.verb == "cancel-nexus" {
         let attributes =
             RequestCancelNexusOperationCommandAttributes { scheduled_event_id: words.first().parse().unwrap() };
-        let attributes = Attributes::RequestCancelNexusOperationCommandAttributes(attributes);
+        let attributes = Attributes::RequestCancelNexusOperationCommandAttributes(attributes.into());
         return (CommandType::RequestCancelNexusOperation, attributes);
     }
     let attributes = ScheduleNexusOperationCommandAttributes {
@@ -59,7 +59,7 @@ pub(crate) fn command(words: &Words<'_>) -> (CommandType, Attributes) {
         schedule_to_start_timeout: words.duration("schedule-to-start"),
         start_to_close_timeout: words.duration("start-to-close"),
     };
-    (CommandType::ScheduleNexusOperation, Attributes::ScheduleNexusOperationCommandAttributes(attributes))
+    (CommandType::ScheduleNexusOperation, Attributes::ScheduleNexusOperationCommandAttributes(attributes.into()))
 }
 
 impl Conversation {

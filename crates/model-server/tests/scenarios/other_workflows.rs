@@ -127,7 +127,7 @@ pub(super) fn command(words: &Words<'_>) -> (CommandType, Attributes) {
     match words.verb {
         "child" => (
             CommandType::StartChildWorkflowExecution,
-            Attributes::StartChildWorkflowExecutionCommandAttributes(child(words)),
+            Attributes::StartChildWorkflowExecutionCommandAttributes(child(words).into()),
         ),
         "signal-external" => (
             CommandType::SignalExternalWorkflowExecution,
@@ -141,7 +141,8 @@ pub(super) fn command(words: &Words<'_>) -> (CommandType, Attributes) {
                     control: words.text("control"),
                     child_workflow_only: words.has("child-only"),
                     header: words.header(),
-                },
+                }
+                .into(),
             ),
         ),
         _ => (
@@ -154,7 +155,8 @@ pub(super) fn command(words: &Words<'_>) -> (CommandType, Attributes) {
                     control: words.text("control"),
                     child_workflow_only: words.has("child-only"),
                     reason: words.text("reason"),
-                },
+                }
+                .into(),
             ),
         ),
     }

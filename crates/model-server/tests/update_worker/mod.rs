@@ -235,7 +235,7 @@ fn protocol_message(id: &str) -> Command {
     let attributes = ProtocolMessageCommandAttributes { message_id: id.to_owned() };
     Command {
         command_type: CommandType::ProtocolMessage.into(),
-        attributes: Some(CommandAttributes::ProtocolMessageCommandAttributes(attributes)),
+        attributes: Some(CommandAttributes::ProtocolMessageCommandAttributes(attributes.into())),
         ..Command::default()
     }
 }
@@ -244,7 +244,7 @@ fn marker() -> Command {
     let attributes = RecordMarkerCommandAttributes { marker_name: "m".into(), ..Default::default() };
     Command {
         command_type: CommandType::RecordMarker.into(),
-        attributes: Some(CommandAttributes::RecordMarkerCommandAttributes(attributes)),
+        attributes: Some(CommandAttributes::RecordMarkerCommandAttributes(attributes.into())),
         ..Command::default()
     }
 }

@@ -134,7 +134,10 @@ fn record(kind: Kind, rounds: u32) -> Vec<HistoryEvent> {
         workflow_type: Some(WorkflowType { name: "workflow".to_owned() }),
         ..Default::default()
     };
-    scribe.write(EventType::WorkflowExecutionStarted, Attributes::WorkflowExecutionStartedEventAttributes(started));
+    scribe.write(
+        EventType::WorkflowExecutionStarted,
+        Attributes::WorkflowExecutionStartedEventAttributes(started.into()),
+    );
     let mut timer_to_cancel = None;
     for round in 1..=rounds {
         scribe.write_task();
@@ -161,8 +164,10 @@ fn record(kind: Kind, rounds: u32) -> Vec<HistoryEvent> {
     scribe.write_task();
     scribe.write_canceled(timer_to_cancel);
     let completed = WorkflowExecutionCompletedEventAttributes::default();
-    scribe
-        .write(EventType::WorkflowExecutionCompleted, Attributes::WorkflowExecutionCompletedEventAttributes(completed));
+    scribe.write(
+        EventType::WorkflowExecutionCompleted,
+        Attributes::WorkflowExecutionCompletedEventAttributes(completed.into()),
+    );
     scribe.events
 }
 
@@ -200,35 +205,41 @@ impl Scribe {
             activity_type: Some(ActivityType { name: ACTIVITY_TYPE.to_owned() }),
             ..Default::default()
         };
-        self.write(EventType::ActivityTaskScheduled, Attributes::ActivityTaskScheduledEventAttributes(scheduled))
+        self.write(EventType::ActivityTaskScheduled, Attributes::ActivityTaskScheduledEventAttributes(scheduled.into()))
     }
 
     fn write_outcome(&mut self, scheduled_event_id: i64) {
         let started = ActivityTaskStartedEventAttributes { scheduled_event_id, ..Default::default() };
-        self.write(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started));
+        self.write(EventType::ActivityTaskStarted, Attributes::ActivityTaskStartedEventAttributes(started.into()));
         let completed = ActivityTaskCompletedEventAttributes { scheduled_event_id, ..Default::default() };
-        self.write(EventType::ActivityTaskCompleted, Attributes::ActivityTaskCompletedEventAttributes(completed));
+        self.write(
+            EventType::ActivityTaskCompleted,
+            Attributes::ActivityTaskCompletedEventAttributes(completed.into()),
+        );
     }
 
     fn write_started(&mut self, number: u32) -> i64 {
         let started = TimerStartedEventAttributes { timer_id: number.to_string(), ..Default::default() };
-        self.write(EventType::TimerStarted, Attributes::TimerStartedEventAttributes(started))
+        self.write(EventType::TimerStarted, Attributes::TimerStartedEventAttributes(started.into()))
     }
 
     fn write_fired(&mut self, started_event_id: i64) {
         let fired = TimerFiredEventAttributes { started_event_id, ..Default::default() };
-        self.write(EventType::TimerFired, Attributes::TimerFiredEventAttributes(fired));
+        self.write(EventType::TimerFired, Attributes::TimerFiredEventAttributes(fired.into()));
     }
 
     fn write_canceled(&mut self, started_event_id: Option<i64>) {
         let Some(started_event_id) = started_event_id else { return };
         let canceled = TimerCanceledEventAttributes { started_event_id, ..Default::default() };
-        self.write(EventType::TimerCanceled, Attributes::TimerCanceledEventAttributes(canceled));
+        self.write(EventType::TimerCanceled, Attributes::TimerCanceledEventAttributes(canceled.into()));
     }
 
     fn write_signal(&mut self) {
         let signal = WorkflowExecutionSignaledEventAttributes { signal_name: "news".to_owned(), ..Default::default() };
-        self.write(EventType::WorkflowExecutionSignaled, Attributes::WorkflowExecutionSignaledEventAttributes(signal));
+        self.write(
+            EventType::WorkflowExecutionSignaled,
+            Attributes::WorkflowExecutionSignaledEventAttributes(signal.into()),
+        );
     }
 }
 

@@ -160,7 +160,8 @@ impl History {
     /// It may not even be real yet. While a failed Workflow Task is tried again, the server shows the Events of that try behind
     /// the history, with the ids that they would get; if something else happens first, that gets those ids.
     pub fn forget_uncut(&mut self) {
-        self.events.clear();
+        // With its room: what waits in a cache for days is to be small.
+        self.events = VecDeque::new();
         self.last_id = self.last_cut_id;
     }
 

@@ -27,7 +27,7 @@ use crate::histories::Sdk;
 
 /// What an Event of this SDK's history says of the Command of which it is the record; `None` where it is no such record.
 pub(crate) fn recorded(event: &HistoryEvent, sdk: Sdk) -> Option<String> {
-    let shown = shown(&event.user_metadata);
+    let shown = shown(event.user_metadata.as_deref());
     Some(match event.attributes.as_ref()? {
         E::TimerStartedEventAttributes(it) => timer(&it.timer_id, &it.start_to_fire_timeout) + &shown,
         E::TimerCanceledEventAttributes(it) => cancel_timer(&it.timer_id),
@@ -80,7 +80,7 @@ pub(crate) fn recorded(event: &HistoryEvent, sdk: Sdk) -> Option<String> {
 
 /// A Command that is sent, and the message that it announces, to be compared with what this SDK recorded.
 pub(crate) fn issued(command: &WireCommand, messages: &[UpdateMessage], sdk: Sdk) -> String {
-    let shown = shown(&command.user_metadata);
+    let shown = shown(command.user_metadata.as_deref());
     match command.attributes.as_ref().expect("a Command says what it is") {
         C::StartTimerCommandAttributes(it) => timer(&it.timer_id, &it.start_to_fire_timeout) + &shown,
         C::CancelTimerCommandAttributes(it) => cancel_timer(&it.timer_id),
@@ -286,7 +286,7 @@ fn continue_as_new(next: [Option<Value>; 4]) -> String {
     format!("{WORKFLOW} continues as new: {next:?}")
 }
 
-fn shown(metadata: &Option<UserMetadata>) -> String {
+fn shown(metadata: Option<&UserMetadata>) -> String {
     let Some(metadata) = metadata else { return String::new() };
     let text = |payload: &Option<Payload>| payload.as_ref().map(value);
     format!(" shown as {:?}, {:?}", text(&metadata.summary), text(&metadata.details))

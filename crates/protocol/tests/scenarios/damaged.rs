@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use timewright_proto::common::{Payload, Payloads};
+use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
-use timewright_proto::history::{HistoryEvent, MarkerRecordedEventAttributes};
 use timewright_proto::prost_types;
 use timewright_protocol::workflow::{
     Activation, Command, HistoryPage, Job, Output, Run, ScheduleLocalActivity, TaskKind, WorkflowTask,
@@ -68,10 +68,10 @@ fn with_marker(more: &str) -> Vec<HistoryEvent> {
     let data = format!(r#"{{"seq":1,"attempt":1,"activity_id":"1","activity_type":"charge",{more}}}"#);
     let data = Payload { data: data.into(), ..Payload::default() };
     let marker = events.last_mut().and_then(|event| event.attributes.as_mut());
-    let Some(Attributes::MarkerRecordedEventAttributes(MarkerRecordedEventAttributes { details, .. })) = marker else {
+    let Some(Attributes::MarkerRecordedEventAttributes(marker)) = marker else {
         panic!("this history ends with its marker");
     };
-    details.insert("data".to_owned(), Payloads { payloads: vec![data] });
+    marker.details.insert("data".to_owned(), Payloads { payloads: vec![data] });
     events
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn wait_for_task_failure_cause(handle: &UntypedWorkflowHandle) 
 async fn task_failure(handle: &UntypedWorkflowHandle) -> WorkflowTaskFailedEventAttributes {
     let event = wait_for_event(handle, EventType::WorkflowTaskFailed).await;
     match event.attributes {
-        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => failed,
+        Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) => *failed,
         _ => panic!("{event:?} does not say why the task failed"),
     }
 }

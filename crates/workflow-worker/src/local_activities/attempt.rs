@@ -1,6 +1,9 @@
 //! One attempt of a Local Activity: the delay before it, room for it, its timeouts, its cancellation.
 
 use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::time::Duration;
 
 use timewright_client::PoolSlot;
@@ -10,7 +13,6 @@ use timewright_converter::{
 use timewright_proto::enums::TimeoutType;
 use timewright_protocol::workflow::{LocalActivityAttempt, LocalActivityOutcome, RunKey, StartLocalActivity};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Clock, Ended, LocalActivity, LocalActivityCancellation, Surroundings, WorkflowNames};
@@ -37,16 +39,16 @@ impl Attempt {
             measured.end(&outcome, self.asked_for());
             self.tell(outcome);
         };
-        let mut user_code = self.run(cancellation, asked_at, slot);
+        let mut user_code = pin!(self.run(cancellation, asked_at, slot));
         let (deadline, kind) = self.deadline();
         tokio::select! {
             biased;
-            ended = &mut user_code.0 => end(self.outcome(ended)),
+            ended = &mut user_code => end(self.outcome(ended)),
             () = until(deadline) => {
                 self.cancel.send_replace(true);
                 end(LocalActivityOutcome::TimedOut(kind));
                 // It has a slot as long as it does something.
-                let _ = (&mut user_code.0).await;
+                let _ = user_code.await;
             }
         }
     }
@@ -62,7 +64,7 @@ impl Attempt {
             biased;
             () = cancellation.cancelled() => return Err(cancelled()),
             () = until(closes) => return Err(LocalActivityOutcome::TimedOut(TimeoutType::ScheduleToClose)),
-            () = sleep(self.start.delay) => (),
+            () = pause(self.start.delay) => (),
         }
         let asked_at = self.clock.now();
         let starts = self.start.schedule_to_start_timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -75,23 +77,23 @@ impl Attempt {
         }
     }
 
-    /// User code, on a task of its own, so that its panics stay its own.
-    fn run(
+    /// What user code gives, or what it panicked with.
+    async fn run(
         &self,
         cancellation: LocalActivityCancellation,
         asked_at: std::time::SystemTime,
         slot: PoolSlot,
-    ) -> UserCode {
-        let (start, executor) = (self.start.clone(), self.surroundings.executor.clone());
+    ) -> Result<LocalActivityOutcome, Panic> {
+        let start = self.start.clone();
         let activity = LocalActivity {
             activity_type: start.activity_type,
             activity_id: start.activity_id,
             attempt: start.attempt,
             namespace: self.surroundings.namespace.clone(),
             task_queue: self.surroundings.task_queue.clone(),
-            workflow_id: self.workflow.workflow_id.clone(),
+            workflow_id: self.workflow.workflow_id.as_ref().to_owned(),
             run_id: self.key.run_id().to_owned(),
-            workflow_type: self.workflow.workflow_type.clone(),
+            workflow_type: self.workflow.workflow_type.as_ref().to_owned(),
             header: start.header,
             arguments: start.arguments,
             schedule_to_close_timeout: start.schedule_to_close_timeout,
@@ -101,11 +103,12 @@ impl Attempt {
             current_attempt_scheduled_time: asked_at,
             started_time: self.clock.now(),
         };
-        UserCode(tokio::spawn(async move {
-            let outcome = executor.execute(activity, cancellation).await;
-            drop(slot);
-            outcome
-        }))
+        let executor = &self.surroundings.executor;
+        let mut execution = caught(|| executor.execute(activity, cancellation))?;
+        // What was being done is given up as a whole, so nobody sees it half done.
+        let ended = poll_fn(|context| caught(|| execution.as_mut().poll(context))?.map(Ok)).await;
+        drop(slot);
+        ended
     }
 
     /// Which timeout passes first.
@@ -129,7 +132,7 @@ impl Attempt {
         self.clock.instant_of(self.start.original_schedule_time.checked_add(timeout)?)
     }
 
-    fn outcome(&self, ended: Result<LocalActivityOutcome, JoinError>) -> LocalActivityOutcome {
+    fn outcome(&self, ended: Result<LocalActivityOutcome, Panic>) -> LocalActivityOutcome {
         let converter = &self.surroundings.converter;
         match ended {
             // As the user's Failure Converter writes it: so far anybody could read it.
@@ -139,8 +142,8 @@ impl Attempt {
                 LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
             }
             Ok(other) => other,
-            Err(error) => {
-                let failure = Failure::from(panicked(&self.start.activity_type, error));
+            Err(panic) => {
+                let failure = Failure::from(panicked(&self.start.activity_type, &panic));
                 self.log(&failure);
                 LocalActivityOutcome::Failed(Box::new(converter.failure_to_proto(&failure)))
             }
@@ -151,7 +154,7 @@ impl Attempt {
     fn log(&self, failure: &Failure) {
         let text: String = format!("{failure:#}").chars().take(1000).collect();
         let StartLocalActivity { activity_type, activity_id, attempt, .. } = &self.start;
-        let (workflow_id, run_id) = (&self.workflow.workflow_id, self.key.run_id());
+        let (workflow_id, run_id) = (&*self.workflow.workflow_id, self.key.run_id());
         match failure.kind {
             FailureKind::Application { category: ErrorCategory::Benign, .. } => tracing::debug!(
                 activity_type,
@@ -180,12 +183,10 @@ impl Attempt {
     }
 }
 
-struct UserCode(JoinHandle<LocalActivityOutcome>);
-
-impl Drop for UserCode {
-    /// When the whole worker is dropped, user code does not go on unsupervised.
-    fn drop(&mut self) {
-        self.0.abort();
+/// Most attempts begin at once, and need no timer.
+async fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        sleep(delay).await;
     }
 }
 
@@ -196,10 +197,14 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
+type Panic = Box<dyn Any + Send>;
+
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(call))
+}
+
 /// Retryable, as any error of user code.
-fn panicked(activity_type: &str, error: JoinError) -> ApplicationFailure {
-    let panic: Box<dyn Any + Send> =
-        error.try_into_panic().unwrap_or_else(|_| Box::new("the runtime was shut down while it ran"));
-    let text = crate::instance::panic_message(&*panic);
+fn panicked(activity_type: &str, panic: &Panic) -> ApplicationFailure {
+    let text = crate::instance::panic_message(&**panic);
     ApplicationFailure::new(format!("local activity {activity_type:?} panicked: {text}")).with_type("Panic")
 }

@@ -33,7 +33,8 @@ use tokio::sync::watch;
 ///
 /// [`WorkflowWorkerBuilder::local_activities`]: crate::WorkflowWorkerBuilder::local_activities
 pub trait LocalActivityExecutor: Send + Sync + 'static {
-    /// Executes one attempt. A panic fails the attempt. An activity type that is not known should fail with the known ones.
+    /// Executes one attempt. It is polled together with the attempt's timeouts, so what computes for long between two awaits belongs on
+    /// a task of its own. A panic fails the attempt. An activity type that is not known should fail with the known ones.
     ///
     /// Timeouts are not its business: when one has passed, the attempt is cancelled, and what it gives then is not heard.
     fn execute(

@@ -47,11 +47,11 @@ struct Surroundings {
     ended: UnboundedSender<Ended>,
 }
 
-/// The workflow that asks for a Local Activity.
+/// The workflow that asks for a Local Activity. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WorkflowNames {
-    pub(crate) workflow_id: String,
-    pub(crate) workflow_type: String,
+    pub(crate) workflow_id: Arc<str>,
+    pub(crate) workflow_type: Arc<str>,
     /// When the run was started, once that is known.
     pub(crate) started: Option<SystemTime>,
 }

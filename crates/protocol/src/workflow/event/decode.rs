@@ -71,7 +71,7 @@ fn decode(
             if started.workflow_type.is_none() {
                 return Err(missing("workflow_type"));
             }
-            EventKind::WorkflowExecutionStarted(Box::new(started))
+            EventKind::WorkflowExecutionStarted(started)
         }
         Attributes::WorkflowExecutionCompletedEventAttributes(_) => EventKind::WorkflowExecutionCompleted,
         Attributes::WorkflowExecutionFailedEventAttributes(_) => EventKind::WorkflowExecutionFailed,
@@ -121,21 +121,21 @@ fn decode(
         },
         Attributes::ActivityTaskFailedEventAttributes(failed) => EventKind::ActivityTaskFailed {
             scheduled_event_id: failed.scheduled_event_id,
-            closed: ActivityClosed {
+            closed: Box::new(ActivityClosed {
                 started_event_id: failed.started_event_id,
                 retry_state: failed.retry_state(),
                 identity: failed.identity,
                 failure: failed.failure.ok_or_else(|| missing("failure"))?,
-            },
+            }),
         },
         Attributes::ActivityTaskTimedOutEventAttributes(timed_out) => EventKind::ActivityTaskTimedOut {
             scheduled_event_id: timed_out.scheduled_event_id,
-            closed: ActivityClosed {
+            closed: Box::new(ActivityClosed {
                 started_event_id: timed_out.started_event_id,
                 retry_state: timed_out.retry_state(),
                 identity: String::new(),
                 failure: timed_out.failure.ok_or_else(|| missing("failure"))?,
-            },
+            }),
         },
         Attributes::ActivityTaskCancelRequestedEventAttributes(request) => {
             EventKind::ActivityTaskCancelRequested { scheduled_event_id: request.scheduled_event_id }
@@ -156,7 +156,7 @@ fn decode(
         Attributes::MarkerRecordedEventAttributes(marker) => {
             let name = marker.marker_name.clone();
             let unreadable = |missing| EventError::Marker { event_id, marker: name, missing };
-            EventKind::MarkerRecorded(Marker::read(marker).map_err(unreadable)?)
+            EventKind::MarkerRecorded(Marker::read(*marker).map_err(unreadable)?)
         }
         Attributes::UpsertWorkflowSearchAttributesEventAttributes(upsert) => {
             let attributes = upsert.search_attributes.unwrap_or_default();

@@ -134,7 +134,7 @@ impl Marker {
         let mut failure = None;
         let (name, details) = match self {
             Self::LocalActivity(marker) => {
-                let mut details = vec![("data", json_payload(&write_local_activity(&marker)))];
+                let mut details = vec![("data", json_text(write_local_activity(&marker)))];
                 match marker.outcome {
                     Ok(result) => details.extend(result.map(|result| ("result", result))),
                     Err(failed) => failure = Some(*failed),
@@ -232,20 +232,21 @@ fn read_local_activity(
     })
 }
 
-fn write_local_activity(marker: &LocalActivityMarker) -> Value {
-    let span =
-        |span: Option<Duration>| span.map(|span| json!({ "seconds": span.as_secs(), "nanos": span.subsec_nanos() }));
+/// Written directly: a workflow may have thousands of Local Activities, and a tree of values first takes three times as long.
+fn write_local_activity(marker: &LocalActivityMarker) -> String {
+    let LocalActivityMarker { sequence, attempt, activity_id, activity_type, .. } = marker;
+    let span = |span: Option<Duration>| match span {
+        Some(span) => format!(r#"{{"nanos":{},"seconds":{}}}"#, span.subsec_nanos(), span.as_secs()),
+        None => "null".to_owned(),
+    };
     let time = |time: Option<SystemTime>| span(time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()));
-    json!({
-        "seq": marker.sequence,
-        "attempt": marker.attempt,
-        "activity_id": marker.activity_id,
-        "activity_type": marker.activity_type,
-        "complete_time": time(marker.complete_time),
-        "backoff": span(marker.backoff),
-        "original_schedule_time": time(marker.original_schedule_time),
-        "activation_index": marker.activation_index,
-    })
+    let (backoff, complete_time) = (span(marker.backoff), time(marker.complete_time));
+    let original_schedule_time = time(marker.original_schedule_time);
+    let [activation_index, activity_id, activity_type] =
+        [json!(marker.activation_index), json!(activity_id), json!(activity_type)];
+    format!(
+        r#"{{"activation_index":{activation_index},"activity_id":{activity_id},"activity_type":{activity_type},"attempt":{attempt},"backoff":{backoff},"complete_time":{complete_time},"original_schedule_time":{original_schedule_time},"seq":{sequence}}}"#
+    )
 }
 
 /// As it was written before 2023.
@@ -277,9 +278,13 @@ fn since_1970(span: Duration) -> Option<SystemTime> {
 
 /// A value as one Payload, for people who read it in the Web UI.
 pub(crate) fn json_payload(value: &Value) -> Payload {
+    json_text(value.to_string())
+}
+
+fn json_text(text: String) -> Payload {
     Payload {
         metadata: BTreeMap::from([("encoding".to_owned(), "json/plain".into())]),
-        data: value.to_string().into(),
+        data: text.into(),
         ..Payload::default()
     }
 }

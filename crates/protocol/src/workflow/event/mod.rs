@@ -75,11 +75,11 @@ pub enum EventKind {
     },
     ActivityTaskFailed {
         scheduled_event_id: i64,
-        closed: ActivityClosed,
+        closed: Box<ActivityClosed>,
     },
     ActivityTaskTimedOut {
         scheduled_event_id: i64,
-        closed: ActivityClosed,
+        closed: Box<ActivityClosed>,
     },
     ActivityTaskCancelRequested {
         scheduled_event_id: i64,

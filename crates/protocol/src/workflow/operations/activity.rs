@@ -31,21 +31,24 @@ impl Operations {
         count_up("activity", &mut self.last_sequences.activity, sequence)?;
         let activity_id = schedule.activity_id.unwrap_or_else(|| sequence.to_string());
         let activity_type = schedule.activity_type;
-        let attributes = Attributes::ScheduleActivityTaskCommandAttributes(ScheduleActivityTaskCommandAttributes {
-            activity_id: activity_id.clone(),
-            activity_type: Some(ActivityType { name: activity_type.clone() }),
-            task_queue: Some(to_task_queue(schedule.task_queue)),
-            header: Some(schedule.header),
-            input: to_payloads(schedule.arguments),
-            schedule_to_close_timeout: schedule.schedule_to_close_timeout.map(to_duration),
-            schedule_to_start_timeout: schedule.schedule_to_start_timeout.map(to_duration),
-            start_to_close_timeout: schedule.start_to_close_timeout.map(to_duration),
-            heartbeat_timeout: schedule.heartbeat_timeout.map(to_duration),
-            retry_policy: schedule.retry_policy,
-            request_eager_execution: schedule.eager_execution,
-            use_workflow_build_id: false,
-            priority: schedule.priority,
-        });
+        let attributes = Attributes::ScheduleActivityTaskCommandAttributes(
+            ScheduleActivityTaskCommandAttributes {
+                activity_id: activity_id.clone(),
+                activity_type: Some(ActivityType { name: activity_type.clone() }),
+                task_queue: Some(to_task_queue(schedule.task_queue)),
+                header: Some(schedule.header),
+                input: to_payloads(schedule.arguments),
+                schedule_to_close_timeout: schedule.schedule_to_close_timeout.map(to_duration),
+                schedule_to_start_timeout: schedule.schedule_to_start_timeout.map(to_duration),
+                start_to_close_timeout: schedule.start_to_close_timeout.map(to_duration),
+                heartbeat_timeout: schedule.heartbeat_timeout.map(to_duration),
+                retry_policy: schedule.retry_policy,
+                request_eager_execution: schedule.eager_execution,
+                use_workflow_build_id: false,
+                priority: schedule.priority,
+            }
+            .into(),
+        );
         let what =
             What::ScheduleActivity { sequence, activity_id: activity_id.clone(), activity_type: activity_type.clone() };
         self.queue.issue(what, attributes, user_metadata(schedule.summary, None));
@@ -75,7 +78,7 @@ impl Operations {
             let scheduled_event_id = activity.scheduled_event_id;
             let what = What::RequestCancelActivity { sequence, scheduled_event_id };
             let attributes = RequestCancelActivityTaskCommandAttributes { scheduled_event_id };
-            self.queue.issue(what, Attributes::RequestCancelActivityTaskCommandAttributes(attributes), None);
+            self.queue.issue(what, Attributes::RequestCancelActivityTaskCommandAttributes(attributes.into()), None);
         }
     }
 

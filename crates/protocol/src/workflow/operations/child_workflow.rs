@@ -72,7 +72,7 @@ impl Operations {
             versioning_override: start.versioning_override,
             ..StartChildWorkflowExecutionCommandAttributes::default()
         };
-        let attributes = Attributes::StartChildWorkflowExecutionCommandAttributes(attributes);
+        let attributes = Attributes::StartChildWorkflowExecutionCommandAttributes(attributes.into());
         self.queue.issue(what, attributes, user_metadata(start.summary, start.details));
         self.child_workflows.insert(sequence, machine);
         Ok(())
@@ -98,7 +98,7 @@ impl Operations {
                 reason,
                 ..RequestCancelExternalWorkflowExecutionCommandAttributes::default()
             };
-            let attributes = Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(attributes);
+            let attributes = Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(attributes.into());
             self.queue.issue(what, attributes, None);
         }
     }

@@ -18,17 +18,17 @@ impl Operations {
     pub(super) fn complete_workflow(&mut self, result: Option<Payload>) -> Result<(), CommandError> {
         let result = result.map(|payload| Payloads { payloads: vec![payload] });
         let attributes = CompleteWorkflowExecutionCommandAttributes { result };
-        self.end(What::CompleteWorkflow, Attributes::CompleteWorkflowExecutionCommandAttributes(attributes))
+        self.end(What::CompleteWorkflow, Attributes::CompleteWorkflowExecutionCommandAttributes(attributes.into()))
     }
 
     pub(super) fn fail_workflow(&mut self, failure: Failure) -> Result<(), CommandError> {
         let attributes = FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
-        self.end(What::FailWorkflow, Attributes::FailWorkflowExecutionCommandAttributes(attributes))
+        self.end(What::FailWorkflow, Attributes::FailWorkflowExecutionCommandAttributes(attributes.into()))
     }
 
     pub(super) fn cancel_workflow(&mut self, details: Vec<Payload>) -> Result<(), CommandError> {
         let attributes = CancelWorkflowExecutionCommandAttributes { details: to_payloads(details) };
-        self.end(What::CancelWorkflow, Attributes::CancelWorkflowExecutionCommandAttributes(attributes))
+        self.end(What::CancelWorkflow, Attributes::CancelWorkflowExecutionCommandAttributes(attributes.into()))
     }
 
     /// What is not said is taken over from this run: the server would leave it out.
@@ -52,7 +52,7 @@ impl Operations {
             initial_versioning_behavior: next.initial_versioning_behavior.into(),
             ..ContinueAsNewWorkflowExecutionCommandAttributes::default()
         };
-        self.end(What::ContinueAsNew, Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes))
+        self.end(What::ContinueAsNew, Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(attributes.into()))
     }
 
     /// What the worker still executes is of no use any more.

@@ -44,7 +44,7 @@ impl Operations {
             header: Some(header),
             ..SignalExternalWorkflowExecutionCommandAttributes::default()
         };
-        let attributes = Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes);
+        let attributes = Attributes::SignalExternalWorkflowExecutionCommandAttributes(attributes.into());
         self.queue.issue(what, attributes, user_metadata(summary, None));
         self.signals.insert(sequence, Signal { state: State::Issued, initiated_event_id: 0 });
         Ok(())
@@ -115,7 +115,7 @@ impl Operations {
             reason,
             ..RequestCancelExternalWorkflowExecutionCommandAttributes::default()
         };
-        let attributes = Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(attributes);
+        let attributes = Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(attributes.into());
         self.queue.issue(what, attributes, None);
         self.cancellations.insert(sequence, Cancellation { state: State::Issued, initiated_event_id: 0 });
         Ok(())

@@ -57,7 +57,7 @@ impl Operations {
             start_to_close_timeout: schedule.start_to_close_timeout.map(to_duration),
             nexus_header: schedule.header,
         };
-        let attributes = Attributes::ScheduleNexusOperationCommandAttributes(attributes);
+        let attributes = Attributes::ScheduleNexusOperationCommandAttributes(attributes.into());
         self.queue.issue(what, attributes, user_metadata(schedule.summary, None));
         self.nexus_operations.insert(sequence, machine);
         Ok(())
@@ -78,7 +78,7 @@ impl Operations {
             let scheduled_event_id = operation.scheduled_event_id;
             let what = What::RequestCancelNexusOperation { sequence, scheduled_event_id };
             let attributes = RequestCancelNexusOperationCommandAttributes { scheduled_event_id };
-            self.queue.issue(what, Attributes::RequestCancelNexusOperationCommandAttributes(attributes), None);
+            self.queue.issue(what, Attributes::RequestCancelNexusOperationCommandAttributes(attributes.into()), None);
         }
     }
 

@@ -124,8 +124,8 @@ impl Operations {
         self.record_marker(what, Marker::MutableSideEffect { id, call, value: Some(value) }, None);
     }
 
-    pub(super) fn record_marker(&mut self, what: What, marker: Marker, metadata: Option<UserMetadata>) {
-        self.queue.issue(what, Attributes::RecordMarkerCommandAttributes(marker.write()), metadata);
+    pub(super) fn record_marker(&mut self, what: What, marker: Marker, metadata: Option<Box<UserMetadata>>) {
+        self.queue.issue(what, Attributes::RecordMarkerCommandAttributes(marker.write().into()), metadata);
     }
 
     /// Whether the search attribute changes with this note: on replay as recorded, else as long as there is room in it. What

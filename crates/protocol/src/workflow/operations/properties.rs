@@ -20,14 +20,18 @@ impl Operations {
     pub(super) fn issue_upsert(&mut self, attributes: SearchAttributes) {
         let names = attributes.indexed_fields.keys().cloned().collect();
         let attributes = UpsertWorkflowSearchAttributesCommandAttributes { search_attributes: Some(attributes) };
-        let attributes = Attributes::UpsertWorkflowSearchAttributesCommandAttributes(attributes);
+        let attributes = Attributes::UpsertWorkflowSearchAttributesCommandAttributes(attributes.into());
         self.queue.issue(What::UpsertSearchAttributes { names }, attributes, None);
     }
 
     pub(super) fn upsert_memo(&mut self, memo: Memo) {
         change(&mut self.carried.memo, &memo.fields);
         let attributes = ModifyWorkflowPropertiesCommandAttributes { upserted_memo: Some(memo) };
-        self.queue.issue(What::UpsertMemo, Attributes::ModifyWorkflowPropertiesCommandAttributes(attributes), None);
+        self.queue.issue(
+            What::UpsertMemo,
+            Attributes::ModifyWorkflowPropertiesCommandAttributes(attributes.into()),
+            None,
+        );
     }
 }
 

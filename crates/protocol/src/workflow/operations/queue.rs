@@ -27,7 +27,9 @@ pub(super) struct Queued {
     /// Taken when it is sent.
     command: Option<WireCommand>,
     /// What is sent along.
-    message: Option<UpdateMessage>,
+    message: Option<Box<UpdateMessage>>,
+    /// How large the Command is.
+    bytes: u64,
 }
 
 /// Which operation a Command is about.
@@ -89,6 +91,8 @@ pub(super) enum What {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     commands: VecDeque<Queued>,
+    /// Of all Commands that have not been sent.
+    bytes: u64,
     /// What Commands that are issued now belong to.
     event_groups: Vec<EventGroupMarker>,
 }
@@ -100,10 +104,7 @@ impl Queue {
 
     /// How many bytes this takes. An estimate.
     pub(super) fn bytes(&self) -> u64 {
-        self.commands
-            .iter()
-            .map(|queued| size_of_val(queued) + queued.command.as_ref().map_or(0, Message::encoded_len))
-            .sum::<usize>() as u64
+        self.bytes + (self.commands.len() * size_of::<Queued>()) as u64
     }
 
     /// From now on Commands belong to these groups; to which they belonged before.
@@ -115,7 +116,7 @@ impl Queue {
         &self.event_groups
     }
 
-    pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<UserMetadata>) {
+    pub(super) fn issue(&mut self, what: What, attributes: Attributes, metadata: Option<Box<UserMetadata>>) {
         self.issue_with_message(what, attributes, metadata, None);
     }
 
@@ -123,7 +124,7 @@ impl Queue {
         &mut self,
         what: What,
         attributes: Attributes,
-        user_metadata: Option<UserMetadata>,
+        user_metadata: Option<Box<UserMetadata>>,
         message: Option<UpdateMessage>,
     ) {
         let command = WireCommand {
@@ -132,7 +133,9 @@ impl Queue {
             event_group_markers: self.event_groups.clone(),
             attributes: Some(attributes),
         };
-        let queued = Queued { what, command: Some(command), message };
+        let bytes = command.encoded_len() as u64;
+        self.bytes += bytes;
+        let queued = Queued { what, command: Some(command), message: message.map(Box::new), bytes };
         // What ends the workflow comes last, whatever else was issued after it.
         match self.commands.back() {
             Some(last) if last.what.ends_workflow() => self.commands.insert(self.commands.len() - 1, queued),
@@ -147,16 +150,21 @@ impl Queue {
 
     /// Takes a Command back that has not been recorded.
     pub(super) fn withdraw(&mut self, key: Key) {
-        self.commands.retain(|queued| queued.what.key() != Some(key));
+        self.commands.retain(|queued| {
+            let stays = queued.what.key() != Some(key);
+            self.bytes -= if stays { 0 } else { queued.unsent_bytes() };
+            stays
+        });
     }
 
     /// The Commands to send with this Workflow Task, and their messages. They stay in the queue until their record comes.
     pub(super) fn take(&mut self) -> (Vec<WireCommand>, Vec<UpdateMessage>) {
         let mut messages = Vec::new();
         let commands = self.commands.iter_mut().filter_map(|queued| {
-            messages.extend(queued.message.take());
+            messages.extend(queued.message.take().map(|message| *message));
             queued.command.take()
         });
+        self.bytes = 0;
         (commands.collect(), messages)
     }
 
@@ -169,7 +177,9 @@ impl Queue {
             true => candidates.find(|(_, queued)| queued.what.is_recorded_by(event))?,
             false => candidates.next().filter(|(_, queued)| queued.what.is_recorded_by(event))?,
         };
-        self.commands.remove(index).map(|queued| queued.what)
+        let queued = self.commands.remove(index)?;
+        self.bytes -= queued.unsent_bytes();
+        Some(queued.what)
     }
 
     /// The Command whose record is expected next; where another was recorded, the one to compare that with.
@@ -184,6 +194,11 @@ impl Queue {
 }
 
 impl Queued {
+    /// How large the Command is, while it is here.
+    fn unsent_bytes(&self) -> u64 {
+        if self.command.is_some() { self.bytes } else { 0 }
+    }
+
     /// Whether it is the marker of a Local Activity.
     fn is_marker(&self) -> bool {
         matches!(self.what, What::LocalActivityMarker { .. })
@@ -361,8 +376,8 @@ fn is_local_activity_marker(event: &EventKind) -> bool {
 }
 
 /// What is shown of a Command in the Web UI, where there is anything.
-pub(super) fn user_metadata(summary: Option<Payload>, details: Option<Payload>) -> Option<UserMetadata> {
-    (summary.is_some() || details.is_some()).then_some(UserMetadata { summary, details })
+pub(super) fn user_metadata(summary: Option<Payload>, details: Option<Payload>) -> Option<Box<UserMetadata>> {
+    (summary.is_some() || details.is_some()).then(|| Box::new(UserMetadata { summary, details }))
 }
 
 fn command_type(attributes: &Attributes) -> CommandType {

@@ -25,10 +25,13 @@ impl Operations {
         let StartTimer { sequence, duration, summary } = start;
         count_up("timer", &mut self.last_sequences.timer, sequence)?;
         let timer_id = sequence.to_string();
-        let attributes = Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
-            timer_id: timer_id.clone(),
-            start_to_fire_timeout: Some(to_duration(duration.max(Duration::from_millis(1)))),
-        });
+        let attributes = Attributes::StartTimerCommandAttributes(
+            StartTimerCommandAttributes {
+                timer_id: timer_id.clone(),
+                start_to_fire_timeout: Some(to_duration(duration.max(Duration::from_millis(1)))),
+            }
+            .into(),
+        );
         let what = What::StartTimer { sequence, timer_id: timer_id.clone() };
         self.queue.issue(what, attributes, user_metadata(summary, None));
         self.timers.insert(sequence, Timer { state: State::Issued, timer_id, started_event_id: 0 });
@@ -45,7 +48,7 @@ impl Operations {
         }
         if effect.issues_cancel() {
             let what = What::CancelTimer { sequence, started_event_id };
-            let attributes = Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id });
+            let attributes = Attributes::CancelTimerCommandAttributes(CancelTimerCommandAttributes { timer_id }.into());
             self.queue.issue(what, attributes, None);
         }
     }

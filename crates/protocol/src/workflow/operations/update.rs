@@ -153,7 +153,7 @@ impl Operations {
     fn issue_message(&mut self, what: What, message_id: String, protocol_instance_id: String, body: UpdateBody) {
         let attributes = ProtocolMessageCommandAttributes { message_id: message_id.clone() };
         let message = UpdateMessage { id: message_id, protocol_instance_id, body };
-        let attributes = Attributes::ProtocolMessageCommandAttributes(attributes);
+        let attributes = Attributes::ProtocolMessageCommandAttributes(attributes.into());
         self.queue.issue_with_message(what, attributes, None, Some(message));
     }
 }

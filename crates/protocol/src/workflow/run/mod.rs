@@ -340,6 +340,10 @@ impl Run {
         let Phase::Completing(eviction) = self.phase else { return };
         self.phase = Phase::Idle;
         self.task = None;
+        if self.outputs.is_empty() {
+            // With its room, as that of the history.
+            self.outputs = VecDeque::new();
+        }
         if receipt.reset_history_event_id.is_some()
             && let Some((started_event_id, moment)) = self.before.take()
         {

@@ -196,7 +196,7 @@ impl Scribe {
         let first = arguments.first().copied();
         let key = first.unwrap_or("1").to_owned();
         let (event_type, attributes) = match name {
-            "WES" => (E::WorkflowExecutionStarted, A::WorkflowExecutionStartedEventAttributes(started(first))),
+            "WES" => (E::WorkflowExecutionStarted, A::WorkflowExecutionStartedEventAttributes(started(first).into())),
             "WEC" => (E::WorkflowExecutionCompleted, A::WorkflowExecutionCompletedEventAttributes(Default::default())),
             "WEF" => (E::WorkflowExecutionFailed, A::WorkflowExecutionFailedEventAttributes(Default::default())),
             "WECd" => (E::WorkflowExecutionCanceled, A::WorkflowExecutionCanceledEventAttributes(Default::default())),
@@ -210,17 +210,23 @@ impl Scribe {
             "WETO" => (E::WorkflowExecutionTimedOut, A::WorkflowExecutionTimedOutEventAttributes(Default::default())),
             "SIG" => (
                 E::WorkflowExecutionSignaled,
-                A::WorkflowExecutionSignaledEventAttributes(WorkflowExecutionSignaledEventAttributes {
-                    signal_name: first.unwrap_or("go").to_owned(),
-                    ..Default::default()
-                }),
+                A::WorkflowExecutionSignaledEventAttributes(
+                    WorkflowExecutionSignaledEventAttributes {
+                        signal_name: first.unwrap_or("go").to_owned(),
+                        ..Default::default()
+                    }
+                    .into(),
+                ),
             ),
             "WECR" => (
                 E::WorkflowExecutionCancelRequested,
-                A::WorkflowExecutionCancelRequestedEventAttributes(WorkflowExecutionCancelRequestedEventAttributes {
-                    cause: first.unwrap_or_default().to_owned(),
-                    ..Default::default()
-                }),
+                A::WorkflowExecutionCancelRequestedEventAttributes(
+                    WorkflowExecutionCancelRequestedEventAttributes {
+                        cause: first.unwrap_or_default().to_owned(),
+                        ..Default::default()
+                    }
+                    .into(),
+                ),
             ),
             "WTS" => {
                 self.task_scheduled = id;
@@ -228,19 +234,23 @@ impl Scribe {
             }
             "WTSt" => {
                 self.task_started = id;
-                (E::WorkflowTaskStarted, A::WorkflowTaskStartedEventAttributes(self.task_started(first)))
+                (E::WorkflowTaskStarted, A::WorkflowTaskStartedEventAttributes(self.task_started(first).into()))
             }
-            "WTC" => {
-                (E::WorkflowTaskCompleted, A::WorkflowTaskCompletedEventAttributes(self.task_completed(arguments)))
-            }
-            "WTF" => (E::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(self.task_failed(first))),
+            "WTC" => (
+                E::WorkflowTaskCompleted,
+                A::WorkflowTaskCompletedEventAttributes(self.task_completed(arguments).into()),
+            ),
+            "WTF" => (E::WorkflowTaskFailed, A::WorkflowTaskFailedEventAttributes(self.task_failed(first).into())),
             "WTO" => (
                 E::WorkflowTaskTimedOut,
-                A::WorkflowTaskTimedOutEventAttributes(WorkflowTaskTimedOutEventAttributes {
-                    scheduled_event_id: self.task_scheduled,
-                    started_event_id: self.task_started,
-                    ..Default::default()
-                }),
+                A::WorkflowTaskTimedOutEventAttributes(
+                    WorkflowTaskTimedOutEventAttributes {
+                        scheduled_event_id: self.task_scheduled,
+                        started_event_id: self.task_started,
+                        ..Default::default()
+                    }
+                    .into(),
+                ),
             ),
             "ATS" => {
                 self.scheduled.insert(key.clone(), id);
@@ -251,7 +261,7 @@ impl Scribe {
                     workflow_task_completed_event_id: self.task_started + 1,
                     ..Default::default()
                 };
-                (E::ActivityTaskScheduled, A::ActivityTaskScheduledEventAttributes(scheduled))
+                (E::ActivityTaskScheduled, A::ActivityTaskScheduledEventAttributes(scheduled.into()))
             }
             "AST" => {
                 let started = ActivityTaskStartedEventAttributes {
@@ -259,7 +269,7 @@ impl Scribe {
                     ..Default::default()
                 };
                 self.activity_started.insert(key, id);
-                (E::ActivityTaskStarted, A::ActivityTaskStartedEventAttributes(started))
+                (E::ActivityTaskStarted, A::ActivityTaskStartedEventAttributes(started.into()))
             }
             "ATC" => {
                 let completed = ActivityTaskCompletedEventAttributes {
@@ -268,7 +278,7 @@ impl Scribe {
                     result: payloads("done"),
                     ..Default::default()
                 };
-                (E::ActivityTaskCompleted, A::ActivityTaskCompletedEventAttributes(completed))
+                (E::ActivityTaskCompleted, A::ActivityTaskCompletedEventAttributes(completed.into()))
             }
             "ATF" => {
                 let failed = ActivityTaskFailedEventAttributes {
@@ -279,7 +289,7 @@ impl Scribe {
                     retry_state: RetryState::NonRetryableFailure.into(),
                     ..Default::default()
                 };
-                (E::ActivityTaskFailed, A::ActivityTaskFailedEventAttributes(failed))
+                (E::ActivityTaskFailed, A::ActivityTaskFailedEventAttributes(failed.into()))
             }
             "ATTO" => {
                 let timed_out = ActivityTaskTimedOutEventAttributes {
@@ -288,14 +298,14 @@ impl Scribe {
                     failure: Some(timed_out()),
                     retry_state: RetryState::Timeout.into(),
                 };
-                (E::ActivityTaskTimedOut, A::ActivityTaskTimedOutEventAttributes(timed_out))
+                (E::ActivityTaskTimedOut, A::ActivityTaskTimedOutEventAttributes(timed_out.into()))
             }
             "ATCR" => {
                 let request = ActivityTaskCancelRequestedEventAttributes {
                     scheduled_event_id: reference(&self.scheduled, &key),
                     workflow_task_completed_event_id: self.task_started + 1,
                 };
-                (E::ActivityTaskCancelRequested, A::ActivityTaskCancelRequestedEventAttributes(request))
+                (E::ActivityTaskCancelRequested, A::ActivityTaskCancelRequestedEventAttributes(request.into()))
             }
             "ATCd" => {
                 let canceled = ActivityTaskCanceledEventAttributes {
@@ -305,24 +315,27 @@ impl Scribe {
                     identity: "an activity worker".to_owned(),
                     ..Default::default()
                 };
-                (E::ActivityTaskCanceled, A::ActivityTaskCanceledEventAttributes(canceled))
+                (E::ActivityTaskCanceled, A::ActivityTaskCanceledEventAttributes(canceled.into()))
             }
             "TS" => {
                 self.timers.insert(key.clone(), id);
                 let started = TimerStartedEventAttributes { timer_id: key, ..Default::default() };
-                (E::TimerStarted, A::TimerStartedEventAttributes(started))
+                (E::TimerStarted, A::TimerStartedEventAttributes(started.into()))
             }
             "TF" => {
                 let started_event_id = reference(&self.timers, &key);
                 let fired = TimerFiredEventAttributes { timer_id: key, started_event_id };
-                (E::TimerFired, A::TimerFiredEventAttributes(fired))
+                (E::TimerFired, A::TimerFiredEventAttributes(fired.into()))
             }
             "TCd" => {
                 let started_event_id = reference(&self.timers, &key);
                 let canceled = TimerCanceledEventAttributes { timer_id: key, started_event_id, ..Default::default() };
-                (E::TimerCanceled, A::TimerCanceledEventAttributes(canceled))
+                (E::TimerCanceled, A::TimerCanceledEventAttributes(canceled.into()))
             }
-            "LAM" => (E::MarkerRecorded, A::MarkerRecordedEventAttributes(local::marker(arguments, self.task_started))),
+            "LAM" => (
+                E::MarkerRecorded,
+                A::MarkerRecordedEventAttributes(local::marker(arguments, self.task_started).into()),
+            ),
             "OPT" => (
                 E::WorkflowExecutionOptionsUpdated,
                 A::WorkflowExecutionOptionsUpdatedEventAttributes(Default::default()),

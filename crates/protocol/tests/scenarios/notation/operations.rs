@@ -295,63 +295,77 @@ pub(super) fn event(name: &str, arguments: &[&str], id: i64, begun: &mut BTreeMa
                     workflow_id: if first.parse::<u32>().is_ok() { format!("child-{first}") } else { first.to_owned() },
                     workflow_type: Some(WorkflowType { name: second.unwrap_or("parcel").to_owned() }),
                     ..Default::default()
-                },
+                }
+                .into(),
             ),
         ),
         "CWS" => (
             E::ChildWorkflowExecutionStarted,
-            A::ChildWorkflowExecutionStartedEventAttributes(ChildWorkflowExecutionStartedEventAttributes {
-                initiated_event_id,
-                workflow_execution: execution(first, &format!("run-{id}")),
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionStartedEventAttributes(
+                ChildWorkflowExecutionStartedEventAttributes {
+                    initiated_event_id,
+                    workflow_execution: execution(first, &format!("run-{id}")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "CWSF" => (
             E::StartChildWorkflowExecutionFailed,
-            A::StartChildWorkflowExecutionFailedEventAttributes(StartChildWorkflowExecutionFailedEventAttributes {
-                initiated_event_id,
-                cause: StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists.into(),
-                ..Default::default()
-            }),
+            A::StartChildWorkflowExecutionFailedEventAttributes(
+                StartChildWorkflowExecutionFailedEventAttributes {
+                    initiated_event_id,
+                    cause: StartChildWorkflowExecutionFailedCause::WorkflowAlreadyExists.into(),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "CWC" => (
             E::ChildWorkflowExecutionCompleted,
-            A::ChildWorkflowExecutionCompletedEventAttributes(ChildWorkflowExecutionCompletedEventAttributes {
-                initiated_event_id,
-                result: Some(Payloads { payloads: vec![text_payload("delivered")] }),
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionCompletedEventAttributes(
+                ChildWorkflowExecutionCompletedEventAttributes {
+                    initiated_event_id,
+                    result: Some(Payloads { payloads: vec![text_payload("delivered")] }),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "CWF" => (
             E::ChildWorkflowExecutionFailed,
-            A::ChildWorkflowExecutionFailedEventAttributes(ChildWorkflowExecutionFailedEventAttributes {
-                initiated_event_id,
-                failure: Some(failure("lost")),
-                retry_state: RetryState::MaximumAttemptsReached.into(),
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionFailedEventAttributes(
+                ChildWorkflowExecutionFailedEventAttributes {
+                    initiated_event_id,
+                    failure: Some(failure("lost")),
+                    retry_state: RetryState::MaximumAttemptsReached.into(),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "CWTO" => (
             E::ChildWorkflowExecutionTimedOut,
-            A::ChildWorkflowExecutionTimedOutEventAttributes(ChildWorkflowExecutionTimedOutEventAttributes {
-                initiated_event_id,
-                retry_state: RetryState::Timeout.into(),
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionTimedOutEventAttributes(
+                ChildWorkflowExecutionTimedOutEventAttributes {
+                    initiated_event_id,
+                    retry_state: RetryState::Timeout.into(),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "CWTm" => (
             E::ChildWorkflowExecutionTerminated,
-            A::ChildWorkflowExecutionTerminatedEventAttributes(ChildWorkflowExecutionTerminatedEventAttributes {
-                initiated_event_id,
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionTerminatedEventAttributes(
+                ChildWorkflowExecutionTerminatedEventAttributes { initiated_event_id, ..Default::default() }.into(),
+            ),
         ),
         "CWCd" => (
             E::ChildWorkflowExecutionCanceled,
-            A::ChildWorkflowExecutionCanceledEventAttributes(ChildWorkflowExecutionCanceledEventAttributes {
-                initiated_event_id,
-                ..Default::default()
-            }),
+            A::ChildWorkflowExecutionCanceledEventAttributes(
+                ChildWorkflowExecutionCanceledEventAttributes { initiated_event_id, ..Default::default() }.into(),
+            ),
         ),
         "SEI" => (
             E::SignalExternalWorkflowExecutionInitiated,
@@ -360,15 +374,15 @@ pub(super) fn event(name: &str, arguments: &[&str], id: i64, begun: &mut BTreeMa
                     workflow_execution: execution(first, ""),
                     signal_name: second.unwrap_or("go").to_owned(),
                     ..Default::default()
-                },
+                }
+                .into(),
             ),
         ),
         "ESS" => (
             E::ExternalWorkflowExecutionSignaled,
-            A::ExternalWorkflowExecutionSignaledEventAttributes(ExternalWorkflowExecutionSignaledEventAttributes {
-                initiated_event_id,
-                ..Default::default()
-            }),
+            A::ExternalWorkflowExecutionSignaledEventAttributes(
+                ExternalWorkflowExecutionSignaledEventAttributes { initiated_event_id, ..Default::default() }.into(),
+            ),
         ),
         "SEF" => (
             E::SignalExternalWorkflowExecutionFailed,
@@ -377,7 +391,8 @@ pub(super) fn event(name: &str, arguments: &[&str], id: i64, begun: &mut BTreeMa
                     initiated_event_id,
                     cause: SignalExternalWorkflowExecutionFailedCause::ExternalWorkflowExecutionNotFound.into(),
                     ..Default::default()
-                },
+                }
+                .into(),
             ),
         ),
         "RCEI" => (
@@ -386,13 +401,15 @@ pub(super) fn event(name: &str, arguments: &[&str], id: i64, begun: &mut BTreeMa
                 RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
                     workflow_execution: execution(first, ""),
                     ..Default::default()
-                },
+                }
+                .into(),
             ),
         ),
         "ECR" => (
             E::ExternalWorkflowExecutionCancelRequested,
             A::ExternalWorkflowExecutionCancelRequestedEventAttributes(
-                ExternalWorkflowExecutionCancelRequestedEventAttributes { initiated_event_id, ..Default::default() },
+                ExternalWorkflowExecutionCancelRequestedEventAttributes { initiated_event_id, ..Default::default() }
+                    .into(),
             ),
         ),
         "RCEF" => (
@@ -402,78 +419,99 @@ pub(super) fn event(name: &str, arguments: &[&str], id: i64, begun: &mut BTreeMa
                     initiated_event_id,
                     cause: CancelExternalWorkflowExecutionFailedCause::ExternalWorkflowExecutionNotFound.into(),
                     ..Default::default()
-                },
+                }
+                .into(),
             ),
         ),
         "NXS" => (
             E::NexusOperationScheduled,
-            A::NexusOperationScheduledEventAttributes(NexusOperationScheduledEventAttributes {
-                endpoint: "bank".to_owned(),
-                service: "payments".to_owned(),
-                operation: second.unwrap_or("charge").to_owned(),
-                ..Default::default()
-            }),
+            A::NexusOperationScheduledEventAttributes(
+                NexusOperationScheduledEventAttributes {
+                    endpoint: "bank".to_owned(),
+                    service: "payments".to_owned(),
+                    operation: second.unwrap_or("charge").to_owned(),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXSt" => (
             E::NexusOperationStarted,
-            A::NexusOperationStartedEventAttributes(NexusOperationStartedEventAttributes {
-                scheduled_event_id,
-                operation_token: "token-1".to_owned(),
-                ..Default::default()
-            }),
+            A::NexusOperationStartedEventAttributes(
+                NexusOperationStartedEventAttributes {
+                    scheduled_event_id,
+                    operation_token: "token-1".to_owned(),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXC" => (
             E::NexusOperationCompleted,
-            A::NexusOperationCompletedEventAttributes(NexusOperationCompletedEventAttributes {
-                scheduled_event_id,
-                result: Some(text_payload("charged")),
-                ..Default::default()
-            }),
+            A::NexusOperationCompletedEventAttributes(
+                NexusOperationCompletedEventAttributes {
+                    scheduled_event_id,
+                    result: Some(text_payload("charged")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXF" => (
             E::NexusOperationFailed,
-            A::NexusOperationFailedEventAttributes(NexusOperationFailedEventAttributes {
-                scheduled_event_id,
-                failure: Some(failure("declined")),
-                ..Default::default()
-            }),
+            A::NexusOperationFailedEventAttributes(
+                NexusOperationFailedEventAttributes {
+                    scheduled_event_id,
+                    failure: Some(failure("declined")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXCd" => (
             E::NexusOperationCanceled,
-            A::NexusOperationCanceledEventAttributes(NexusOperationCanceledEventAttributes {
-                scheduled_event_id,
-                failure: Some(failure("cancelled")),
-                ..Default::default()
-            }),
+            A::NexusOperationCanceledEventAttributes(
+                NexusOperationCanceledEventAttributes {
+                    scheduled_event_id,
+                    failure: Some(failure("cancelled")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXTO" => (
             E::NexusOperationTimedOut,
-            A::NexusOperationTimedOutEventAttributes(NexusOperationTimedOutEventAttributes {
-                scheduled_event_id,
-                failure: Some(failure("too late")),
-                ..Default::default()
-            }),
+            A::NexusOperationTimedOutEventAttributes(
+                NexusOperationTimedOutEventAttributes {
+                    scheduled_event_id,
+                    failure: Some(failure("too late")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         "NXCR" => (
             E::NexusOperationCancelRequested,
-            A::NexusOperationCancelRequestedEventAttributes(NexusOperationCancelRequestedEventAttributes {
-                scheduled_event_id,
-                ..Default::default()
-            }),
+            A::NexusOperationCancelRequestedEventAttributes(
+                NexusOperationCancelRequestedEventAttributes { scheduled_event_id, ..Default::default() }.into(),
+            ),
         ),
         "NXCRC" => (
             E::NexusOperationCancelRequestCompleted,
             A::NexusOperationCancelRequestCompletedEventAttributes(
-                NexusOperationCancelRequestCompletedEventAttributes { scheduled_event_id, ..Default::default() },
+                NexusOperationCancelRequestCompletedEventAttributes { scheduled_event_id, ..Default::default() }.into(),
             ),
         ),
         "NXCRF" => (
             E::NexusOperationCancelRequestFailed,
-            A::NexusOperationCancelRequestFailedEventAttributes(NexusOperationCancelRequestFailedEventAttributes {
-                scheduled_event_id,
-                failure: Some(failure("nobody there")),
-                ..Default::default()
-            }),
+            A::NexusOperationCancelRequestFailedEventAttributes(
+                NexusOperationCancelRequestFailedEventAttributes {
+                    scheduled_event_id,
+                    failure: Some(failure("nobody there")),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         _ => return note(name, arguments),
     })
@@ -491,7 +529,7 @@ fn note(name: &str, arguments: &[&str]) -> Option<(E, A)> {
             details: details.collect(),
             ..Default::default()
         };
-        (E::MarkerRecorded, A::MarkerRecordedEventAttributes(attributes))
+        (E::MarkerRecorded, A::MarkerRecordedEventAttributes(attributes.into()))
     };
     let request = || Request {
         meta: Some(Meta { update_id: first.to_owned(), identity: "a client".to_owned() }),
@@ -527,16 +565,16 @@ fn note(name: &str, arguments: &[&str]) -> Option<(E, A)> {
                 search_attributes: Some(SearchAttributes { indexed_fields }),
                 ..Default::default()
             };
-            (E::UpsertWorkflowSearchAttributes, A::UpsertWorkflowSearchAttributesEventAttributes(attributes))
+            (E::UpsertWorkflowSearchAttributes, A::UpsertWorkflowSearchAttributesEventAttributes(attributes.into()))
         }
         "CHANGES" => return note("UPSERT", &["TemporalChangeVersion"]),
         "MEMO" => (E::WorkflowPropertiesModified, A::WorkflowPropertiesModifiedEventAttributes(Default::default())),
         "UAD" => (
             E::WorkflowExecutionUpdateAdmitted,
-            A::WorkflowExecutionUpdateAdmittedEventAttributes(WorkflowExecutionUpdateAdmittedEventAttributes {
-                request: Some(request()),
-                ..Default::default()
-            }),
+            A::WorkflowExecutionUpdateAdmittedEventAttributes(
+                WorkflowExecutionUpdateAdmittedEventAttributes { request: Some(request()), ..Default::default() }
+                    .into(),
+            ),
         ),
         "UPA" => {
             let sequencing = arguments.iter().find_map(|argument| argument.strip_prefix('@'));
@@ -546,14 +584,17 @@ fn note(name: &str, arguments: &[&str]) -> Option<(E, A)> {
                 accepted_request_sequencing_event_id: sequencing.map_or(0, |id| id.parse().expect("a number behind @")),
                 accepted_request: (!arguments.contains(&"admitted")).then(request),
             };
-            (E::WorkflowExecutionUpdateAccepted, A::WorkflowExecutionUpdateAcceptedEventAttributes(attributes))
+            (E::WorkflowExecutionUpdateAccepted, A::WorkflowExecutionUpdateAcceptedEventAttributes(attributes.into()))
         }
         "UPC" => (
             E::WorkflowExecutionUpdateCompleted,
-            A::WorkflowExecutionUpdateCompletedEventAttributes(WorkflowExecutionUpdateCompletedEventAttributes {
-                meta: Some(Meta { update_id: first.to_owned(), ..Default::default() }),
-                ..Default::default()
-            }),
+            A::WorkflowExecutionUpdateCompletedEventAttributes(
+                WorkflowExecutionUpdateCompletedEventAttributes {
+                    meta: Some(Meta { update_id: first.to_owned(), ..Default::default() }),
+                    ..Default::default()
+                }
+                .into(),
+            ),
         ),
         _ => return None,
     })

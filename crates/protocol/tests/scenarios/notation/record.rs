@@ -31,7 +31,7 @@ impl Scribe {
                     failure: marker.failure,
                     ..MarkerRecordedEventAttributes::default()
                 };
-                self.write_event(E::MarkerRecorded, A::MarkerRecordedEventAttributes(recorded));
+                self.write_event(E::MarkerRecorded, A::MarkerRecordedEventAttributes(recorded.into()));
             }
             C::StartChildWorkflowExecutionCommandAttributes(start) => {
                 let name = start.workflow_type.map(|name| name.name).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Scribe {
                     search_attributes: upsert.search_attributes,
                     ..Default::default()
                 };
-                let recorded = A::UpsertWorkflowSearchAttributesEventAttributes(recorded);
+                let recorded = A::UpsertWorkflowSearchAttributesEventAttributes(recorded.into());
                 self.write_event(E::UpsertWorkflowSearchAttributes, recorded);
             }
             C::ModifyWorkflowPropertiesCommandAttributes(_) => self.write("MEMO"),

@@ -207,7 +207,7 @@ impl Show {
             event_id: 1,
             event_time: Some(Timestamp::default()),
             event_type: EventType::MarkerRecorded.into(),
-            attributes: Some(EventAttributes::MarkerRecordedEventAttributes(recorded)),
+            attributes: Some(EventAttributes::MarkerRecordedEventAttributes(recorded.into())),
             ..HistoryEvent::default()
         };
         match Event::try_from(event).expect("a marker that can be read").kind {
