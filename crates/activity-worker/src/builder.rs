@@ -1,6 +1,6 @@
 //! What a worker executes, and how it is set up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use timewright_client::{
@@ -42,25 +42,8 @@ pub struct ActivityWorkerBuilder {
     graceful_shutdown_timeout: Duration,
     attempt_options: AttemptOptions,
     deployment: Option<WorkerDeployment>,
-    on_fatal_error: FatalErrorHook,
     lifecycle: WorkerLifecycle<WorkerError>,
     applied: AppliedSetUps,
-}
-
-/// What is called, once, when a worker or what runs beside it cannot go on.
-#[derive(Clone, Default)]
-pub(crate) struct FatalErrorHook(Arc<Mutex<Option<Hook>>>);
-
-type Hook = Box<dyn FnOnce(&WorkerError) + Send>;
-
-impl FatalErrorHook {
-    pub(crate) fn call(&self, error: &WorkerError) {
-        // Not while it is locked: whatever it does is its own affair.
-        let hook = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(hook) = hook {
-            hook(error);
-        }
-    }
 }
 
 /// A worker that cannot be built. The application's fault.
@@ -367,9 +350,10 @@ impl ActivityWorkerBuilder {
     }
 
     /// Calls this when the worker cannot go on, with the error that [`run`](ActivityWorker::run) returns later: before the worker
-    /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service.
-    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + Sync + 'static) -> Self {
-        self.on_fatal_error = FatalErrorHook(Arc::new(Mutex::new(Some(Box::new(hook)))));
+    /// waits for the activities that it executes. An alarm belongs here, or a switch that takes the process out of service. Can be
+    /// said several times: the first is called first.
+    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + 'static) -> Self {
+        self.lifecycle.on_fatal_error(hook);
         self
     }
 
@@ -396,6 +380,7 @@ impl ActivityWorkerBuilder {
         }
         // With a limit, activities come through polls only: the limit stands there, or in the server's Task Queue.
         let takes_eager = self.activities_per_second.is_none() && self.task_queue_activities_per_second.is_none();
+        let known_types = Arc::new(self.router.known_types());
         let service = self.layers.into_iter().rev().fold(self.router.into_service(), |service, layer| layer(service));
         let propagators = self.client.propagators().clone();
         let service = match propagators.is_empty() {
@@ -417,11 +402,11 @@ impl ActivityWorkerBuilder {
             Ok(ActivityWorker {
                 client: self.client.clone(),
                 readiness: ReadinessSource::new(format!("the Activity Worker on task queue {task_queue:?}")),
-                on_fatal_error: self.on_fatal_error.clone(),
-                lifecycle: WorkerLifecycle::default(),
+                lifecycle: self.lifecycle.beside(),
                 task_queue,
                 metrics_task_queue: None,
                 service,
+                known_types: Arc::clone(&known_types),
                 poller,
                 slots,
                 task_queue_activities_per_second: None,
@@ -479,7 +464,6 @@ impl ActivityWorkerBuilder {
             graceful_shutdown_timeout: Duration::from_secs(10),
             attempt_options: AttemptOptions::default(),
             deployment: None,
-            on_fatal_error: FatalErrorHook::default(),
             lifecycle: WorkerLifecycle::default(),
             applied: AppliedSetUps::default(),
         }

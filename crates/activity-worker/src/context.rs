@@ -11,7 +11,6 @@ use timewright_protocol::activity::{ActivityInfo, ActivityTask, CancelReason};
 use tokio::sync::{Notify, watch};
 use tracing::Span;
 
-use crate::metrics::worker_meter;
 use crate::slot::AttemptSlot;
 
 /// One attempt of an activity, as user code sees it: what it is, heartbeats, cancellation, the client.
@@ -200,7 +199,7 @@ impl ActivityContext {
     pub fn metric_meter(&self) -> MetricMeter {
         let ActivityInfo { task_queue, activity_type, .. } = self.info();
         let task_queue = self.shared.metrics_task_queue.as_deref().unwrap_or(task_queue);
-        worker_meter(&self.client, task_queue).with_label("activity_type", activity_type.clone())
+        self.client.worker_metric_meter(task_queue).with_label("activity_type", activity_type.clone())
     }
 
     /// The span in which the activity is executed, with its ids as fields. What it says itself is in it anyway; take it along to
@@ -238,7 +237,8 @@ impl ActivityContext {
     /// `()` is a heartbeat without details. After the attempt has ended nothing happens, and nothing ever for a Local Activity.
     ///
     /// # Errors
-    /// If the details cannot be serialised, or are larger than the server takes. They are then not noted.
+    /// If the details cannot be serialised, or are larger than the server takes. They are then not noted. With Payload Codecs it shows only
+    /// when they are sent whether they are too large, and the log says it.
     pub fn heartbeat(&self, details: impl Arguments) -> Result<(), HeartbeatError> {
         if self.shared.is_local {
             return Ok(());
@@ -251,7 +251,8 @@ impl ActivityContext {
         let hooks = self.replaced.iter().flat_map(|replaced| replaced.on_heartbeat.iter().rev());
         hooks.for_each(|hook| hook(&mut details));
         let (size, limit) = (details.iter().map(Message::encoded_len).sum(), self.shared.size_limit);
-        if size > limit {
+        // Codecs may make more or less of it: then whoever sends it looks.
+        if size > limit && !self.client.data_converter().has_codecs() {
             return Err(HeartbeatError::TooLarge { activity_type: activity_type(), size, limit });
         }
         *self.noted_heartbeat() = Some(details);

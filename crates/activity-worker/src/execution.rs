@@ -171,7 +171,7 @@ pub(crate) async fn send(
         tracing::warn!("a heartbeat is not sent, because its details cannot be encoded: {error}");
         return HeartbeatAnswer::Lost;
     }
-    // The server would fail the activity for good. User code has checked this before, but a codec can make more of it.
+    // The server would fail the activity for good.
     let size = request.details.as_ref().map_or(0, Message::encoded_len);
     if size > size_limit {
         tracing::warn!(

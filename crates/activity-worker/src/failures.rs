@@ -37,21 +37,26 @@ pub(crate) fn unknown_type<'a>(
 
 /// User code panicked. Retryable, as any error of user code.
 pub(crate) fn panicked(activity_type: &str, panic: &(dyn Any + Send)) -> ApplicationFailure {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("(the panic's value is no text)");
-    ApplicationFailure::new(format!("activity `{activity_type}` panicked: {text}")).with_type("Panic")
+    let text = panic_text(panic);
+    ApplicationFailure::new(format!("activity `{activity_type}` panicked: {text}")).with_type(PANIC)
 }
 
 /// Something panicked around user code: a Payload Codec or a Failure Converter, say. Retryable, as any other panic.
 pub(crate) fn panicked_around(activity_type: &str, panic: &(dyn Any + Send)) -> ApplicationFailure {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("(the panic's value is no text)");
+    let text = panic_text(panic);
     ApplicationFailure::new(format!(
         "a Payload Codec, a Failure Converter, or the worker itself panicked around activity `{activity_type}`: {text}"
     ))
-    .with_type("Panic")
+    .with_type(PANIC)
+}
+
+/// The type of failures that panics become.
+pub(crate) const PANIC: &str = "Panic";
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(the panic's value is no text)")
 }
 
 /// There is no thread for an activity that blocks. Retryable: another worker may have one.

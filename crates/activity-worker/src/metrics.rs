@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use timewright_client::metrics::{Counter, Histogram};
-use timewright_client::{Client, MetricDescription, MetricMeter};
-use timewright_proto::enums::ApplicationErrorCategory;
+use timewright_client::{MetricDescription, MetricMeter};
+use timewright_converter::is_benign;
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::prost_types::Timestamp;
@@ -15,11 +15,17 @@ use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
 use timewright_protocol::activity::Completion;
 use tokio::time::Instant;
 
+use crate::failures;
+use crate::router::KnownTypes;
+
 /// What the activities of a worker are measured with.
 pub(crate) struct ActivityMetrics {
     /// With the namespace and the Task Queue.
     meter: MetricMeter,
     schedule_to_start: Histogram,
+    unregistered: Counter,
+    task_error: Counter,
+    known_types: Arc<KnownTypes>,
     /// Made when a type is met first.
     types: Mutex<BTreeMap<String, Arc<TypeMetrics>>>,
 }
@@ -35,6 +41,7 @@ struct TypeMetrics {
 /// An attempt that is under way.
 pub(crate) struct MeasuredAttempt {
     metrics: Arc<TypeMetrics>,
+    task_error: Counter,
     received_at: Instant,
     /// When the activity was asked for, by the server's clock.
     scheduled: Option<SystemTime>,
@@ -54,11 +61,18 @@ enum End {
 }
 
 impl ActivityMetrics {
-    /// Of a worker that starts; the meter is [its own](worker_meter).
-    pub(crate) fn of_worker(meter: MetricMeter) -> Self {
+    /// Of a worker that starts, with [its own meter](timewright_client::Client::worker_metric_meter).
+    pub(crate) fn of_worker(meter: MetricMeter, known_types: Arc<KnownTypes>) -> Self {
         meter.describe(METRICS);
         meter.with_label("worker_type", "ActivityWorker").counter(WORKER_START).increment(1);
-        Self { schedule_to_start: meter.histogram(SCHEDULE_TO_START), meter, types: Mutex::default() }
+        Self {
+            schedule_to_start: meter.histogram(SCHEDULE_TO_START),
+            unregistered: meter.counter(UNREGISTERED),
+            task_error: meter.counter(TASK_ERROR),
+            meter,
+            known_types,
+            types: Mutex::default(),
+        }
     }
 
     /// An attempt has arrived.
@@ -68,8 +82,13 @@ impl ActivityMetrics {
             // Both by the server's clocks.
             self.schedule_to_start.record(started.duration_since(asked_for).unwrap_or_default());
         }
+        let activity_type = task.activity_type.as_ref().map_or("", |known| known.name.as_str());
+        if !self.known_types.has_fallback && !self.known_types.names.contains(activity_type) {
+            self.unregistered.increment(1);
+        }
         MeasuredAttempt {
-            metrics: self.of_type(task.activity_type.as_ref().map_or("", |known| known.name.as_str())),
+            metrics: self.of_type(activity_type),
+            task_error: self.task_error.clone(),
             received_at: Instant::now(),
             scheduled: task.scheduled_time.and_then(time),
             end: End::Unknown,
@@ -77,8 +96,15 @@ impl ActivityMetrics {
     }
 
     fn of_type(&self, activity_type: &str) -> Arc<TypeMetrics> {
-        // Nothing panics while it is locked but a recorder, and then the others still go on.
+        // Nothing panics while it is locked.
         let mut types = self.types.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = types.len() < self.known_types.names.len() + MAXIMUM_OTHER_TYPES;
+        // Names come with tasks, so anybody can make up any number of them.
+        let activity_type = match self.known_types.names.contains(activity_type) || types.contains_key(activity_type) {
+            true => activity_type,
+            false if self.known_types.has_fallback && has_room => activity_type,
+            false => OTHER_TYPES,
+        };
         if let Some(known) = types.get(activity_type) {
             return Arc::clone(known);
         }
@@ -95,8 +121,16 @@ impl ActivityMetrics {
 }
 
 impl MeasuredAttempt {
+    /// Something went wrong around user code.
+    pub(crate) fn handling_failed(&self) {
+        self.task_error.increment(1);
+    }
+
     /// User code has ended so.
     pub(crate) fn executed(&mut self, completion: &Completion) {
+        if matches!(completion, Completion::Failed { failure, .. } if is_panic(failure)) {
+            self.task_error.increment(1);
+        }
         self.metrics.execution.record(self.received_at.elapsed());
         self.end = match completion {
             Completion::Completed { .. } => End::Completed,
@@ -124,19 +158,18 @@ impl MeasuredAttempt {
     }
 }
 
-/// Counts with the labels of a worker.
-pub(crate) fn worker_meter(client: &Client, task_queue: &str) -> MetricMeter {
-    client.metric_meter().with_label("task_queue", task_queue.to_owned())
-}
-
-fn is_benign(failure: &Failure) -> bool {
-    let Some(FailureInfo::ApplicationFailureInfo(info)) = &failure.failure_info else { return false };
-    info.category == i32::from(ApplicationErrorCategory::Benign)
+/// Whether it is what became of a panic.
+fn is_panic(failure: &Failure) -> bool {
+    matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info)) if info.r#type == failures::PANIC)
 }
 
 fn time(timestamp: Timestamp) -> Option<SystemTime> {
     SystemTime::try_from(timestamp).ok()
 }
+
+/// Of the types of dynamic activities, so many are told apart.
+const MAXIMUM_OTHER_TYPES: usize = 1000;
+const OTHER_TYPES: &str = "(other types)";
 
 const WORKER_START: &str = "temporal_worker_start";
 const SCHEDULE_TO_START: &str = "temporal_activity_schedule_to_start_latency";
@@ -144,6 +177,9 @@ const EXECUTION: &str = "temporal_activity_execution_latency";
 const END_TO_END: &str = "temporal_activity_succeed_endtoend_latency";
 const FAILED: &str = "temporal_activity_execution_failed";
 const CANCELLED: &str = "temporal_activity_execution_cancelled";
+
+const UNREGISTERED: &str = "temporal_unregistered_activity_invocation";
+const TASK_ERROR: &str = "temporal_activity_task_error";
 
 /// What they are.
 const METRICS: &[MetricDescription] = &[
@@ -156,4 +192,114 @@ const METRICS: &[MetricDescription] = &[
     ),
     MetricDescription::counter(FAILED, "Attempts of activities that failed"),
     MetricDescription::counter(CANCELLED, "Activities that ended as cancelled"),
+    MetricDescription::counter(UNREGISTERED, "Attempts of activities of types that the worker does not have"),
+    MetricDescription::counter(TASK_ERROR, "Attempts around which something went wrong, or that panicked"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use timewright_client::metrics::{CounterFn, Gauge, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    use timewright_proto::common::ActivityType;
+
+    /// Counts each metric with its Activity Type.
+    #[derive(Clone, Default)]
+    struct Counts(Arc<Mutex<BTreeMap<String, Arc<Count>>>>);
+
+    #[derive(Default)]
+    struct Count(AtomicU64);
+
+    impl CounterFn for Count {
+        fn increment(&self, value: u64) {
+            self.0.fetch_add(value, Ordering::Relaxed);
+        }
+
+        fn absolute(&self, value: u64) {
+            self.0.store(value, Ordering::Relaxed);
+        }
+    }
+
+    impl Counts {
+        fn of(&self, name: &str) -> Option<u64> {
+            self.0.lock().unwrap().get(name).map(|count| count.0.load(Ordering::Relaxed))
+        }
+    }
+
+    impl Recorder for Counts {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            let activity_type = key.labels().find(|label| label.key() == "activity_type").map(|label| label.value());
+            let name = format!("{} {}", key.name(), activity_type.unwrap_or_default());
+            Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name.trim().to_owned()).or_default()))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    fn metrics(names: &[&str], has_fallback: bool) -> (ActivityMetrics, Counts) {
+        let counts = Counts::default();
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let known_types = Arc::new(KnownTypes { names, has_fallback });
+        (ActivityMetrics::of_worker(MetricMeter::to(counts.clone()), known_types), counts)
+    }
+
+    fn fail(metrics: &ActivityMetrics, activity_type: &str) {
+        let activity_type = Some(ActivityType { name: activity_type.to_owned() });
+        metrics.begin(&PollActivityTaskQueueResponse { activity_type, ..Default::default() }).end(true);
+    }
+
+    #[test]
+    fn types_that_nobody_has_registered_are_counted_and_make_one_series() {
+        let (metrics, counts) = metrics(&["Charge"], false);
+        for number in 0..5 {
+            fail(&metrics, &format!("Made up {number}"));
+            fail(&metrics, "Charge");
+        }
+        assert_eq!(counts.of("temporal_unregistered_activity_invocation"), Some(5));
+        assert_eq!(counts.of("temporal_activity_execution_failed (other types)"), Some(5));
+        assert_eq!(counts.of("temporal_activity_execution_failed Charge"), Some(5));
+        assert_eq!(counts.of("temporal_activity_execution_failed Made up 0"), None);
+    }
+
+    #[test]
+    fn types_of_dynamic_activities_are_told_apart_up_to_a_number() {
+        let (metrics, counts) = metrics(&["Charge"], true);
+        for number in 0..MAXIMUM_OTHER_TYPES + 5 {
+            fail(&metrics, &format!("Dynamic {number}"));
+        }
+        // What is registered is told apart whatever came before it.
+        fail(&metrics, "Charge");
+        fail(&metrics, "Dynamic 0");
+        assert_eq!(counts.of("temporal_unregistered_activity_invocation"), Some(0));
+        assert_eq!(counts.of("temporal_activity_execution_failed Dynamic 0"), Some(2));
+        assert_eq!(counts.of("temporal_activity_execution_failed (other types)"), Some(4));
+        assert_eq!(counts.of("temporal_activity_execution_failed Charge"), Some(1));
+        assert_eq!(metrics.types.lock().unwrap().len(), MAXIMUM_OTHER_TYPES + 3);
+    }
+
+    #[test]
+    fn panics_and_what_goes_wrong_around_user_code_are_task_errors() {
+        let (metrics, counts) = metrics(&["Charge"], false);
+        let panic = failures::panicked("Charge", &"at the disco");
+        let mut measured = metrics.begin(&PollActivityTaskQueueResponse::default());
+        measured
+            .executed(&Completion::Failed { failure: failures::plain(&panic.into()), last_heartbeat_details: None });
+        assert_eq!(counts.of("temporal_activity_task_error"), Some(1));
+        measured.handling_failed();
+        assert_eq!(counts.of("temporal_activity_task_error"), Some(2));
+        let refused = timewright_converter::ApplicationFailure::new("no");
+        measured
+            .executed(&Completion::Failed { failure: failures::plain(&refused.into()), last_heartbeat_details: None });
+        assert_eq!(counts.of("temporal_activity_task_error"), Some(2));
+    }
+}

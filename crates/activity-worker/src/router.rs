@@ -1,6 +1,6 @@
 //! Which service executes which activity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use timewright_protocol::activity::ActivityOutcome;
@@ -18,7 +18,19 @@ pub(crate) struct Router {
     pub(crate) fallback: Option<ActivityService>,
 }
 
+/// The types of the activities that a worker has.
+#[derive(Debug, Default)]
+pub(crate) struct KnownTypes {
+    pub(crate) names: BTreeSet<String>,
+    /// Whether all others are executed, too.
+    pub(crate) has_fallback: bool,
+}
+
 impl Router {
+    pub(crate) fn known_types(&self) -> KnownTypes {
+        KnownTypes { names: self.by_name.keys().cloned().collect(), has_fallback: self.fallback.is_some() }
+    }
+
     /// One service that hands each request to the right one.
     pub(crate) fn into_service(self) -> ActivityService {
         let router = Arc::new(self);

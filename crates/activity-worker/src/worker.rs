@@ -21,14 +21,14 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use crate::builder::FatalErrorHook;
 use crate::commands::{self, RunningAttempt, RunningAttempts};
 use crate::completion::{Completer, Told};
 use crate::eager::EagerActivities;
 use crate::execution::{self, Surroundings, is_true, now};
 use crate::handler::caught;
-use crate::metrics::{ActivityMetrics, MeasuredAttempt, worker_meter};
+use crate::metrics::{ActivityMetrics, MeasuredAttempt};
 use crate::poll::ActivityTaskSource;
+use crate::router::KnownTypes;
 use crate::slot::AttemptSlot;
 use crate::{ActivityService, ActivityWorkerBuilder, failures, span};
 
@@ -41,6 +41,7 @@ pub struct ActivityWorker {
     /// The Task Queue that metrics name, if not its own: one with a random name would be a new series with each start.
     pub(crate) metrics_task_queue: Option<Arc<str>>,
     pub(crate) service: ActivityService,
+    pub(crate) known_types: Arc<KnownTypes>,
     pub(crate) poller: Poller,
     pub(crate) slots: WorkerSlots,
     pub(crate) task_queue_activities_per_second: Option<f64>,
@@ -48,7 +49,6 @@ pub struct ActivityWorker {
     pub(crate) attempt_options: AttemptOptions,
     pub(crate) deployment: Option<WorkerDeployment>,
     pub(crate) readiness: ReadinessSource,
-    pub(crate) on_fatal_error: FatalErrorHook,
     pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
     pub(crate) eager: EagerActivities,
     /// Whether activities may come without a poll.
@@ -124,8 +124,8 @@ impl ActivityWorker {
     /// # Errors
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
-        std::mem::take(&mut self.lifecycle).around(self.work(shutdown)).await
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+        self.lifecycle.clone().around(self.work(shutdown)).await
     }
 
     async fn work(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
@@ -171,6 +171,7 @@ impl ActivityWorker {
             task_queue,
             metrics_task_queue,
             service,
+            known_types,
             mut poller,
             slots,
             takes_eager,
@@ -180,22 +181,18 @@ impl ActivityWorker {
             deployment,
             eager,
             readiness,
-            on_fatal_error,
+            lifecycle,
             ..
         } = self;
-        let say_fatal = |error: WorkerError| {
-            on_fatal_error.call(&error);
-            error
-        };
-        let namespace =
-            namespace.map_err(|error| say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
+        let namespace = namespace
+            .map_err(|error| lifecycle.say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error }))?;
         let deployment_options = deployment.as_ref().map(WorkerDeployment::to_proto);
         let worker_instance_key = random_id();
         let control_task_queue = match namespace.gives_commands {
             true => commands::task_queue(client.namespace(), &worker_instance_key),
             false => String::new(),
         };
-        let meter = worker_meter(&client, metrics_task_queue.as_deref().unwrap_or(&task_queue));
+        let meter = client.worker_metric_meter(metrics_task_queue.as_deref().unwrap_or(&task_queue));
         let source = ActivityTaskSource {
             client: client.clone(),
             task_queue: task_queue.clone(),
@@ -225,7 +222,7 @@ impl ActivityWorker {
                 grace_over,
             },
             attempts: attempts.clone(),
-            metrics: ActivityMetrics::of_worker(meter),
+            metrics: ActivityMetrics::of_worker(meter, known_types),
             task_queue: task_queue.clone(),
         });
 
@@ -262,7 +259,7 @@ impl ActivityWorker {
                 polled = polls.next(), if !polls_ended => match polled {
                     Some(Ok((response, slot))) => executions.start(&worker, response, slot),
                     Some(Err(error)) => {
-                        outcome = Err(say_fatal(WorkerError::Polling { task_queue: task_queue.clone(), error }));
+                        outcome = Err(lifecycle.say_fatal(WorkerError::Polling { task_queue: task_queue.clone(), error }));
                         stop = true;
                     }
                     None => polls_ended = true,
@@ -357,11 +354,15 @@ impl Running {
 
         // Decode: Payload Codecs, then what must be there.
         if let Err(error) = client.data_converter().decode(&mut response).await {
+            measured.handling_failed();
             return self.completer.fail(&told, failures::codec(&activity_type, "the input", &error)).await;
         }
         let task = match ActivityTask::new(response, client.namespace(), &self.task_queue) {
             Ok(task) => task,
-            Err(error) => return self.completer.fail(&told, failures::invalid_task(&error)).await,
+            Err(error) => {
+                measured.handling_failed();
+                return self.completer.fail(&told, failures::invalid_task(&error)).await;
+            }
         };
         told.until = task.info.start_to_close_timeout.and_then(|timeout| received_at.checked_add(timeout));
 
@@ -387,7 +388,6 @@ impl Executions {
         let received_at = now();
         let activity_type = response.activity_type.as_ref().map_or("", |known| known.name.as_str());
         let execution = response.workflow_execution.clone().unwrap_or_default();
-        let span = span::of_task(&response, worker.surroundings.client.namespace(), &worker.task_queue);
         let name = match execution.workflow_id.as_str() {
             "" => format!("{activity_type} (id {})", response.activity_id),
             workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
@@ -400,10 +400,16 @@ impl Executions {
         let attempt = worker.attempts.register(response.task_token.clone());
         let task = async move {
             let mut measured = worker.metrics.begin(&response);
-            let executed = caught(worker.execute(response, received_at, slot.clone(), attempt, &mut measured)).await;
+            let executed = caught(async {
+                // Here, since those who look at spans may panic, too.
+                let span = span::of_task(&response, worker.surroundings.client.namespace(), &worker.task_queue);
+                worker.execute(response, received_at, slot.clone(), attempt, &mut measured).instrument(span).await
+            })
+            .await;
             let has_failed = match executed {
                 Ok(has_failed) => has_failed,
                 Err(panic) => {
+                    measured.handling_failed();
                     let until = until.and_then(|timeout| received_at.checked_add(timeout));
                     let told = Told { task_token, activity_type: &activity_type, until };
                     worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
@@ -415,7 +421,7 @@ impl Executions {
             drop(slot.take());
             has_failed
         };
-        let handle = self.tasks.spawn(task.instrument(span));
+        let handle = self.tasks.spawn(task);
         self.names.insert(handle.id(), name);
     }
 

@@ -207,6 +207,31 @@ async fn c20_timeouts_are_enforced_even_if_the_server_is_silent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c21_timeouts_are_measured_from_the_arrival_whatever_the_servers_clock_says() {
+    let now = std::time::SystemTime::now();
+    for started in [now - Duration::from_secs(100_000), now + Duration::from_secs(100_000)] {
+        let server = FakeServer::new();
+        let started_time = Some(started.into());
+        server.give(PollActivityTaskQueueResponse {
+            scheduled_time: started_time,
+            started_time,
+            start_to_close_timeout: seconds(30),
+            ..task("Nothing", ())
+        });
+        let reasons = Arc::new(Mutex::new(Vec::new()));
+        let builder = server.worker().local_timeout_buffer(Duration::from_secs(1)).activity_with_state(
+            Nothing,
+            reasons.clone(),
+            heartbeat_until_cancelled,
+        );
+        let arrived = Instant::now();
+        while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
+        assert_eq!(*reasons.lock().unwrap(), [CancelReason::TimedOut(LocalTimeout::StartToClose)]);
+        assert_eq!(arrived.elapsed().as_secs(), 31, "neither at once nor never");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_context_works_in_spawned_tasks_and_threads() {
     let server = FakeServer::new();
     server.give(heartbeating());

@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering;
 
 use support::{FakeServer, Invert, Nothing, Reply, Text, failure, task, value, while_running};
 use timewright_activity_worker::{ActivityContext, ActivityWorker};
-use timewright_converter::{ApplicationFailure, DataConverter, DefaultFailureConverter, FailureKind};
+use timewright_converter::{
+    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, FailureKind, Payload,
+    PayloadCodec,
+};
 use timewright_proto::common::Payloads;
 use timewright_proto::temporal::api::namespace::v1::{NamespaceInfo, namespace_info::Limits};
 use timewright_proto::workflow_service::{
@@ -58,6 +61,53 @@ async fn c11_the_namespaces_own_limit_counts() {
     let builder = server.worker().activity(Text, |_, text: String| async move { Ok(text.repeat(200)) });
     let mut told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
     assert!(failure(told.remove(0)).message.contains("but the server takes at most 100."));
+}
+
+/// Makes every Payload that it encodes of this size, whatever was in it.
+struct Resize(usize);
+
+impl PayloadCodec for Resize {
+    fn name(&self) -> &'static str {
+        "Resize"
+    }
+
+    fn encode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        let resized = payloads.into_iter().map(|payload| Payload { data: vec![b'x'; self.0].into(), ..payload });
+        let resized = resized.collect();
+        Box::pin(async move { Ok(resized) })
+    }
+
+    fn decode(&self, payloads: Vec<Payload>) -> BoxFuture<'_, Result<Vec<Payload>, CodecError>> {
+        Box::pin(async move { Ok(payloads) })
+    }
+}
+
+/// What the server gets of an activity that heartbeats a text of this length, and then fails: in the heartbeat, and with the failure.
+async fn details_told(length: usize, encoded: usize) -> (Vec<usize>, Option<usize>) {
+    let server = FakeServer::new();
+    let limits = Limits { blob_size_limit_error: 1000, ..Default::default() };
+    let info = NamespaceInfo { limits: Some(limits), ..Default::default() };
+    let response = DescribeNamespaceResponse { namespace_info: Some(info), ..Default::default() };
+    server.reply_to("DescribeNamespace", Reply::message(&response));
+    server.give(task("Nothing", ()));
+    let client = server.client_with(DataConverter::default().with_codec(Resize(encoded)));
+    let builder =
+        ActivityWorker::builder(client, "queue").activity(Nothing, move |context: ActivityContext, ()| async move {
+            context.heartbeat("x".repeat(length))?;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            Err(ApplicationFailure::new("done").into())
+        });
+    let told = while_running(builder, server.wait_for::<RespondActivityTaskFailedRequest>(1)).await;
+    assert!(format!("{:#}", failure(told[0].clone())).contains("done"), "{told:?}");
+    let size = |details: &Option<Payloads>| details.as_ref().map(|details| details.payloads[0].data.len());
+    let heartbeats = server.sent::<RecordActivityTaskHeartbeatRequest>();
+    (heartbeats.iter().filter_map(|(_, sent)| size(&sent.details)).collect(), size(&told[0].last_heartbeat_details))
+}
+
+#[tokio::test(start_paused = true)]
+async fn v9_the_size_of_heartbeat_details_counts_behind_the_codecs() {
+    assert_eq!(details_told(10_000, 100).await, (vec![100], Some(100)), "in the heartbeat and with the failure");
+    assert_eq!(details_told(100, 2000).await, (vec![], None), "neither of them has room for it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,6 +107,16 @@ impl Client {
     /// # Errors
     /// If the options are not usable; if nothing, or no Temporal Server, answers at the address.
     pub async fn connect(options: ClientOptions) -> Result<Self, ConnectError> {
+        let client = Self::connect_for_good(options.clone()).await?;
+        client.renew_connection(options);
+        Ok(client)
+    }
+
+    /// A client whose connection gives place to no other.
+    async fn connect_for_good(options: ClientOptions) -> Result<Self, ConnectError> {
+        if let Some(age) = options.maximum_connection_age.filter(|age| *age < MINIMUM_CONNECTION_AGE) {
+            return Err(ConnectError::InvalidMaximumConnectionAge { age });
+        }
         let channel = connect::channel(&options).await?;
         let (is_lazy, timeout) = (options.lazy, options.connect_timeout);
         let client = Self::with_channel(options, channel)?;
@@ -187,8 +197,9 @@ impl Client {
     pub async fn replace_connection(&self, options: ClientOptions) -> Result<(), ConnectError> {
         self.check_same_namespace(&options)?;
         // Tried by a client of its own, so that this one goes on if it is of no use.
-        let replacement = Self::connect(options).await?;
+        let replacement = Self::connect_for_good(options.clone()).await?;
         self.inner.connection.replace(replacement.inner.connection.current());
+        self.renew_connection(options);
         Ok(())
     }
 
@@ -206,6 +217,12 @@ impl Client {
         self.check_same_namespace(&options)?;
         self.inner.connection.replace(Arc::new(connection(&options, channel)?));
         Ok(())
+    }
+
+    fn renew_connection(&self, options: ClientOptions) {
+        if let Some(age) = options.maximum_connection_age {
+            self.inner.connection.renew(age, options);
+        }
     }
 
     fn check_same_namespace(&self, options: &ClientOptions) -> Result<(), ConnectError> {
@@ -243,6 +260,12 @@ impl Client {
     #[must_use]
     pub fn metric_meter(&self) -> &MetricMeter {
         &self.inner.metric_meter
+    }
+
+    /// The same, with the Task Queue of a worker as another label: what workers count with.
+    #[must_use]
+    pub fn worker_metric_meter(&self, task_queue: &str) -> MetricMeter {
+        self.metric_meter().with_label("task_queue", task_queue.to_owned())
     }
 
     /// The generated stub, for every RPC that the server has. Calls go through the whole [`Stack`]: headers, retries,
@@ -400,6 +423,7 @@ fn default_identity() -> String {
     format!("{}@{}", std::process::id(), host_name())
 }
 
+const MINIMUM_CONNECTION_AGE: Duration = Duration::from_secs(1);
 const MINIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 const MAXIMUM_HEARTBEAT_INTERVAL: Duration = Duration::from_secs(60);
 

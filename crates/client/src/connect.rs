@@ -1,9 +1,15 @@
 //! From an address to a channel.
 
+mod addresses;
+
+pub(crate) use addresses::Addresses;
+
 use crate::options::ClientOptions;
 use crate::rpc_error::{RpcError, with_sources};
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
 use std::time::Duration;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint};
 
 /// A [`Client`](crate::Client) that could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +41,12 @@ pub enum ConnectError {
     InvalidWorkerHeartbeatInterval {
         /// What was given.
         interval: Duration,
+    },
+    /// How old a connection may become. The application's fault.
+    #[error("a connection cannot give place to another after {age:?}: 1 s is the least")]
+    InvalidMaximumConnectionAge {
+        /// What was given.
+        age: Duration,
     },
     /// Nothing answers at the address.
     #[error(
@@ -91,59 +103,91 @@ pub(crate) fn full_address(address: &str) -> String {
 /// A channel to the server, connected unless it is to be lazy.
 pub(crate) async fn channel(options: &ClientOptions) -> Result<Channel, ConnectError> {
     let address = full_address(&options.address);
-    let endpoint = endpoint(&address, options)?;
-    if options.lazy {
-        return Ok(endpoint.connect_lazy());
-    }
-    let no_server = |reason| ConnectError::NoServer { address: address.clone(), reason };
-    match tokio::time::timeout(options.connect_timeout, endpoint.connect()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(no_server(with_sources(&error))),
-        Err(_) => Err(no_server(format!("no connection within {:?}", options.connect_timeout))),
+    let uri = parse(&address, options)?;
+    if uri.scheme_str() == Some("https") {
+        secure_channel(uri, options).await
+    } else {
+        plain_channel(uri, options).await
     }
 }
 
-fn endpoint(address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
+fn parse(address: &str, options: &ClientOptions) -> Result<Uri, ConnectError> {
     let invalid = |reason: &str| {
         let address = options.address.clone();
         ConnectError::InvalidAddress { address, reason: reason.to_owned() }
     };
     let uri: Uri = address.parse().map_err(|error| invalid(&with_sources(&error)))?;
-    let is_https = match uri.scheme_str() {
-        Some("http") => false,
-        Some("https") => true,
-        _ => return Err(invalid("it begins neither with http:// nor with https://")),
-    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(invalid("it begins neither with http:// nor with https://"));
+    }
     if uri.host().is_none_or(str::is_empty) {
         return Err(invalid("it has no host"));
     }
     if uri.path() != "/" || uri.query().is_some() {
         return Err(invalid("it has a path"));
     }
-    let endpoint = Endpoint::from(uri)
+    Ok(uri)
+}
+
+async fn plain_channel(uri: Uri, options: &ClientOptions) -> Result<Channel, ConnectError> {
+    let (endpoint, transport) = (endpoint(Endpoint::from(uri), options), tcp(options));
+    if options.lazy {
+        return Ok(endpoint.connect_with_connector_lazy(transport));
+    }
+    connected(endpoint.connect_with_connector(transport), options).await
+}
+
+#[cfg(feature = "tls")]
+async fn secure_channel(uri: Uri, options: &ClientOptions) -> Result<Channel, ConnectError> {
+    let transport = crate::tls::TlsTransport::new(tcp(options), uri.clone(), &options.tls).map_err(|error| {
+        let reason = with_sources(&error).trim_end_matches('.').to_owned();
+        ConnectError::Tls { address: full_address(&options.address), reason }
+    })?;
+    // The transport knows its address itself; this is what requests say.
+    let endpoint = endpoint(Endpoint::from_static("http://server").origin(uri), options);
+    if options.lazy {
+        return Ok(endpoint.connect_with_connector_lazy(transport));
+    }
+    connected(endpoint.connect_with_connector(transport), options).await
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secure_channel(uri: Uri, _options: &ClientOptions) -> Result<Channel, ConnectError> {
+    Err(ConnectError::TlsNotCompiled { address: uri.to_string().trim_end_matches('/').to_owned() })
+}
+
+async fn connected(
+    connecting: impl Future<Output = Result<Channel, tonic::transport::Error>>,
+    options: &ClientOptions,
+) -> Result<Channel, ConnectError> {
+    let no_server = |reason| ConnectError::NoServer { address: full_address(&options.address), reason };
+    match tokio::time::timeout(options.connect_timeout, connecting).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(no_server(with_sources(&error))),
+        Err(_) => Err(no_server(format!("no connection within {:?}", options.connect_timeout))),
+    }
+}
+
+/// What is under every connection. It tries one address after the other, each for its share of the time.
+fn tcp(options: &ClientOptions) -> HttpConnector<Addresses> {
+    let mut tcp = HttpConnector::new_with_resolver(options.addresses.clone());
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+    tcp.set_connect_timeout(Some(options.connect_timeout));
+    tcp
+}
+
+fn endpoint(endpoint: Endpoint, options: &ClientOptions) -> Endpoint {
+    endpoint
         .user_agent(concat!("timewright/", env!("CARGO_PKG_VERSION")))
         .expect("name and version are a header")
         .connect_timeout(options.connect_timeout)
         .http2_keep_alive_interval(options.keep_alive_interval)
         .keep_alive_timeout(options.keep_alive_timeout)
         .keep_alive_while_idle(true)
-        .tcp_keepalive(Some(TCP_KEEP_ALIVE))
         // The details of a failed query travel in the trailers.
-        .http2_max_header_list_size(1024 * 1024);
-    if is_https { secure(endpoint, address, options) } else { Ok(endpoint) }
-}
-
-#[cfg(feature = "tls")]
-fn secure(endpoint: Endpoint, address: &str, options: &ClientOptions) -> Result<Endpoint, ConnectError> {
-    endpoint.tls_config(options.tls.to_config()).map_err(|error| {
-        let reason = with_sources(&error).trim_end_matches('.').to_owned();
-        ConnectError::Tls { address: address.to_owned(), reason }
-    })
-}
-
-#[cfg(not(feature = "tls"))]
-fn secure(_endpoint: Endpoint, address: &str, _options: &ClientOptions) -> Result<Endpoint, ConnectError> {
-    Err(ConnectError::TlsNotCompiled { address: address.to_owned() })
+        .http2_max_header_list_size(1024 * 1024)
 }
 
 const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);

@@ -1,7 +1,8 @@
 //! Metric meters: what counts and measures, with the labels that belong there.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use metrics::{
@@ -42,7 +43,13 @@ pub struct MetricMeter {
 enum Destination {
     /// Whatever is the process's recorder when a handle is made.
     Process,
-    Own(Arc<dyn Recorder + Send + Sync>),
+    Own(Arc<Own>),
+    Nowhere,
+}
+
+struct Own {
+    recorder: Box<dyn Recorder + Send + Sync>,
+    panics: AtomicU32,
 }
 
 /// Tells recorders apart, by where they are.
@@ -109,13 +116,14 @@ impl MetricMeter {
     /// One without labels, for this recorder.
     #[must_use]
     pub fn to(recorder: impl Recorder + Send + Sync + 'static) -> Self {
-        Self { destination: Destination::Own(Arc::new(recorder)), ..Self::new() }
+        let own = Own { recorder: Box::new(recorder), panics: AtomicU32::new(0) };
+        Self { destination: Destination::Own(Arc::new(own)), ..Self::new() }
     }
 
     /// One that counts nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self::to(NoopRecorder)
+        Self { destination: Destination::Nowhere, ..Self::new() }
     }
 
     /// The same with one label more, or with another value of it.
@@ -134,29 +142,32 @@ impl MetricMeter {
 
     /// A counter, which only grows.
     pub fn counter(&self, name: impl Into<SharedString>) -> Counter {
-        let key = self.key(name);
-        match &self.silence {
-            None => self.destination.counter(&key),
-            Some(silence) => Counter::from_arc(Arc::new(self.silenced(key, silence))),
+        match self.handle(name, Destination::counter) {
+            Some(handle) => Counter::from_arc(Arc::new(handle)),
+            None => Counter::noop(),
         }
     }
 
     /// A gauge, which shows how something is now.
     pub fn gauge(&self, name: impl Into<SharedString>) -> Gauge {
-        let key = self.key(name);
-        match &self.silence {
-            None => self.destination.gauge(&key),
-            Some(silence) => Gauge::from_arc(Arc::new(self.silenced(key, silence))),
+        match self.handle(name, Destination::gauge) {
+            Some(handle) => Gauge::from_arc(Arc::new(handle)),
+            None => Gauge::noop(),
         }
     }
 
     /// A histogram, which shows how values are distributed. A [`Duration`](std::time::Duration) is recorded in seconds.
     pub fn histogram(&self, name: impl Into<SharedString>) -> Histogram {
-        let key = self.key(name);
-        match &self.silence {
-            None => self.destination.histogram(&key),
-            Some(silence) => Histogram::from_arc(Arc::new(self.silenced(key, silence))),
+        match self.handle(name, Destination::histogram) {
+            Some(handle) => Histogram::from_arc(Arc::new(handle)),
+            None => Histogram::noop(),
         }
+    }
+
+    /// Counts once: a handle that is not kept.
+    pub(crate) fn count(&self, name: &'static str) {
+        let key = self.key(name);
+        self.destination.guarded(|destination| destination.counter(&key).increment(1));
     }
 
     /// A part of a gauge.
@@ -167,15 +178,17 @@ impl MetricMeter {
 
     /// Tells the recorder what metrics are, so that exporters can show it.
     pub fn describe(&self, metrics: &[MetricDescription]) {
-        self.destination.with(|recorder| {
-            for MetricDescription { name, kind, text } in metrics {
-                let (name, text) = (KeyName::from(*name), SharedString::const_str(text));
-                match kind {
-                    MetricKind::Counter => recorder.describe_counter(name, None, text),
-                    MetricKind::Gauge => recorder.describe_gauge(name, None, text),
-                    MetricKind::Latency => recorder.describe_histogram(name, Some(Unit::Seconds), text),
+        self.destination.guarded(|destination| {
+            destination.with(|recorder| {
+                for MetricDescription { name, kind, text } in metrics {
+                    let (name, text) = (KeyName::from(*name), SharedString::const_str(text));
+                    match kind {
+                        MetricKind::Counter => recorder.describe_counter(name, None, text),
+                        MetricKind::Gauge => recorder.describe_gauge(name, None, text),
+                        MetricKind::Latency => recorder.describe_histogram(name, Some(Unit::Seconds), text),
+                    }
                 }
-            }
+            })
         });
     }
 
@@ -188,8 +201,17 @@ impl MetricMeter {
         Key::from_parts(name, self.labels.to_vec())
     }
 
-    fn silenced<H>(&self, key: Key, silence: &Arc<AtomicBool>) -> Silenced<H> {
-        Silenced { destination: self.destination.clone(), key, silence: Arc::clone(silence), handle: OnceLock::new() }
+    /// `None` where nothing is counted.
+    fn handle<H>(&self, name: impl Into<SharedString>, make: fn(&Destination, &Key) -> H) -> Option<Handle<H>> {
+        if matches!(self.destination, Destination::Nowhere) {
+            return None;
+        }
+        let (destination, silence) = (self.destination.clone(), self.silence.clone());
+        let handle = Handle { destination, key: self.key(name), silence, make, made: OnceLock::new() };
+        if handle.silence.is_none() {
+            handle.act(|_| ());
+        }
+        Some(handle)
     }
 }
 
@@ -226,10 +248,35 @@ impl Drop for GaugePart {
 }
 
 impl Destination {
+    /// Whatever a recorder does that somebody has installed, it costs metrics and nothing else. One that panics again and again is not
+    /// asked any more: each panic is work, and a line of the process's panic hook.
+    fn guarded(&self, call: impl FnOnce(&Self)) {
+        let panics = match self {
+            Self::Process => &PANICS_OF_THE_PROCESS,
+            Self::Own(own) => &own.panics,
+            Self::Nowhere => return,
+        };
+        if panics.load(Ordering::Relaxed) >= MAXIMUM_PANICS {
+            return;
+        }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(self))) {
+            let count = panics.fetch_add(1, Ordering::Relaxed) + 1;
+            let text =
+                panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            let text = text.unwrap_or("no text");
+            if count == MAXIMUM_PANICS {
+                tracing::error!("the metrics recorder panicked {count} times, and gets nothing any more: {text}");
+            } else {
+                tracing::error!("the metrics recorder panicked: {text}");
+            }
+        }
+    }
+
     fn with<T>(&self, call: impl FnOnce(&dyn Recorder) -> T) -> T {
         match self {
             Self::Process => metrics::with_recorder(call),
-            Self::Own(recorder) => call(&**recorder),
+            Self::Own(own) => call(&*own.recorder),
+            Self::Nowhere => call(&NoopRecorder),
         }
     }
 
@@ -246,53 +293,59 @@ impl Destination {
     }
 }
 
-/// A handle that does nothing while there is silence. The recorder's own handle is made when it is needed first, and so never in
-/// the silence, in which plain macros of the crate `metrics` may go to no recorder.
-struct Silenced<H> {
+/// A recorder's handle, whose panics stay here, and which does nothing while there is silence.
+///
+/// Where there may be silence, the recorder's own handle is made when it is needed first, and so never in the silence, in which plain
+/// macros of the crate `metrics` may go to no recorder.
+struct Handle<H> {
     destination: Destination,
     key: Key,
-    silence: Arc<AtomicBool>,
-    handle: OnceLock<H>,
+    silence: Option<Arc<AtomicBool>>,
+    make: fn(&Destination, &Key) -> H,
+    made: OnceLock<H>,
 }
 
-impl<H> Silenced<H> {
-    fn unless_silent(&self, make: impl FnOnce(&Destination, &Key) -> H, act: impl FnOnce(&H)) {
-        if !self.silence.load(Ordering::Relaxed) {
-            act(self.handle.get_or_init(|| make(&self.destination, &self.key)));
+impl<H> Handle<H> {
+    fn act(&self, act: impl FnOnce(&H)) {
+        if self.silence.as_ref().is_some_and(|silence| silence.load(Ordering::Relaxed)) {
+            return;
         }
+        self.destination.guarded(|destination| act(self.made.get_or_init(|| (self.make)(destination, &self.key))));
     }
 }
 
-impl CounterFn for Silenced<Counter> {
+impl CounterFn for Handle<Counter> {
     fn increment(&self, value: u64) {
-        self.unless_silent(Destination::counter, |counter| counter.increment(value));
+        self.act(|counter| counter.increment(value));
     }
 
     fn absolute(&self, value: u64) {
-        self.unless_silent(Destination::counter, |counter| counter.absolute(value));
+        self.act(|counter| counter.absolute(value));
     }
 }
 
-impl GaugeFn for Silenced<Gauge> {
+impl GaugeFn for Handle<Gauge> {
     fn increment(&self, value: f64) {
-        self.unless_silent(Destination::gauge, |gauge| gauge.increment(value));
+        self.act(|gauge| gauge.increment(value));
     }
 
     fn decrement(&self, value: f64) {
-        self.unless_silent(Destination::gauge, |gauge| gauge.decrement(value));
+        self.act(|gauge| gauge.decrement(value));
     }
 
     fn set(&self, value: f64) {
-        self.unless_silent(Destination::gauge, |gauge| gauge.set(value));
+        self.act(|gauge| gauge.set(value));
     }
 }
 
-impl HistogramFn for Silenced<Histogram> {
+impl HistogramFn for Handle<Histogram> {
     fn record(&self, value: f64) {
-        self.unless_silent(Destination::histogram, |histogram| histogram.record(value));
+        self.act(|histogram| histogram.record(value));
     }
 }
 
+static PANICS_OF_THE_PROCESS: AtomicU32 = AtomicU32::new(0);
+const MAXIMUM_PANICS: u32 = 10;
 static METADATA: Metadata<'static> = Metadata::new("timewright", Level::INFO, Some(module_path!()));
 
 #[cfg(test)]
@@ -341,6 +394,113 @@ mod tests {
         assert!(handle.render().contains("g 3\n"));
         drop(other);
         assert!(handle.render().contains("g 0\n"));
+    }
+
+    /// Panics whatever it is asked, or only what its handles are asked.
+    struct Panicking {
+        registers: bool,
+        asked: Arc<AtomicU32>,
+    }
+
+    impl Panicking {
+        fn register<H>(&self, handle: H) -> H {
+            if self.registers {
+                return handle;
+            }
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            panic!("no registration")
+        }
+    }
+
+    struct PanickingHandle(Arc<AtomicU32>);
+
+    impl PanickingHandle {
+        fn panic(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("no value");
+        }
+    }
+
+    impl CounterFn for PanickingHandle {
+        fn increment(&self, _: u64) {
+            self.panic();
+        }
+
+        fn absolute(&self, _: u64) {
+            self.panic();
+        }
+    }
+
+    impl GaugeFn for PanickingHandle {
+        fn increment(&self, _: f64) {
+            self.panic();
+        }
+
+        fn decrement(&self, _: f64) {
+            self.panic();
+        }
+
+        fn set(&self, _: f64) {
+            self.panic();
+        }
+    }
+
+    impl HistogramFn for PanickingHandle {
+        fn record(&self, _: f64) {
+            self.panic();
+        }
+    }
+
+    impl Recorder for Panicking {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+            self.register(());
+        }
+
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+            self.register(());
+        }
+
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+            self.register(());
+        }
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            self.register(Counter::from_arc(Arc::new(PanickingHandle(Arc::clone(&self.asked)))))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            self.register(Gauge::from_arc(Arc::new(PanickingHandle(Arc::clone(&self.asked)))))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            self.register(Histogram::from_arc(Arc::new(PanickingHandle(Arc::clone(&self.asked)))))
+        }
+    }
+
+    #[test]
+    fn a_recorder_that_panics_costs_nobody_anything_and_is_left_alone_at_last() {
+        for registers in [true, false] {
+            let asked = Arc::new(AtomicU32::new(0));
+            let meter = MetricMeter::to(Panicking { registers, asked: Arc::clone(&asked) });
+            meter.describe(&[MetricDescription::counter("c", "counts")]);
+            meter.count("c");
+            let silence = Arc::new(AtomicBool::new(false));
+            for meter in [meter.clone(), meter.silenced_by(silence)] {
+                let (counter, gauge, histogram) = (meter.counter("c"), meter.gauge("g"), meter.histogram("h"));
+                counter.increment(1);
+                counter.absolute(1);
+                gauge.set(1.0);
+                histogram.record(1.0);
+                // Its part leaves while another panic is on its way, which would abort the process.
+                let part = std::thread::spawn(move || {
+                    let mut part = meter.gauge_part("g");
+                    part.set(3);
+                    panic!("something else");
+                });
+                assert_eq!(part.join().unwrap_err().downcast_ref(), Some(&"something else"));
+            }
+            assert_eq!(asked.load(Ordering::Relaxed), MAXIMUM_PANICS);
+        }
     }
 
     #[test]

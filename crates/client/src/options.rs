@@ -1,5 +1,6 @@
 //! Where and how to connect.
 
+use crate::connect::Addresses;
 use crate::extensions::Extensions;
 use crate::interceptor::{ClientInterceptor, ClientInterceptors};
 use crate::metric_meter::MetricMeter;
@@ -7,6 +8,7 @@ use crate::set_up::{AppliedSetUps, SetUp};
 use crate::stack::{HttpRequest, HttpResponse, Stack, StackLayer};
 use http::HeaderValue;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use timewright_converter::DataConverter;
@@ -27,6 +29,8 @@ use tower::{BoxError, Layer, Service};
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     pub(crate) address: String,
+    pub(crate) addresses: Addresses,
+    pub(crate) maximum_connection_age: Option<Duration>,
     pub(crate) namespace: String,
     pub(crate) identity: Option<String>,
     pub(crate) api_key: Option<ApiKey>,
@@ -52,6 +56,8 @@ impl ClientOptions {
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
+            addresses: Addresses::default(),
+            maximum_connection_age: None,
             namespace: "default".to_owned(),
             identity: None,
             api_key: None,
@@ -142,6 +148,38 @@ impl ClientOptions {
     pub const fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
         self.keep_alive_interval = interval;
         self.keep_alive_timeout = timeout;
+        self
+    }
+
+    /// Lets this find the addresses behind the host of the [address](Self::new), instead of the operating system: a service registry, or
+    /// a DNS library of one's own. It is asked for each new connection, which tries the addresses in a random order until one answers. Their
+    /// ports count if the address has none.
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// use timewright_client::ClientOptions;
+    ///
+    /// # async fn look_up(service: &str) -> std::io::Result<Vec<SocketAddr>> { Ok(Vec::new()) }
+    /// let options = ClientOptions::new("http://temporal-frontend").resolver(async |name: String| look_up(&name).await);
+    /// ```
+    #[must_use]
+    pub fn resolver<F, Fut, E>(mut self, resolver: F) -> Self
+    where
+        F: Fn(String) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<SocketAddr>, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        self.addresses = Addresses::from(resolver);
+        self
+    }
+
+    /// After which time a connection gives place to another, for which the name of the address is resolved anew: at the latest then, workers
+    /// find servers that came later, and leave those that have left the name. Calls that are under way end on the connection on which they
+    /// began; where no other can be made, the old one goes on. From 1 s on, and never if not set: a Temporal Server ends connections
+    /// itself (after 5 minutes, if `frontend.keepAliveMaxConnectionAge` is not set), but what stands in front of it may not.
+    #[must_use]
+    pub const fn maximum_connection_age(mut self, age: Duration) -> Self {
+        self.maximum_connection_age = Some(age);
         self
     }
 

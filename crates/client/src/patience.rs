@@ -14,6 +14,7 @@ pub(crate) struct Patience {
     jitter: Jitter,
     asked_at: Instant,
     trouble: Option<Trouble>,
+    may_wait: bool,
 }
 
 #[derive(Debug)]
@@ -24,7 +25,16 @@ struct Trouble {
 
 impl Patience {
     pub(crate) fn new(what: String) -> Self {
-        Self { what, failures: 0, jitter: Jitter::new(random::seed()), asked_at: Instant::now(), trouble: None }
+        let jitter = Jitter::new(random::seed());
+        Self { what, failures: 0, jitter, asked_at: Instant::now(), trouble: None, may_wait: true }
+    }
+
+    /// Whether the next call may wait until there is something to say; otherwise it is to have a look at what there is.
+    ///
+    /// A server lets only so many calls of a namespace wait. Who waits already comes first, again and again; who only has a look is not
+    /// counted among them.
+    pub(crate) const fn may_wait(&self) -> bool {
+        self.may_wait
     }
 
     /// Waits before the next try; gives the error back if waiting does not help.
@@ -34,6 +44,7 @@ impl Patience {
             ErrorClass::ResourceExhausted => Backoff::THROTTLED,
             ErrorClass::Fatal | ErrorClass::MessageTooLarge => return Err(error),
         };
+        self.may_wait = error.class() != ErrorClass::ResourceExhausted;
         self.failures += 1;
         self.warn(&error);
         tokio::time::sleep(backoff.delay(self.failures, &mut self.jitter)).await;
@@ -43,6 +54,11 @@ impl Patience {
 
     /// The server is well and has nothing to say. It is asked again at once, unless it did not wait.
     pub(crate) async fn handle_empty(&mut self) {
+        if !self.may_wait {
+            // It did not wait, as it was told. The next call tries to.
+            self.may_wait = true;
+            return;
+        }
         if self.trouble.take().is_some_and(|trouble| trouble.next_warning > FIRST_WARNING) {
             tracing::info!("{}: the server is back", self.what);
         }

@@ -155,6 +155,7 @@ impl<T: Send + 'static> TaskPoller<T> {
         let (sender, tasks) = unbounded_channel();
         let (snapshot, snapshots) = watch::channel(poller.snapshot());
         let metrics = PollMetrics::new(source.metric_meter(), request.kind);
+        let tasks_out = TasksOut { sender, polls: source.describe(QueueKind::Normal) };
         let driver = Driver {
             metrics,
             source: Arc::new(source),
@@ -163,7 +164,7 @@ impl<T: Send + 'static> TaskPoller<T> {
             slots: BTreeMap::new(),
             reservations: Reservations::new(slots, request),
             last_errors: [None, None],
-            tasks: sender,
+            tasks: tasks_out,
             control: control.clone(),
             snapshot,
         };
@@ -257,9 +258,27 @@ struct Driver<S: TaskSource> {
     slots: BTreeMap<Id, (SlotId, QueueKind)>,
     reservations: Reservations,
     last_errors: [Option<RpcError>; 2],
-    tasks: UnboundedSender<Result<(S::Task, Slot), PollError>>,
+    tasks: TasksOut<S::Task>,
     control: UnboundedSender<Control>,
     snapshot: watch::Sender<PollerSnapshot>,
+}
+
+/// Where tasks go. Should the driver panic, whoever waits for tasks hears of it, and does not take it for the end of a shutdown.
+struct TasksOut<T> {
+    sender: UnboundedSender<Result<(T, Slot), PollError>>,
+    polls: String,
+}
+
+impl<T> Drop for TasksOut<T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = tonic::Status::internal("what keeps the polls open has panicked; its panic message says where");
+            let polls = std::mem::take(&mut self.polls);
+            let error = PollError { polls, error: error.into(), failing_for: Duration::ZERO, failures: 1 };
+            // If nobody listens, nobody waits.
+            let _ = self.sender.send(Err(error));
+        }
+    }
 }
 
 impl<S: TaskSource> Driver<S> {
@@ -268,7 +287,7 @@ impl<S: TaskSource> Driver<S> {
         let mut is_abandoned = false;
         while self.act() {
             let timeout = self.poller.poll_timeout();
-            let tasks = self.tasks.clone();
+            let tasks = self.tasks.sender.clone();
             // What has arrived comes first, so that no task is dropped that is here already.
             tokio::select! {
                 biased;
@@ -339,7 +358,7 @@ impl<S: TaskSource> Driver<S> {
                 if let Some(task) = task {
                     let permit = self.reservations.use_for(slot, self.source.type_name(&task));
                     // If nobody takes it, it is dropped with its slot, which then comes back as if it were done.
-                    let _ = self.tasks.send(Ok((task, self.slot(slot, permit))));
+                    let _ = self.tasks.sender.send(Ok((task, self.slot(slot, permit))));
                 }
                 (result, hints)
             }
@@ -418,7 +437,7 @@ impl<S: TaskSource> Driver<S> {
         let error = PollError { polls, error, failing_for, failures };
         tracing::error!("{error}");
         // If nobody listens, the log has it.
-        let _ = self.tasks.send(Err(error));
+        let _ = self.tasks.sender.send(Err(error));
     }
 
     fn last_error(&self, queue: QueueKind) -> RpcError {

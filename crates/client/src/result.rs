@@ -1,7 +1,7 @@
 //! Waiting for the end of a workflow.
 
 use crate::handle::{UntypedWorkflowHandle, is_not_found};
-use crate::history::PageRequest;
+use crate::history::{Page, PageRequest};
 use crate::interceptor::ClientCall;
 use crate::patience::Patience;
 use crate::rpc_error::RpcError;
@@ -12,7 +12,7 @@ use timewright_proto::common::{Payloads, WorkflowExecution};
 use timewright_proto::enums::HistoryEventFilterType;
 use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
-use timewright_protocol::task_queue::ErrorClass;
+use timewright_proto::workflow_service::DescribeWorkflowExecutionRequest;
 
 /// How to wait for a workflow's result.
 ///
@@ -167,20 +167,15 @@ impl UntypedWorkflowHandle {
     async fn close_event(&self, request: &mut PageRequest) -> Result<HistoryEvent, WorkflowResultError> {
         let workflow_id = || self.workflow_id().to_owned();
         let mut patience = Patience::new(format!("waiting for the result of workflow `{}`", self.workflow_id()));
-        let mut may_wait = true;
         loop {
-            // Without the token of a wait, which remembers that the run goes on.
-            let look = PageRequest { waits: false, token: Bytes::new(), ..request.clone() };
-            let fetched = if may_wait { request.fetch(self.client()).await } else { look.fetch(self.client()).await };
+            let fetched =
+                if patience.may_wait() { request.fetch(self.client()).await } else { self.look(request).await };
             let page = match fetched {
                 Ok(page) => page,
                 Err(error) if is_not_found(&error) => {
                     return Err(WorkflowResultError::NotFound { workflow_id: workflow_id() });
                 }
                 Err(error) => {
-                    // A server lets only so many calls of a namespace wait. Who waits already comes first, again and again; who only
-                    // has a look is not counted among them.
-                    may_wait = error.class() != ErrorClass::ResourceExhausted;
                     patience
                         .bear(error)
                         .await
@@ -189,11 +184,9 @@ impl UntypedWorkflowHandle {
                 }
             };
             let mut history = page.history;
-            if !may_wait && history.events.is_empty() {
-                may_wait = true;
-                continue;
+            if patience.may_wait() {
+                request.token = page.next_token.unwrap_or_default();
             }
-            request.token = page.next_token.unwrap_or_default();
             if history.events.is_empty() {
                 // Nothing in all that time. The token, if there is one, goes on where this wait has ended.
                 patience.handle_empty().await;
@@ -206,6 +199,27 @@ impl UntypedWorkflowHandle {
                 return Ok(event);
             }
         }
+    }
+
+    /// What there is now, without a wait.
+    async fn look(&self, request: &mut PageRequest) -> Result<Page, RpcError> {
+        if request.execution.run_id.is_empty() {
+            // Looks and waits that follow each other must be about the same run: another may be the latest by then.
+            request.execution.run_id = self.latest_run_id().await?;
+            request.token = Bytes::new();
+        }
+        // Without the token of a wait, which remembers that the run goes on.
+        PageRequest { waits: false, token: Bytes::new(), ..request.clone() }.fetch(self.client()).await
+    }
+
+    async fn latest_run_id(&self) -> Result<String, RpcError> {
+        let request = DescribeWorkflowExecutionRequest {
+            namespace: self.client().namespace().to_owned(),
+            execution: Some(self.result_execution()),
+        };
+        let described = self.client().workflow_service().describe_workflow_execution(request).await?.into_inner();
+        let execution = described.workflow_execution_info.and_then(|info| info.execution);
+        Ok(execution.unwrap_or_default().run_id)
     }
 
     fn outcome(&self, execution: WorkflowExecution, event: HistoryEvent) -> Result<Vec<Payload>, WorkflowResultError> {

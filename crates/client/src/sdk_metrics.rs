@@ -119,7 +119,7 @@ impl MeasuredRequest {
         let Self { metrics, began } = self;
         metrics.latency.record(began.elapsed());
         if code != Code::Ok {
-            metrics.meter.with_label("status_code", status_code(code)).counter(metrics.names.failure).increment(1);
+            metrics.meter.with_label("status_code", status_code(code)).count(metrics.names.failure);
         }
     }
 }
@@ -255,4 +255,16 @@ pub(crate) const METRICS: &[MetricDescription] = &[
     MetricDescription::counter(WORKFLOW_POLL_EMPTY, "Polls for Workflow Tasks that returned without one"),
     MetricDescription::counter(WORKFLOW_POLL_SUCCEED, "Polls for Workflow Tasks that returned with one"),
     MetricDescription::counter(ACTIVITY_POLL_NO_TASK, "Polls for Activity Tasks that returned without one"),
+];
+
+#[cfg(feature = "resource-slots")]
+pub(crate) const MEMORY_USAGE: &str = "temporal_resource_slots_mem_usage";
+#[cfg(feature = "resource-slots")]
+pub(crate) const CPU_USAGE: &str = "temporal_resource_slots_cpu_usage";
+
+/// What those of a resource controller are.
+#[cfg(feature = "resource-slots")]
+pub(crate) const RESOURCE_METRICS: &[MetricDescription] = &[
+    MetricDescription::gauge(MEMORY_USAGE, "The memory in use, in percent, by which slots are given"),
+    MetricDescription::gauge(CPU_USAGE, "The CPU in use, in percent, by which slots are given"),
 ];

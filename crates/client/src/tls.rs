@@ -1,7 +1,25 @@
-//! Certificates.
+//! TLS: certificates, and connections that are made with them.
 
 use std::fmt;
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tower::{BoxError, Service, ServiceExt};
+
+use crate::connect::Addresses;
 
 /// What TLS needs beyond an `https` address, which for most servers is nothing: their certificates are checked against the
 /// operating system's roots.
@@ -19,8 +37,12 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 pub struct TlsOptions {
     server_root: Option<Vec<u8>>,
     server_name: Option<String>,
-    client: Option<(Vec<u8>, Vec<u8>)>,
+    server_verifier: Option<Arc<dyn ServerCertVerifier>>,
+    client: Option<Arc<ClientCertificate>>,
 }
+
+/// Gives certificate and key, both PEM.
+type ClientCertificate = dyn Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync;
 
 impl TlsOptions {
     /// Trusts servers whose certificates lead to these (PEM), instead of the operating system's roots.
@@ -37,26 +59,37 @@ impl TlsOptions {
         self
     }
 
-    /// The certificate that the client shows (with its chain), and its private key, both PEM.
+    /// Lets this decide whether a server's certificate is good, in place of all roots: to pin one, say, or to look into revocation
+    /// lists. A wrong one lets anybody in.
     #[must_use]
-    pub fn client_certificate(mut self, certificate_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
-        self.client = Some((certificate_pem.into(), key_pem.into()));
+    pub fn server_verifier(mut self, verifier: impl ServerCertVerifier + 'static) -> Self {
+        self.server_verifier = Some(Arc::new(verifier));
         self
     }
 
-    pub(crate) fn to_config(&self) -> ClientTlsConfig {
-        let config = match &self.server_root {
-            Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-            None => ClientTlsConfig::new().with_native_roots(),
-        };
-        let config = match &self.server_name {
-            Some(name) => config.domain_name(name),
-            None => config,
-        };
-        match &self.client {
-            Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
-            None => config,
-        }
+    /// The certificate that the client shows (with its chain), and its private key, both PEM.
+    #[must_use]
+    pub fn client_certificate(self, certificate_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
+        let (certificate, key) = (certificate_pem.into(), key_pem.into());
+        self.client_certificate_provider(move || Ok((certificate.clone(), key.clone())))
+    }
+
+    /// A certificate that is renewed: asked for with each new connection, and so each time that the server ends one (after 5 minutes, if
+    /// it is not set otherwise) or [`ClientOptions::maximum_connection_age`](crate::ClientOptions::maximum_connection_age) does. It may
+    /// read files. While it fails, no new connection can be made.
+    ///
+    /// ```
+    /// # use timewright_client::TlsOptions;
+    /// let tls = TlsOptions::default()
+    ///     .client_certificate_provider(|| Ok((std::fs::read("/tls/tls.crt")?, std::fs::read("/tls/tls.key")?)));
+    /// ```
+    #[must_use]
+    pub fn client_certificate_provider(
+        mut self,
+        provider: impl Fn() -> io::Result<(Vec<u8>, Vec<u8>)> + Send + Sync + 'static,
+    ) -> Self {
+        self.client = Some(Arc::new(provider));
+        self
     }
 }
 
@@ -66,7 +99,140 @@ impl fmt::Debug for TlsOptions {
             .debug_struct("TlsOptions")
             .field("server_name", &self.server_name)
             .field("has_server_root", &self.server_root.is_some())
+            .field("has_server_verifier", &self.server_verifier.is_some())
             .field("has_client_certificate", &self.client.is_some())
             .finish()
     }
 }
+
+/// Certificates that cannot be used. The application's fault, or that of whoever made them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("the client's certificate could not be read: {0}")]
+    Client(io::Error),
+    #[error("the client's certificate is not usable: {0}")]
+    ClientCertificate(#[source] BoxError),
+    #[error("the server's root certificate is not usable: {0}")]
+    Root(#[source] BoxError),
+    #[error("the operating system has no root certificates{0}")]
+    NoRoots(String),
+    #[error("`{0}` is no name that a certificate can have")]
+    ServerName(String),
+    #[error("the server does not speak HTTP/2 over TLS (ALPN `h2`)")]
+    NoHttp2,
+    #[error(transparent)]
+    Rustls(#[from] tokio_rustls::rustls::Error),
+}
+
+/// Makes connections with TLS: each with the certificate that the client has then.
+#[derive(Clone)]
+pub(crate) struct TlsTransport {
+    tcp: HttpConnector<Addresses>,
+    address: Uri,
+    server_name: ServerName<'static>,
+    verifier: Verifier,
+    client: Option<Arc<ClientCertificate>>,
+}
+
+#[derive(Clone)]
+enum Verifier {
+    Roots(Arc<RootCertStore>),
+    Own(Arc<dyn ServerCertVerifier>),
+}
+
+impl TlsTransport {
+    /// Over TCP, to this address. All that can be wrong with the options is said now.
+    pub(crate) fn new(tcp: HttpConnector<Addresses>, address: Uri, options: &TlsOptions) -> Result<Self, TlsError> {
+        let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let name = options.server_name.as_deref().unwrap_or(host).to_owned();
+        let server_name = ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name))?;
+        let verifier = match (&options.server_verifier, &options.server_root) {
+            (Some(verifier), _) => Verifier::Own(Arc::clone(verifier)),
+            (None, Some(pem)) => Verifier::Roots(Arc::new(given_roots(pem)?)),
+            (None, None) => Verifier::Roots(Arc::new(roots_of_the_system()?)),
+        };
+        let transport = Self { tcp, address, server_name, verifier, client: options.client.clone() };
+        config(&transport.verifier, transport.client.as_deref())?;
+        Ok(transport)
+    }
+}
+
+impl Service<Uri> for TlsTransport {
+    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The address is its own: tonic must not see that it is `https`, since it would want to do the TLS.
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let Self { tcp, address, server_name, verifier, client } = self.clone();
+        Box::pin(async move {
+            let tcp = tcp.oneshot(address).await?.into_inner();
+            // Whoever provides the certificate may wait for a disk.
+            let config = tokio::task::spawn_blocking(move || config(&verifier, client.as_deref())).await??;
+            let stream = TlsConnector::from(Arc::new(config)).connect(server_name, tcp).await?;
+            if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+                return Err(TlsError::NoHttp2.into());
+            }
+            Ok(TokioIo::new(stream))
+        })
+    }
+}
+
+fn config(verifier: &Verifier, client: Option<&ClientCertificate>) -> Result<ClientConfig, TlsError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    let config = match verifier {
+        Verifier::Roots(roots) => config.with_root_certificates(Arc::clone(roots)),
+        Verifier::Own(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::clone(verifier)),
+    };
+    let mut config = match client {
+        None => config.with_no_client_auth(),
+        Some(provide) => {
+            let (certificate, key) = provide().map_err(TlsError::Client)?;
+            let unusable = |error: BoxError| TlsError::ClientCertificate(error);
+            let chain = certificates(&certificate).map_err(unusable)?;
+            let key =
+                PrivateKeyDer::from_pem_slice(&key).map_err(|error| unusable(format!("its key: {error}").into()))?;
+            config.with_client_auth_cert(chain, key).map_err(|error| unusable(error.into()))?
+        }
+    };
+    config.alpn_protocols = vec![HTTP2.to_vec()];
+    Ok(config)
+}
+
+fn given_roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem).map_err(TlsError::Root)? {
+        roots.add(certificate).map_err(|error| TlsError::Root(error.into()))?;
+    }
+    Ok(roots)
+}
+
+fn roots_of_the_system() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Some of them may be strange; those that matter are not.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        return Err(TlsError::NoRoots(found.errors.iter().map(|error| format!("; {error}")).collect()));
+    }
+    Ok(roots)
+}
+
+/// At least one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BoxError> {
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err("there is no certificate in it".into());
+    }
+    Ok(certificates)
+}
+
+const HTTP2: &[u8] = b"h2";
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Updates: messages to a workflow that are answered.
 
+mod look;
+
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -315,14 +317,11 @@ impl UntypedUpdateHandle {
             if let Some(outcome) = known.take() {
                 break outcome;
             }
-            match client.workflow_service().poll_workflow_execution_update(request.clone()).await {
-                Ok(response) => {
-                    known = response.into_inner().outcome;
-                    if known.is_none() {
-                        patience.handle_empty().await;
-                    }
-                }
-                Err(status) => self.bear(&mut patience, status.into()).await?,
+            let asked = if patience.may_wait() { self.wait(&request).await } else { self.look().await };
+            match asked {
+                Ok(Some(outcome)) => known = Some(outcome),
+                Ok(None) => patience.handle_empty().await,
+                Err(error) => self.bear(&mut patience, error).await?,
             }
         };
         client.data_converter().decode(&mut outcome).await.map_err(|source| self.codec(source))?;
@@ -335,6 +334,11 @@ impl UntypedUpdateHandle {
             Some(outcome::Value::Success(result)) => Ok(result.payloads),
             None => Ok(Vec::new()),
         }
+    }
+
+    async fn wait(&self, request: &PollWorkflowExecutionUpdateRequest) -> Result<Option<Outcome>, RpcError> {
+        let mut service = self.workflow.client().workflow_service();
+        Ok(service.poll_workflow_execution_update(request.clone()).await?.into_inner().outcome)
     }
 
     /// Waits before the next try, if that makes sense.

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::{DRAIN, MiniWorker, complete, continue_as_new, fail, payload};
 use timewright_client::{
-    Client, ClientOptions, ConnectError, PollerBehavior, PollerSnapshot, QueryRejectCondition, QueryWorkflowError,
-    ResultOptions, RetryPolicy, StartWorkflowError, StartWorkflowOptions, WorkerSlots, WorkflowExecutionStatus,
-    WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowResultError,
+    ActivityResultError, Client, ClientOptions, ConnectError, PollerBehavior, PollerSnapshot, QueryRejectCondition,
+    QueryWorkflowError, ResultOptions, RetryPolicy, StartActivityOptions, StartWorkflowError, StartWorkflowOptions,
+    WorkerSlots, WorkflowExecutionStatus, WorkflowHandle, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowResultError,
 };
-use timewright_definition::{SignalDefinition, WorkflowDefinition};
+use timewright_definition::{ActivityDefinition, SignalDefinition, WorkflowDefinition};
 use timewright_proto::command::Command;
 use timewright_proto::enums::EventType;
 use timewright_proto::failure::failure::FailureInfo;
@@ -26,6 +27,14 @@ impl WorkflowDefinition for Greeting {
     const NAME: &'static str = "greeting";
     type Input = String;
     type Output = String;
+}
+
+struct Nap;
+
+impl ActivityDefinition for Nap {
+    const NAME: &'static str = "nap";
+    type Input = ();
+    type Output = ();
 }
 
 struct Approve;
@@ -519,15 +528,25 @@ async fn c9_a_result_is_heard_of_although_too_many_wait() {
         let handle = start(format!("endless-{number}")).await;
         waiting.spawn(async move { handle.result().await });
     }
-    let ended = start("ended".to_owned()).await;
+    let start_activity = async |id: String| {
+        let options = StartActivityOptions::schedule_to_close("nobody", id, Duration::from_secs(300));
+        client.start_activity(Nap, (), options).await.unwrap()
+    };
+    let mut waiting_for_activities = tokio::task::JoinSet::new();
+    for number in 0..2 * AT_ONCE {
+        let handle = start_activity(format!("endless-{number}")).await;
+        waiting_for_activities.spawn(async move { handle.result().await });
+    }
+    let (ended, ended_activity) = (start("ended".to_owned()).await, start_activity("ended".to_owned()).await);
     // As soon as the server has refused one, as many wait as may.
     let refused = async {
-        let is_refusal = |line: &str| {
+        let is_refusal = |line: &str, call: &str| {
             line.starts_with("temporal_long_request_failure{")
-                && line.contains("GetWorkflowExecutionHistory")
+                && line.contains(call)
                 && line.contains("RESOURCE_EXHAUSTED")
         };
-        while !metrics.render().lines().any(is_refusal) {
+        let is_refused = |call| metrics.render().lines().any(|line| is_refusal(line, call));
+        while !(is_refused("GetWorkflowExecutionHistory") && is_refused("PollActivityExecution")) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -536,8 +555,18 @@ async fn c9_a_result_is_heard_of_although_too_many_wait() {
         let ended = ended.clone();
         async move { ended.result().await }
     });
+    let activity_result = tokio::spawn({
+        let ended = ended_activity.clone();
+        async move { ended.result().await }
+    });
     ended.terminate("enough").await.unwrap();
+    ended_activity.terminate("enough").await.unwrap();
     let result = tokio::time::timeout(Duration::from_secs(60), result).await.expect("it starves").unwrap();
     assert!(matches!(result, Err(WorkflowResultError::Terminated { .. })), "{result:?}");
-    assert!(waiting.try_join_next().is_none(), "the others wait still");
+    let result = tokio::time::timeout(Duration::from_secs(60), activity_result).await.expect("it starves").unwrap();
+    assert!(matches!(result, Err(ActivityResultError::Terminated { .. })), "{result:?}");
+    assert!(
+        waiting.try_join_next().is_none() && waiting_for_activities.try_join_next().is_none(),
+        "the others wait still"
+    );
 }

@@ -4,6 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use timewright_proto::enums::ApplicationErrorCategory;
+use timewright_proto::failure::failure::FailureInfo;
+
 use crate::disguised::show_if_looked_for;
 use crate::{Arguments, ConversionError, Payload};
 
@@ -13,6 +16,14 @@ pub const SOURCE: &str = "Timewright";
 /// How many causes below each other a failure keeps when it is sent; deeper ones are counted, not sent. Protobuf readers
 /// refuse messages that are nested a hundred levels deep, so that a longer chain would make a whole history unreadable.
 pub const MAXIMUM_CAUSES: usize = 40;
+
+/// Whether whoever made a failure, as it is sent, calls it harmless: [`ErrorCategory::Benign`]. It counts as no failure then, in metrics,
+/// logs and traces.
+#[must_use]
+pub fn is_benign(failure: &timewright_proto::failure::Failure) -> bool {
+    let Some(FailureInfo::ApplicationFailureInfo(info)) = &failure.failure_info else { return false };
+    info.category() == ApplicationErrorCategory::Benign
+}
 
 /// Why a workflow, an activity, an update, … failed: what the server and other SDKs say, as a tree of causes.
 ///

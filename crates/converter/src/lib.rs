@@ -48,7 +48,7 @@ pub use data_converter::DataConverter;
 #[doc(hidden)]
 pub use disguised::{look_behind, show_if_looked_for};
 pub use failure::{
-    ErrorCategory, Failure, FailureKind, MAXIMUM_CAUSES, NexusRetryBehavior, RetryState, SOURCE, TimeoutType,
+    ErrorCategory, Failure, FailureKind, MAXIMUM_CAUSES, NexusRetryBehavior, RetryState, SOURCE, TimeoutType, is_benign,
 };
 pub use failure_converter::{DefaultFailureConverter, FailureConverter};
 pub use system_payload::{read_signal_with_start_payload, signal_with_start_payload};

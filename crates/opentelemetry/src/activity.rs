@@ -8,9 +8,7 @@ use opentelemetry::context::FutureExt;
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue};
 use timewright::activity::{ActivityInfo, ActivityOutcome, ActivityRequest, ActivityService};
-use timewright::proto::enums::ApplicationErrorCategory;
-use timewright::proto::failure::Failure;
-use timewright::proto::failure::failure::FailureInfo;
+use timewright::converter::is_benign;
 use tower::{BoxError, Layer, Service};
 
 use crate::{NewSpan, Tracing, end};
@@ -89,9 +87,4 @@ fn attributes(info: &ActivityInfo) -> Vec<KeyValue> {
         attributes.push(KeyValue::new("temporalRunID", workflow.run_id.clone()));
     }
     attributes
-}
-
-fn is_benign(failure: &Failure) -> bool {
-    matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info))
-        if info.category() == ApplicationErrorCategory::Benign)
 }

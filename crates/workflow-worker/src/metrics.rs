@@ -7,11 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use timewright_client::metrics::{Counter, Histogram};
 use timewright_client::{Client, GaugePart, MetricDescription, MetricMeter};
+use timewright_converter::is_benign;
 use timewright_proto::command::Command;
 use timewright_proto::command::command::Attributes;
-use timewright_proto::enums::{ApplicationErrorCategory, WorkflowTaskFailedCause};
-use timewright_proto::failure::Failure;
-use timewright_proto::failure::failure::FailureInfo;
+use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::prost_types::Timestamp;
 use timewright_proto::workflow_service::PollWorkflowTaskQueueResponse;
 use timewright_protocol::workflow::{CacheLookup, EvictionReason, LocalActivityOutcome};
@@ -79,7 +78,7 @@ pub(crate) enum End {
 impl WorkflowMetrics {
     /// Of a worker on this Task Queue, which starts.
     pub(crate) fn of_worker(client: &Client, task_queue: &str, counters: Arc<Counters>) -> Self {
-        let meter = worker_meter(client, task_queue);
+        let meter = client.worker_metric_meter(task_queue);
         meter.describe(METRICS);
         meter.with_label("worker_type", "WorkflowWorker").counter(WORKER_START).increment(1);
         Self::new(meter, counters)
@@ -170,7 +169,7 @@ impl WorkflowMetrics {
 
     /// An attempt of a Local Activity begins.
     pub(crate) fn local_activity_begins(&self, activity_type: &str) -> MeasuredLocalActivity {
-        let metrics = made(&self.0.local_activities, activity_type, || {
+        let metrics = made(&self.0.local_activities, activity_type, |activity_type| {
             let meter = self.0.meter.with_label("activity_type", activity_type.to_owned());
             OfLocalActivity {
                 total: meter.counter(LOCAL_TOTAL),
@@ -186,7 +185,7 @@ impl WorkflowMetrics {
     }
 
     fn of_workflow(&self, workflow_type: &str) -> Arc<OfWorkflow> {
-        made(&self.0.workflows, workflow_type, || {
+        made(&self.0.workflows, workflow_type, |workflow_type| {
             let meter = self.0.meter.with_label("workflow_type", workflow_type.to_owned());
             let task_failed = |reason| meter.with_label("failure_reason", reason).counter(TASK_FAILED);
             OfWorkflow {
@@ -238,30 +237,25 @@ impl End {
     }
 }
 
-/// Counts with the labels of a worker.
-pub(crate) fn worker_meter(client: &Client, task_queue: &str) -> MetricMeter {
-    client.metric_meter().with_label("task_queue", task_queue.to_owned())
-}
-
-/// What there is of this name; made when it is asked for first.
-fn made<T>(all: &Mutex<BTreeMap<String, Arc<T>>>, name: &str, make: impl FnOnce() -> T) -> Arc<T> {
-    // Nothing panics while it is locked but a recorder, and then the others still go on.
+/// What there is of this name; made when it is asked for first. Names come with tasks, so anybody can make up any number: beyond some
+/// they all are one.
+fn made<T>(all: &Mutex<BTreeMap<String, Arc<T>>>, name: &str, make: impl FnOnce(&str) -> T) -> Arc<T> {
+    // Nothing panics while it is locked.
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = if all.len() >= MAXIMUM_TYPES && !all.contains_key(name) { OTHER_TYPES } else { name };
     match all.get(name) {
         Some(known) => Arc::clone(known),
-        None => Arc::clone(all.entry(name.to_owned()).or_insert(Arc::new(make()))),
+        None => Arc::clone(all.entry(name.to_owned()).or_insert(Arc::new(make(name)))),
     }
-}
-
-fn is_benign(failure: &Failure) -> bool {
-    let Some(FailureInfo::ApplicationFailureInfo(info)) = &failure.failure_info else { return false };
-    info.category == i32::from(ApplicationErrorCategory::Benign)
 }
 
 fn time(timestamp: Timestamp) -> Option<SystemTime> {
     SystemTime::try_from(timestamp).ok()
 }
 
+/// More types than a worker has are only told apart where nobody has registered them.
+const MAXIMUM_TYPES: usize = 1000;
+const OTHER_TYPES: &str = "(other types)";
 const WORKER_START: &str = "temporal_worker_start";
 const SCHEDULE_TO_START: &str = "temporal_workflow_task_schedule_to_start_latency";
 const TASK_EXECUTION: &str = "temporal_workflow_task_execution_latency";

@@ -60,13 +60,9 @@ pub(crate) struct Options {
     pub(crate) codec_timeout: Duration,
     pub(crate) versioning: Versioning,
     pub(crate) rollout: Rollout,
-    pub(crate) on_fatal_error: Option<FatalErrorHook>,
     pub(crate) lifecycle: WorkerLifecycle<WorkerError>,
     applied: AppliedSetUps,
 }
-
-/// What is called when a worker cannot go on.
-pub(crate) type FatalErrorHook = Arc<dyn Fn(&WorkerError) + Send + Sync>;
 
 impl fmt::Debug for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -194,7 +190,6 @@ impl WorkflowWorkerBuilder {
                 codec_timeout: Duration::from_secs(30),
                 versioning: Versioning::default(),
                 rollout: Rollout::default(),
-                on_fatal_error: None,
                 lifecycle: WorkerLifecycle::default(),
                 applied: AppliedSetUps::default(),
             },
@@ -562,9 +557,10 @@ impl WorkflowWorkerBuilder {
     }
 
     /// Calls this when the worker cannot go on, with the error that [`run`](WorkflowWorker::run) returns later: before the worker
-    /// waits for the tasks that it executes. An alarm belongs here, or a switch that takes the process out of service.
-    pub fn on_fatal_error(mut self, hook: impl Fn(&WorkerError) + Send + Sync + 'static) -> Self {
-        self.options.on_fatal_error = Some(Arc::new(hook));
+    /// waits for the tasks that it executes. An alarm belongs here, or a switch that takes the process out of service. Can be
+    /// said several times: the first is called first.
+    pub fn on_fatal_error(mut self, hook: impl FnOnce(&WorkerError) + Send + 'static) -> Self {
+        self.options.lifecycle.on_fatal_error(hook);
         self
     }
 

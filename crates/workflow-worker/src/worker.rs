@@ -36,7 +36,7 @@ use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
-use crate::metrics::{WorkflowMetrics, worker_meter};
+use crate::metrics::WorkflowMetrics;
 use crate::monitor::{Counters, WorkflowWorkerMonitor};
 use crate::options::{BuildError, Options, WorkflowWorkerBuilder};
 use crate::payloads::Incoming;
@@ -192,7 +192,7 @@ impl WorkflowWorker {
         };
         let task_queue = self.options.task_queue.clone();
         let namespace = namespace.map_err(|error| {
-            say_fatal(&self.options, WorkerError::Namespace { task_queue: task_queue.clone(), error })
+            self.options.lifecycle.say_fatal(WorkerError::Namespace { task_queue: task_queue.clone(), error })
         })?;
         let key = timewright_client::random_id();
         let sticky_queue =
@@ -363,7 +363,7 @@ impl TaskSource for Source {
     }
 
     fn metric_meter(&self) -> MetricMeter {
-        worker_meter(&self.client, &self.task_queue)
+        self.client.worker_metric_meter(&self.task_queue)
     }
 
     fn describe(&self, queue: QueueKind) -> String {
@@ -437,7 +437,7 @@ impl Running {
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
                         let task_queue = self.options.task_queue.clone();
-                        self.failure = Some(say_fatal(&self.options, WorkerError::Polling { task_queue, error }));
+                        self.failure = Some(self.options.lifecycle.say_fatal(WorkerError::Polling { task_queue, error }));
                         if self.deadline.is_none() {
                             self.start_shutdown();
                         }
@@ -685,14 +685,6 @@ impl Running {
             None => Ok(()),
         }
     }
-}
-
-/// Tells whoever wants to know at once that the worker cannot go on.
-fn say_fatal(options: &Options, error: WorkerError) -> WorkerError {
-    if let Some(hook) = &options.on_fatal_error {
-        hook(&error);
-    }
-    error
 }
 
 /// A task without the Events that came with it.

@@ -101,11 +101,15 @@ pub(crate) const RULES: &[Rule] = &[
             "http",
             "http-body",
             "http-body-util",
+            // resolvers of names and connections; tonic brings it anyway
+            "hyper-util",
             // the facade of metrics: three small crates, and no exporter
             "metrics",
             // with feature `resource-slots`
             "pid",
             "prost",
+            // with feature `tls`
+            "rustls-native-certs",
             "sysinfo",
             "thiserror",
             "timewright-converter",
@@ -113,6 +117,7 @@ pub(crate) const RULES: &[Rule] = &[
             "timewright-proto",
             "timewright-protocol",
             "tokio",
+            "tokio-rustls",
             "tonic",
             "tower",
             "tracing",

@@ -11,11 +11,13 @@ use std::marker::PhantomData;
 use timewright_converter::{ApplicationFailure, Arguments, CodecError, ConversionError, Failure, Payload};
 use timewright_definition::ActivityDefinition;
 use timewright_proto::Message;
+use timewright_proto::common::Payloads;
 use timewright_proto::workflow_service::{
     RecordActivityTaskHeartbeatByIdRequest, RecordActivityTaskHeartbeatRequest, RespondActivityTaskCanceledByIdRequest,
     RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedByIdRequest, RespondActivityTaskCompletedRequest,
     RespondActivityTaskFailedByIdRequest, RespondActivityTaskFailedRequest,
 };
+use tonic::{Response, Status};
 
 /// Which activity somebody outside completes.
 ///
@@ -296,24 +298,22 @@ impl UntypedActivityCompletionHandle {
     pub async fn complete(&self, mut result: Payload) -> Result<(), ActivityCompletionError> {
         let call = ClientCall::CompleteActivity { activity: &self.activity, result: &mut result };
         let intercepted = self.intercept(COMPLETED, call)?;
+        let result = self.encoded(COMPLETED, vec![result]).await?;
         let (namespace, identity) = self.caller();
-        let result = payloads(vec![result]);
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
-                let mut request = RespondActivityTaskCompletedRequest {
+                let request = RespondActivityTaskCompletedRequest {
                     task_token,
                     result,
                     identity,
                     namespace,
                     ..RespondActivityTaskCompletedRequest::default()
                 };
-                self.encode(COMPLETED, &mut request).await?;
-                self.check_size(COMPLETED, &request.result).await?;
                 service.respond_activity_task_completed(request).await.map(drop)
             }
             Kind::Id { workflow_id, run_id, activity_id } => {
-                let mut request = RespondActivityTaskCompletedByIdRequest {
+                let request = RespondActivityTaskCompletedByIdRequest {
                     workflow_id,
                     run_id,
                     activity_id,
@@ -322,14 +322,10 @@ impl UntypedActivityCompletionHandle {
                     namespace,
                     ..RespondActivityTaskCompletedByIdRequest::default()
                 };
-                self.encode(COMPLETED, &mut request).await?;
-                self.check_size(COMPLETED, &request.result).await?;
                 service.respond_activity_task_completed_by_id(request).await.map(drop)
             }
         };
-        let sent = sent.map_err(|status| self.error(COMPLETED, status.into()));
-        intercepted.end(&sent);
-        sent
+        self.ended(COMPLETED, intercepted, sent)
     }
 
     /// The activity has failed. Another attempt follows where its retry policy says so.
@@ -337,26 +333,26 @@ impl UntypedActivityCompletionHandle {
     /// # Errors
     /// As of [`ActivityCompletionHandle::complete`].
     pub async fn fail(&self, failure: ApplicationFailure) -> Result<(), ActivityCompletionError> {
-        let (namespace, identity) = self.caller();
         let mut failure = self.client.data_converter().failure_to_proto(&Failure::from(failure));
         let call = ClientCall::FailActivity { activity: &self.activity, failure: &mut failure };
         let intercepted = self.intercept(FAILED, call)?;
+        self.encode(FAILED, &mut failure).await?;
         let failure = Some(failure);
+        let (namespace, identity) = self.caller();
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
-                let mut request = RespondActivityTaskFailedRequest {
+                let request = RespondActivityTaskFailedRequest {
                     task_token,
                     failure,
                     identity,
                     namespace,
                     ..RespondActivityTaskFailedRequest::default()
                 };
-                self.encode(FAILED, &mut request).await?;
                 service.respond_activity_task_failed(request).await.map(drop)
             }
             Kind::Id { workflow_id, run_id, activity_id } => {
-                let mut request = RespondActivityTaskFailedByIdRequest {
+                let request = RespondActivityTaskFailedByIdRequest {
                     workflow_id,
                     run_id,
                     activity_id,
@@ -365,13 +361,10 @@ impl UntypedActivityCompletionHandle {
                     namespace,
                     ..RespondActivityTaskFailedByIdRequest::default()
                 };
-                self.encode(FAILED, &mut request).await?;
                 service.respond_activity_task_failed_by_id(request).await.map(drop)
             }
         };
-        let sent = sent.map_err(|status| self.error(FAILED, status.into()));
-        intercepted.end(&sent);
-        sent
+        self.ended(FAILED, intercepted, sent)
     }
 
     /// The activity has stopped, because its cancellation had been asked for.
@@ -379,27 +372,25 @@ impl UntypedActivityCompletionHandle {
     /// # Errors
     /// As of [`ActivityCompletionHandle::report_cancellation`].
     pub async fn report_cancellation(&self, details: impl Arguments) -> Result<(), ActivityCompletionError> {
-        let (namespace, identity) = self.caller();
         let mut details = self.written(CANCELLED, &details)?;
         let call = ClientCall::ReportActivityCancellation { activity: &self.activity, details: &mut details };
         let intercepted = self.intercept(CANCELLED, call)?;
-        let details = payloads(details);
+        let details = self.encoded(CANCELLED, details).await?;
+        let (namespace, identity) = self.caller();
         let mut service = self.client.workflow_service();
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
-                let mut request = RespondActivityTaskCanceledRequest {
+                let request = RespondActivityTaskCanceledRequest {
                     task_token,
                     details,
                     identity,
                     namespace,
                     ..RespondActivityTaskCanceledRequest::default()
                 };
-                self.encode(CANCELLED, &mut request).await?;
-                self.check_size(CANCELLED, &request.details).await?;
                 service.respond_activity_task_canceled(request).await.map(drop)
             }
             Kind::Id { workflow_id, run_id, activity_id } => {
-                let mut request = RespondActivityTaskCanceledByIdRequest {
+                let request = RespondActivityTaskCanceledByIdRequest {
                     workflow_id,
                     run_id,
                     activity_id,
@@ -408,14 +399,10 @@ impl UntypedActivityCompletionHandle {
                     namespace,
                     ..RespondActivityTaskCanceledByIdRequest::default()
                 };
-                self.encode(CANCELLED, &mut request).await?;
-                self.check_size(CANCELLED, &request.details).await?;
                 service.respond_activity_task_canceled_by_id(request).await.map(drop)
             }
         };
-        let sent = sent.map_err(|status| self.error(CANCELLED, status.into()));
-        intercepted.end(&sent);
-        sent
+        self.ended(CANCELLED, intercepted, sent)
     }
 
     /// The activity is alive, and has got this far.
@@ -423,30 +410,27 @@ impl UntypedActivityCompletionHandle {
     /// # Errors
     /// As of [`ActivityCompletionHandle::heartbeat`].
     pub async fn heartbeat(&self, details: impl Arguments) -> Result<HeartbeatResponse, ActivityCompletionError> {
-        let (namespace, identity) = self.caller();
         let mut details = self.written(HEARTBEATED, &details)?;
         let call = ClientCall::HeartbeatActivity { activity: &self.activity, details: &mut details };
         let intercepted = self.intercept(HEARTBEATED, call)?;
-        let details = payloads(details);
+        let details = self.encoded(HEARTBEATED, details).await?;
+        let (namespace, identity) = self.caller();
         let mut service = self.client.workflow_service();
+        let answered = |cancel_requested, paused, reset| HeartbeatResponse { cancel_requested, paused, reset };
         let sent = match (*self.activity.0).clone() {
             Kind::TaskToken(task_token) => {
-                let mut request = RecordActivityTaskHeartbeatRequest {
+                let request = RecordActivityTaskHeartbeatRequest {
                     task_token,
                     details,
                     identity,
                     namespace,
                     ..RecordActivityTaskHeartbeatRequest::default()
                 };
-                self.encode(HEARTBEATED, &mut request).await?;
-                self.check_size(HEARTBEATED, &request.details).await?;
-                service.record_activity_task_heartbeat(request).await.map(|response| {
-                    let response = response.into_inner();
-                    (response.cancel_requested, response.activity_paused, response.activity_reset)
-                })
+                let sent = service.record_activity_task_heartbeat(request).await.map(Response::into_inner);
+                sent.map(|answer| answered(answer.cancel_requested, answer.activity_paused, answer.activity_reset))
             }
             Kind::Id { workflow_id, run_id, activity_id } => {
-                let mut request = RecordActivityTaskHeartbeatByIdRequest {
+                let request = RecordActivityTaskHeartbeatByIdRequest {
                     workflow_id,
                     run_id,
                     activity_id,
@@ -455,18 +439,35 @@ impl UntypedActivityCompletionHandle {
                     namespace,
                     ..RecordActivityTaskHeartbeatByIdRequest::default()
                 };
-                self.encode(HEARTBEATED, &mut request).await?;
-                self.check_size(HEARTBEATED, &request.details).await?;
-                service.record_activity_task_heartbeat_by_id(request).await.map(|response| {
-                    let response = response.into_inner();
-                    (response.cancel_requested, response.activity_paused, response.activity_reset)
-                })
+                let sent = service.record_activity_task_heartbeat_by_id(request).await.map(Response::into_inner);
+                sent.map(|answer| answered(answer.cancel_requested, answer.activity_paused, answer.activity_reset))
             }
         };
-        let sent = sent.map_err(|status| self.error(HEARTBEATED, status.into()));
+        self.ended(HEARTBEATED, intercepted, sent)
+    }
+
+    /// What became of it, for those who intercept calls and for the caller.
+    fn ended<T>(
+        &self,
+        action: &'static str,
+        intercepted: Intercepted,
+        sent: Result<T, Status>,
+    ) -> Result<T, ActivityCompletionError> {
+        let sent = sent.map_err(|status| self.error(action, status.into()));
         intercepted.end(&sent);
-        let (cancel_requested, paused, reset) = sent?;
-        Ok(HeartbeatResponse { cancel_requested, paused, reset })
+        sent
+    }
+
+    /// What is sent of these Payloads, if the server takes so much.
+    async fn encoded(
+        &self,
+        action: &'static str,
+        list: Vec<Payload>,
+    ) -> Result<Option<Payloads>, ActivityCompletionError> {
+        let Some(mut list) = payloads(list) else { return Ok(None) };
+        self.encode(action, &mut list).await?;
+        self.check_size(action, &list).await?;
+        Ok(Some(list))
     }
 
     fn intercept(&self, action: &'static str, call: ClientCall<'_>) -> Result<Intercepted, ActivityCompletionError> {
@@ -484,22 +485,18 @@ impl UntypedActivityCompletionHandle {
         converter.to_arguments(details).map_err(|source| self.conversion(action, source))
     }
 
-    async fn encode<M: timewright_proto::CollectPayloads>(
+    async fn encode(
         &self,
         action: &'static str,
-        request: &mut M,
+        payloads: &mut impl timewright_proto::CollectPayloads,
     ) -> Result<(), ActivityCompletionError> {
-        let encoded = self.client.data_converter().encode(request).await;
+        let encoded = self.client.data_converter().encode(payloads).await;
         encoded.map_err(|source| ActivityCompletionError::Codec { activity: self.activity.clone(), action, source })
     }
 
     /// What is too large would not only be refused: the server would fail the activity for good.
-    async fn check_size<M: Message>(
-        &self,
-        action: &'static str,
-        message: &Option<M>,
-    ) -> Result<(), ActivityCompletionError> {
-        let size = message.as_ref().map_or(0, Message::encoded_len);
+    async fn check_size(&self, action: &'static str, list: &Payloads) -> Result<(), ActivityCompletionError> {
+        let size = list.encoded_len();
         if size < SMALL {
             return Ok(());
         }

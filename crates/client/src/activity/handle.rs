@@ -15,7 +15,7 @@ use timewright_definition::ActivityDefinition;
 use timewright_proto::temporal::api::activity::v1::activity_execution_outcome::Value as Outcome;
 use timewright_proto::workflow_service::{
     DeleteActivityExecutionRequest, DescribeActivityExecutionRequest, PollActivityExecutionRequest,
-    RequestCancelActivityExecutionRequest, TerminateActivityExecutionRequest,
+    PollActivityExecutionResponse, RequestCancelActivityExecutionRequest, TerminateActivityExecutionRequest,
 };
 
 /// An activity that a client started, of a known type. Cloning is cheap; so is making one, with [`Client::activity_handle`],
@@ -227,16 +227,22 @@ impl UntypedActivityHandle {
     async fn wait_for_result(&self) -> Result<Vec<Payload>, ActivityResultError> {
         let activity_id = || self.activity_id().to_owned();
         let mut patience = Patience::new(format!("waiting for the result of activity `{}`", self.activity_id()));
+        // Of the latest run, until it is known which that is: looks and waits that follow each other must be about the same.
+        let mut run_id = self.target.run_text();
         let mut response = loop {
-            let request = CallKind::LongPoll.request(PollActivityExecutionRequest {
-                namespace: self.client().namespace().to_owned(),
-                activity_id: activity_id(),
-                run_id: self.target.run_text(),
-            });
-            match self.client().workflow_service().poll_activity_execution(request).await.map_err(RpcError::from) {
-                Ok(response) if response.get_ref().outcome.is_some() => break response.into_inner(),
+            let asked = match patience.may_wait() {
+                true => self.wait(run_id.clone()).await,
+                false => self.look(run_id.clone()).await,
+            };
+            match asked {
+                Ok(response) if response.outcome.is_some() => break response,
                 // Nothing in all that time.
-                Ok(_) => patience.handle_empty().await,
+                Ok(response) => {
+                    if !response.run_id.is_empty() {
+                        run_id = response.run_id;
+                    }
+                    patience.handle_empty().await;
+                }
                 Err(error) if is_not_found(&error) => {
                     return Err(ActivityResultError::NotFound { activity_id: activity_id() });
                 }
@@ -265,6 +271,28 @@ impl UntypedActivityHandle {
             FailureKind::Timeout { .. } => ActivityResultError::TimedOut { activity_id, failure },
             _ => ActivityResultError::Failed { activity_id, failure },
         })
+    }
+
+    async fn wait(&self, run_id: String) -> Result<PollActivityExecutionResponse, RpcError> {
+        let request = CallKind::LongPoll.request(PollActivityExecutionRequest {
+            namespace: self.client().namespace().to_owned(),
+            activity_id: self.activity_id().to_owned(),
+            run_id,
+        });
+        Ok(self.client().workflow_service().poll_activity_execution(request).await?.into_inner())
+    }
+
+    /// What there is now, without a wait.
+    async fn look(&self, run_id: String) -> Result<PollActivityExecutionResponse, RpcError> {
+        let request = DescribeActivityExecutionRequest {
+            namespace: self.client().namespace().to_owned(),
+            activity_id: self.activity_id().to_owned(),
+            run_id,
+            include_outcome: true,
+            ..DescribeActivityExecutionRequest::default()
+        };
+        let described = self.client().workflow_service().describe_activity_execution(request).await?.into_inner();
+        Ok(PollActivityExecutionResponse { run_id: described.run_id, outcome: described.outcome })
     }
 
     /// Asks the activity to stop. As [`ActivityHandle::cancel`].

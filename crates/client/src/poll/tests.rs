@@ -102,6 +102,7 @@ impl TaskSource for Script {
     }
 
     fn type_name<'a>(&self, task: &'a &'static str) -> &'a str {
+        assert_ne!(*task, "impossible");
         task
     }
 
@@ -231,6 +232,14 @@ async fn c3_what_waiting_does_not_cure_ends_it_with_an_error() {
         )
     );
     assert!(poller.next().await.is_none(), "said once, then over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_what_keeps_polls_open_is_no_silent_end() {
+    let script = Script::new([Step::Task(10, "first"), Step::Task(10, "impossible")]);
+    let mut poller = start(&script, 1, 1, false);
+    let error = rest(&mut poller).await.into_iter().find_map(Result::err).expect("an error").to_string();
+    assert!(error.starts_with("polling Normal tasks has failed") && error.contains("has panicked"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use crate::fake_server::{FakeServer, Reply};
 use std::time::Duration;
 use timewright_converter::Value;
 use timewright_definition::WorkflowDefinition;
-use timewright_proto::common::{DataBlob, Payload, Payloads};
+use timewright_proto::common::{DataBlob, Payload, Payloads, WorkflowExecution};
 use timewright_proto::failure::Failure;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::history::history_event::Attributes;
@@ -15,7 +15,10 @@ use timewright_proto::history::{
     WorkflowExecutionStartedEventAttributes, WorkflowExecutionTerminatedEventAttributes,
     WorkflowExecutionTimedOutEventAttributes,
 };
-use timewright_proto::workflow_service::{GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse};
+use timewright_proto::temporal::api::workflow::v1::WorkflowExecutionInfo;
+use timewright_proto::workflow_service::{
+    DescribeWorkflowExecutionResponse, GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
+};
 use timewright_proto::{Bytes, Message};
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -244,11 +247,21 @@ async fn c1_the_wait_survives_a_long_outage() {
 async fn c9_whoever_may_not_wait_has_a_look_now_and_then() {
     let began = Instant::now();
     let server = FakeServer::new(move |call| {
+        if call.rpc == "DescribeWorkflowExecution" {
+            let execution = Some(WorkflowExecution { workflow_id: "w".into(), run_id: "the latest".into() });
+            let info = Some(WorkflowExecutionInfo { execution, ..Default::default() });
+            return Reply::message(&DescribeWorkflowExecutionResponse {
+                workflow_execution_info: info,
+                ..Default::default()
+            });
+        }
         let request: GetWorkflowExecutionHistoryRequest = call.decode();
+        let run_id = request.execution.unwrap().run_id;
         match request.wait_new_event {
             true => Reply::code(Code::ResourceExhausted),
             false => {
                 assert!(request.next_page_token.is_empty(), "a token remembers that the run goes on");
+                assert_eq!(run_id, "the latest", "and not whichever is the latest now");
                 match began.elapsed().as_secs() {
                     0..120 => page(vec![], ""),
                     _ => closed(completed(list("seen"), "")),
@@ -256,9 +269,14 @@ async fn c9_whoever_may_not_wait_has_a_look_now_and_then() {
             }
         }
     });
-    assert_eq!(result(&server).await.unwrap().as_deref(), Some("seen"));
+    let latest = server.client().workflow_handle(Greeting, "w", None);
+    assert_eq!(latest.result().await.unwrap().as_deref(), Some("seen"));
     assert!(began.elapsed() < Duration::from_secs(120 + 30), "{:?}", began.elapsed());
-    assert!(server.calls().len() < 200, "{}", server.calls().len());
+    let calls = server.calls();
+    assert!(calls.len() < 200, "{}", calls.len());
+    assert_eq!(calls.iter().filter(|call| call.rpc == "DescribeWorkflowExecution").count(), 1);
+    let last: GetWorkflowExecutionHistoryRequest = calls.last().unwrap().decode();
+    assert_eq!(last.execution.unwrap().run_id, "the latest");
 }
 
 #[tokio::test(start_paused = true)]

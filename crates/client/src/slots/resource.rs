@@ -5,15 +5,18 @@ mod monitor;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use metrics::Gauge;
 use pid::Pid;
 use tokio::time::{Instant, sleep_until};
 
 pub use monitor::{ResourceMonitor, ResourceUsage};
 
 use super::{SlotRequest, SlotSupplier};
+use crate::metric_meter::MetricMeter;
+use crate::sdk_metrics::{CPU_USAGE, MEMORY_USAGE, RESOURCE_METRICS};
 use monitor::SystemMonitor;
 
 /// How much of the machine, or of the container, workers are to use. Shares, from 0 to 1.
@@ -51,6 +54,7 @@ struct State {
     has_room: bool,
     usage: ResourceUsage,
     measured_at: Option<Instant>,
+    gauges: Option<(Gauge, Gauge)>,
 }
 
 /// Gives slots as long as a [`ResourceController`] sees room.
@@ -112,23 +116,48 @@ impl ResourceController {
             has_room: false,
             usage: ResourceUsage::default(),
             measured_at: None,
+            gauges: None,
         }))))
+    }
+
+    /// Shows what it measures, in percent: Temporal's metrics `resource_slots_mem_usage` and `resource_slots_cpu_usage`. It measures while
+    /// slots beyond the minimum are asked for.
+    ///
+    /// ```
+    /// # use timewright_client::{Client, ResourceController};
+    /// # fn example(controller: ResourceController, client: &Client) -> ResourceController {
+    /// controller.metered(client.metric_meter())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn metered(self, meter: &MetricMeter) -> Self {
+        meter.describe(RESOURCE_METRICS);
+        self.lock().gauges = Some((meter.gauge(MEMORY_USAGE), meter.gauge(CPU_USAGE)));
+        self
     }
 
     /// What was measured last.
     #[must_use]
     pub fn usage(&self) -> ResourceUsage {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).usage
+        self.lock().usage
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is room for one more task.
     fn has_room(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let now = Instant::now();
         if state.measured_at.is_none_or(|at| now >= at + MEASURE_EVERY) {
             state.measured_at = Some(now);
             state.usage = state.monitor.measure();
             let ResourceUsage { memory, cpu } = state.usage;
+            if let Some((memory_gauge, cpu_gauge)) = &state.gauges {
+                memory_gauge.set(memory * 100.0);
+                cpu_gauge.set(cpu * 100.0);
+            }
             let memory = state.memory.next_control_output(memory).output;
             let cpu = state.cpu.next_control_output(cpu).output;
             state.has_room = memory > MEMORY_THRESHOLD && cpu > CPU_THRESHOLD;

@@ -3,8 +3,14 @@
 use super::attempt::Attempts;
 use super::metadata::Metadata;
 use super::{HttpRequest, HttpResponse};
+use crate::connect;
+use crate::options::ClientOptions;
+use crate::random;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Duration;
+use timewright_protocol::task_queue::Jitter;
+use tokio::task::AbortHandle;
 use tower::{BoxError, Service};
 
 /// One connection.
@@ -31,22 +37,72 @@ impl Connection {
 
 /// The connection that is used now. Clones see the same one.
 #[derive(Clone)]
-pub(crate) struct CurrentConnection(Arc<RwLock<Arc<Connection>>>);
+pub(crate) struct CurrentConnection(Arc<RwLock<Current>>);
+
+struct Current {
+    connection: Arc<Connection>,
+    renewal: Option<Renewal>,
+}
+
+/// The task that puts another connection in the place of one that has become old. It ends when it is dropped.
+struct Renewal(AbortHandle);
 
 impl CurrentConnection {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(connection))))
+        Self(Arc::new(RwLock::new(Current { connection: Arc::new(connection), renewal: None })))
     }
 
     /// For the next attempt, and no longer: what has begun on a connection ends on it, and then lets go of it.
     pub(crate) fn current(&self) -> Arc<Connection> {
         // Nobody panics with the lock held.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
     pub(crate) fn replace(&self, connection: Arc<Connection>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = connection;
+        *write(&self.0) = Current { connection, renewal: None };
     }
+
+    /// Makes another connection each time that one has become as old as this, until somebody replaces it.
+    pub(crate) fn renew(&self, age: Duration, mut options: ClientOptions) {
+        // A connection takes another's place when it stands.
+        options.lazy = false;
+        let current = Arc::downgrade(&self.0);
+        let mut jitter = Jitter::new(random::seed());
+        let renewing = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(age.mul_f64(jitter.between(0.8, 1.0))).await;
+                let made = connect::channel(&options).await;
+                let Some(current) = current.upgrade() else { return };
+                let channel = match made {
+                    Ok(channel) => channel,
+                    Err(error) => {
+                        tracing::warn!(
+                            "no connection could be made to take an old one's place, which goes on: {error}"
+                        );
+                        continue;
+                    }
+                };
+                let mut current = write(&current);
+                let mine = current.renewal.as_ref().is_some_and(|Renewal(task)| task.id() == tokio::task::id());
+                if !mine {
+                    return;
+                }
+                current.connection = Arc::new(Connection::new(channel, current.connection.metadata.clone()));
+            }
+        });
+        write(&self.0).renewal = Some(Renewal(renewing.abort_handle()));
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Nobody panics with the lock held.
+fn write(current: &RwLock<Current>) -> RwLockWriteGuard<'_, Current> {
+    current.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for CurrentConnection {

@@ -177,6 +177,14 @@ async fn g2_a_deadline_of_the_caller_ends_retries_early() {
     assert!((3..=6).contains(&server.calls().len()));
 }
 
+#[tokio::test]
+async fn c12_an_answer_may_have_more_than_the_usual_4_mib() {
+    let version = "1".repeat(5 * 1024 * 1024);
+    let response = GetSystemInfoResponse { server_version: version.clone(), ..GetSystemInfoResponse::default() };
+    let client = FakeServer::replying([Reply::message(&response)]).client();
+    assert_eq!(client.server_info().await.unwrap().version, version);
+}
+
 #[tokio::test(start_paused = true)]
 async fn g3_messages_that_are_too_large_are_sent_once() {
     let (error, tries_of_server) =

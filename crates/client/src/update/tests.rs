@@ -4,7 +4,15 @@ use timewright_converter::Value;
 use timewright_definition::{UpdateDefinition, WorkflowDefinition};
 use timewright_proto::common::{Payloads, WorkflowExecution};
 use timewright_proto::failure::Failure;
-use timewright_proto::workflow_service::{PollWorkflowExecutionUpdateResponse, UpdateWorkflowExecutionResponse};
+use timewright_proto::history::history_event::Attributes;
+use timewright_proto::history::{
+    History, HistoryEvent, WorkflowExecutionUpdateAcceptedEventAttributes,
+    WorkflowExecutionUpdateCompletedEventAttributes,
+};
+use timewright_proto::workflow_service::{
+    GetWorkflowExecutionHistoryReverseRequest, GetWorkflowExecutionHistoryReverseResponse,
+    PollWorkflowExecutionUpdateResponse, UpdateWorkflowExecutionResponse,
+};
 use tonic::Code;
 
 use super::*;
@@ -107,4 +115,63 @@ async fn a_result_of_another_type_is_said() {
     let server = FakeServer::replying([answer(Stage::Completed, Some(outcome))]);
     let error = handle(&server).update(Add, "tea".into()).await.expect_err("a text");
     assert!(matches!(&error, UpdateWorkflowError::Conversion { .. }), "{error}");
+}
+
+fn event(attributes: Attributes) -> HistoryEvent {
+    HistoryEvent { attributes: Some(attributes), ..HistoryEvent::default() }
+}
+
+fn meta(update_id: &str) -> Option<Meta> {
+    Some(Meta { update_id: update_id.into(), ..Meta::default() })
+}
+
+fn done(update_id: &str, count: u32) -> HistoryEvent {
+    event(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(Box::new(
+        WorkflowExecutionUpdateCompletedEventAttributes {
+            meta: meta(update_id),
+            outcome: Some(success(count)),
+            ..Default::default()
+        },
+    )))
+}
+
+fn accepted(update_id: &str) -> HistoryEvent {
+    let accepted_request = Some(Request { meta: meta(update_id), ..Request::default() });
+    event(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(Box::new(
+        WorkflowExecutionUpdateAcceptedEventAttributes { accepted_request, ..Default::default() },
+    )))
+}
+
+/// A server lets only so many calls wait, and those who wait come first again when their wait is over.
+#[tokio::test(start_paused = true)]
+async fn c9_whoever_may_not_wait_for_an_update_has_a_look_at_the_history() {
+    let mut looks = 0;
+    let server = FakeServer::new(move |call| {
+        let token: &[u8] = match call.rpc.as_str() {
+            "UpdateWorkflowExecution" => return answer(Stage::Accepted, None),
+            "PollWorkflowExecutionUpdate" => return Reply::code(Code::ResourceExhausted),
+            _ => &call.decode::<GetWorkflowExecutionHistoryReverseRequest>().next_page_token,
+        };
+        looks += usize::from(token.is_empty());
+        let (events, next) = match (looks, token) {
+            // What was before it was accepted is not read.
+            (1, b"") => (vec![done("other", 1), accepted("id")], "never asked for"),
+            (_, b"") => (vec![done("other", 1)], "more"),
+            (_, b"more") => (vec![done("id", 7), accepted("id")], "never asked for"),
+            _ => panic!("{token:?}"),
+        };
+        Reply::message(&GetWorkflowExecutionHistoryReverseResponse {
+            history: Some(History { events }),
+            next_page_token: next.into(),
+        })
+    });
+    let options = UpdateOptions::default().update_id("id");
+    let started = handle(&server).start_update(Add, "tea".into(), options).await.expect("accepted");
+    assert_eq!(started.result().await.expect("done"), 7);
+    let reverse: Vec<GetWorkflowExecutionHistoryReverseRequest> =
+        server.calls().iter().filter(|call| call.rpc.ends_with("Reverse")).map(|call| call.decode()).collect();
+    assert_eq!(reverse.len(), 3);
+    assert!(
+        reverse.iter().all(|request| request.execution.as_ref().is_some_and(|execution| execution.run_id == "run"))
+    );
 }

@@ -45,7 +45,7 @@ impl Backoff {
         // 64 doublings are longer than any maximum; the bound keeps the power finite.
         let grown = self.initial.as_secs_f64() * self.factor.powi(failures.min(64) as i32 - 1);
         let seconds = grown.min(self.maximum.as_secs_f64());
-        Duration::from_secs_f64(seconds * jitter.around_one(self.jitter))
+        Duration::from_secs_f64(seconds * jitter.between(1.0 - self.jitter, 1.0 + self.jitter))
     }
 }
 
@@ -68,9 +68,9 @@ impl Jitter {
         Self(None)
     }
 
-    /// A number between `1 - share` and `1 + share`.
-    fn around_one(&mut self, share: f64) -> f64 {
-        1.0 + share * (2.0 * self.fraction() - 1.0)
+    /// A number from `least` to below `most`; without randomness the one in the middle.
+    pub fn between(&mut self, least: f64, most: f64) -> f64 {
+        least + (most - least) * self.fraction()
     }
 
     /// A number from 0 to below 1; without randomness the middle.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use timewright_proto::common::{Payload, Payloads};
+use timewright_proto::history::HistoryEvent;
 use timewright_proto::history::history_event::Attributes;
-use timewright_proto::history::{HistoryEvent, MarkerRecordedEventAttributes};
 use timewright_proto::prost_types;
 use timewright_protocol::workflow::{
     Activation, Command, HistoryPage, Job, Output, Run, ScheduleLocalActivity, TaskKind, WorkflowTask,

@@ -13,6 +13,7 @@ mod chance;
 #[allow(dead_code, reason = "ledgers are written by workers")]
 mod ledger;
 mod load;
+#[allow(dead_code, reason = "only the tests of fleets count connections")]
 mod proxy;
 mod stage;
 #[path = "../support/mod.rs"]

@@ -28,6 +28,8 @@ pub(crate) struct Proxy {
     weather: watch::Sender<Weather>,
     /// Counted up, all connections end.
     cuts: watch::Sender<u64>,
+    /// Connections that were made until now.
+    accepted: watch::Receiver<u64>,
 }
 
 impl Proxy {
@@ -36,7 +38,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (weather, forecast) = watch::channel(Weather::Fair);
         let (cuts, cut) = watch::channel(0);
-        let proxy = Arc::new(Self { address: listener.local_addr()?, weather, cuts });
+        let (count, accepted) = watch::channel(0);
+        let proxy = Arc::new(Self { address: listener.local_addr()?, weather, cuts, accepted });
         tokio::spawn(async move {
             loop {
                 // An error is about one connection that went away while it was accepted.
@@ -44,6 +47,7 @@ impl Proxy {
                 if *forecast.borrow() == Weather::Refusing {
                     continue;
                 }
+                count.send_modify(|accepted| *accepted += 1);
                 tokio::spawn(pass(worker, server, forecast.clone(), cut.clone()));
             }
         });
@@ -52,6 +56,11 @@ impl Proxy {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections were made until now.
+    pub(crate) fn accepted(&self) -> watch::Receiver<u64> {
+        self.accepted.clone()
     }
 
     pub(crate) fn set_weather(&self, weather: Weather) {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "what helps tests may panic as they do")]
 
+mod addresses;
 mod presence;
 #[path = "../chaos/proxy.rs"]
 #[allow(dead_code, reason = "only chaos knows all kinds of weather")]

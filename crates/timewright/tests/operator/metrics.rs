@@ -1,10 +1,15 @@
 //! Temporal's SDK metrics, and what users count.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use timewright::LocalActivities;
 use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
+use timewright::client::metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
 use timewright::client::{ClientOptions, RetryPolicy};
 use timewright::converter::ApplicationFailure;
 use timewright::workflow::{
@@ -203,6 +208,141 @@ async fn r4_the_first_task_is_no_hit_and_no_replay_and_nothing_is_counted_again_
     worker.stop().await;
     // Neither that it has ended, nor the end of the worker, is forced.
     assert_eq!(metrics.value("temporal_sticky_cache_total_forced_eviction", &queue), Some(2.0));
+}
+
+/// Knows the names of all metrics, and panics when it is told of some for the first time.
+#[derive(Clone)]
+struct PanicsOf {
+    some: Arc<Mutex<BTreeSet<String>>>,
+    names: Arc<Mutex<BTreeSet<String>>>,
+    panics: Arc<AtomicU32>,
+}
+
+impl PanicsOf {
+    fn note(&self, name: KeyName) {
+        self.names.lock().unwrap().insert(name.as_str().to_owned());
+    }
+
+    fn handle(&self, key: &Key) -> Option<Arc<Panics>> {
+        let name = key.name().to_owned();
+        let is_one = self.some.lock().unwrap().contains(&name);
+        is_one.then(|| Arc::new(Panics { name, recorder: self.clone() }))
+    }
+}
+
+impl Recorder for PanicsOf {
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.note(name);
+    }
+
+    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.note(name);
+    }
+
+    fn describe_histogram(&self, name: KeyName, _: Option<Unit>, _: SharedString) {
+        self.note(name);
+    }
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.handle(key).map_or_else(Counter::noop, Counter::from_arc)
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.handle(key).map_or_else(Gauge::noop, Gauge::from_arc)
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.handle(key).map_or_else(Histogram::noop, Histogram::from_arc)
+    }
+}
+
+struct Panics {
+    name: String,
+    recorder: PanicsOf,
+}
+
+impl Panics {
+    fn panic(&self) {
+        let is_first = self.recorder.some.lock().unwrap().remove(&self.name);
+        if is_first {
+            self.recorder.panics.fetch_add(1, Ordering::Relaxed);
+            // Not `panic!`, which would fill the log of the tests.
+            std::panic::resume_unwind(Box::new("the recorder is broken"));
+        }
+    }
+}
+
+impl CounterFn for Panics {
+    fn increment(&self, _: u64) {
+        self.panic();
+    }
+
+    fn absolute(&self, _: u64) {
+        self.panic();
+    }
+}
+
+impl GaugeFn for Panics {
+    fn increment(&self, _: f64) {
+        self.panic();
+    }
+
+    fn decrement(&self, _: f64) {
+        self.panic();
+    }
+
+    fn set(&self, _: f64) {
+        self.panic();
+    }
+}
+
+impl HistogramFn for Panics {
+    fn record(&self, _: f64) {
+        self.panic();
+    }
+}
+
+/// All that workers do is done by workers with one slot of each kind, whose recorder panics of these metrics. The names of all metrics, and
+/// how often it has panicked.
+async fn work_in_spite_of(some: &[String]) -> (BTreeSet<String>, u32) {
+    let some = some.iter().cloned().collect();
+    let recorder = PanicsOf { some: Arc::new(Mutex::new(some)), names: Arc::default(), panics: Arc::default() };
+    let options = ClientOptions::new(server()).metrics_recorder(recorder.clone());
+    let (client, queue) = (connect(options).await, unique("broken"));
+    let activities = ActivityWorker::builder(client.clone(), &queue)
+        .activity(Work, work)
+        .maximum_concurrent_activities(1)
+        .build()
+        .unwrap();
+    let workflows = WorkflowWorker::builder(client.clone(), &queue)
+        .workflow::<MeasuredWorkflow>()
+        .local_activities(LocalActivities::of(&activities))
+        .maximum_concurrent_local_activities(1)
+        .threads(1)
+        .build()
+        .unwrap();
+    let worker = run_both(workflows, activities);
+    let start = |how: &str| client.start_workflow(Measured, how.to_owned(), start_options(&queue));
+    // What an activity counts itself is guarded, too: "worked".
+    within("the works", start("works").await.unwrap().result()).await.unwrap();
+    within("the failure", start("fails").await.unwrap().result()).await.unwrap_err();
+    within("the next run", start("continues").await.unwrap().result()).await.unwrap();
+    worker.stop().await;
+    let names = recorder.names.lock().unwrap().clone();
+    (names, recorder.panics.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_recorder_that_panics_costs_no_task_no_result_and_no_slot() {
+    let (mut names, none) = work_in_spite_of(&[]).await;
+    assert_eq!(none, 0);
+    names.insert("worked".to_owned());
+    assert!(names.len() > 30, "{names:?}");
+    // Not so many of one recorder that it is asked for nothing any more.
+    let names: Vec<String> = names.into_iter().collect();
+    let broken = names.chunks(9).map(work_in_spite_of);
+    let panics: u32 = futures::future::join_all(broken).await.into_iter().map(|(_, panics)| panics).sum();
+    assert!(panics > 25, "only {panics} panics of {names:?}");
 }
 
 static TRIES: AtomicU32 = AtomicU32::new(0);

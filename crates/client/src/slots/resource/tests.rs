@@ -92,3 +92,16 @@ fn targets_that_are_none_are_refused() {
     assert_eq!(error(0.8, 0.0), "a target of 0 for the CPU cannot be met; give a share above 0, and up to 1");
     assert_eq!(error(0.8, f64::NAN), "a target of NaN for the CPU cannot be met; give a share above 0, and up to 1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_measured_is_shown_in_percent() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let (controller, _) = machine(0.25, 0.5);
+    let controller = controller.metered(&MetricMeter::to(recorder));
+    assert!(controller.has_room());
+    let text = shown.render();
+    for line in ["temporal_resource_slots_mem_usage 25", "temporal_resource_slots_cpu_usage 50"] {
+        assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+    }
+}
