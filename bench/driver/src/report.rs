@@ -146,10 +146,11 @@ fn write_replay(page: &mut String, notes: &Notes) {
 }
 
 fn write_others(page: &mut String, notes: &Notes) {
+    let has_memory = memory::WORKFLOWS.into_iter().any(|(count, _)| notes.part(&memory::name(count)).is_some());
+    let plot = if has_memory { "![Memory of cached workflows](performance-memory.svg)\n\n" } else { "" };
     let _ = writeln!(
         page,
-        "\n## Throughput, memory, builds\n\nThe builds are of the least program with activities alone.\n\n\
-         ![Memory of cached workflows](performance-memory.svg)\n\n\
+        "\n## Throughput, memory, builds\n\nThe builds are of the least program with activities alone.\n\n{plot}\
          | figure | Timewright | official | ratio |\n|---|--:|--:|--:|"
     );
     let figures = [
