@@ -146,7 +146,8 @@ impl Computing {
 
 /// Some nanoseconds a round.
 fn compute(rounds: u64) -> u64 {
-    (0..rounds).fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
+    (0..rounds)
+        .fold(rounds, |value, _| std::hint::black_box(value.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
 }
 
 fn options() -> ActivityOptions {
