@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use timewright_client::{Client, Code, RpcError};
 use timewright_converter::{
-    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, ErrorCategory, Failure, FailureConverter,
-    FailureKind, Payload,
+    ApplicationFailure, BoxFuture, CodecError, DataConverter, DefaultFailureConverter, ErrorCategory, Failure,
+    FailureConverter, FailureKind, Payload,
 };
 use timewright_proto::common::Payloads;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
