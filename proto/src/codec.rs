@@ -38,6 +38,6 @@ where
 }
 
 /// Bytes; it grows to what arrives.
-const LEAST_BUFFER: usize = 256;
+const LEAST_BUFFER: usize = 64;
 /// Bytes of a stream that are gathered at most; there are no streams here.
 const YIELD_AT: usize = 32 * 1024;

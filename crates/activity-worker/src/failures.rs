@@ -42,10 +42,10 @@ pub(crate) fn panicked(activity_type: &str, panic: &(dyn Any + Send)) -> Applica
 }
 
 /// Something panicked around user code: a Payload Codec or a Failure Converter, say. Retryable, as any other panic.
-pub(crate) fn panicked_around(activity_type: &str, panic: &(dyn Any + Send)) -> ApplicationFailure {
+pub(crate) fn panicked_around(activity: &str, panic: &(dyn Any + Send)) -> ApplicationFailure {
     let text = panic_text(panic);
     ApplicationFailure::new(format!(
-        "a Payload Codec, a Failure Converter, or the worker itself panicked around activity `{activity_type}`: {text}"
+        "a Payload Codec, a Failure Converter, or the worker itself panicked around activity {activity}: {text}"
     ))
     .with_type(PANIC)
 }

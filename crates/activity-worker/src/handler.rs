@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -94,9 +93,9 @@ where
     }
 }
 
-/// Polls a future to its end; its panic is an error.
+/// Polls a future to its end; its panic is an error. It is in a box, since whoever awaits this would else have room for it twice.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
+    let mut future = Box::pin(future);
     poll_fn(|context| {
         // What was being done is given up as a whole, so nobody sees it half done.
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -19,7 +19,7 @@ use timewright_protocol::task_queue::Poller;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::sleep;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::commands::{self, RunningAttempt, RunningAttempts};
 use crate::completion::{Completer, Told};
@@ -342,7 +342,7 @@ impl Running {
     /// Whether it failed.
     async fn execute(
         &self,
-        mut response: PollActivityTaskQueueResponse,
+        mut response: Box<PollActivityTaskQueueResponse>,
         received_at: Instant,
         slot: AttemptSlot,
         attempt: RunningAttempt,
@@ -353,11 +353,11 @@ impl Running {
         let mut told = Told { task_token: response.task_token.clone(), activity_type: &activity_type, until: None };
 
         // Decode: Payload Codecs, then what must be there.
-        if let Err(error) = client.data_converter().decode(&mut response).await {
+        if let Err(error) = client.data_converter().decode(&mut *response).await {
             measured.handling_failed();
             return self.completer.fail(&told, failures::codec(&activity_type, "the input", &error)).await;
         }
-        let task = match ActivityTask::new(response, client.namespace(), &self.task_queue) {
+        let task = match ActivityTask::new(*response, client.namespace(), &self.task_queue) {
             Ok(task) => task,
             Err(error) => {
                 measured.handling_failed();
@@ -380,7 +380,7 @@ impl Running {
 struct Executions {
     /// Each says whether its attempt failed.
     tasks: JoinSet<bool>,
-    names: BTreeMap<Id, String>,
+    names: BTreeMap<Id, Arc<str>>,
 }
 
 impl Executions {
@@ -388,9 +388,9 @@ impl Executions {
         let received_at = now();
         let activity_type = response.activity_type.as_ref().map_or("", |known| known.name.as_str());
         let execution = response.workflow_execution.clone().unwrap_or_default();
-        let name = match execution.workflow_id.as_str() {
-            "" => format!("{activity_type} (id {})", response.activity_id),
-            workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id),
+        let name: Arc<str> = match execution.workflow_id.as_str() {
+            "" => format!("{activity_type} (id {})", response.activity_id).into(),
+            workflow_id => format!("{activity_type} (id {} of workflow `{workflow_id}`)", response.activity_id).into(),
         };
         let worker = Arc::clone(worker);
         let slot = AttemptSlot::new(slot);
@@ -398,11 +398,14 @@ impl Executions {
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         // Before anything else happens: what the server says from now on concerns it.
         let attempt = worker.attempts.register(response.task_token.clone());
+        let response = Box::new(response);
+        let (known_as, parent) = (Arc::clone(&name), Span::current());
         let task = async move {
             let mut measured = worker.metrics.begin(&response);
             let executed = caught(async {
                 // Here, since those who look at spans may panic, too.
-                let span = span::of_task(&response, worker.surroundings.client.namespace(), &worker.task_queue);
+                let of_task = || span::of_task(&response, worker.surroundings.client.namespace(), &worker.task_queue);
+                let span = parent.in_scope(of_task);
                 worker.execute(response, received_at, slot.clone(), attempt, &mut measured).instrument(span).await
             })
             .await;
@@ -412,7 +415,7 @@ impl Executions {
                     measured.handling_failed();
                     let until = until.and_then(|timeout| received_at.checked_add(timeout));
                     let told = Told { task_token, activity_type: &activity_type, until };
-                    worker.completer.fail_plainly(&told, failures::panicked_around(&activity_type, &*panic)).await;
+                    worker.completer.fail_plainly(&told, failures::panicked_around(&known_as, &*panic)).await;
                     true
                 }
             };
@@ -441,7 +444,7 @@ impl Executions {
 
     fn log(&self) {
         if !self.names.is_empty() {
-            let names: Vec<&str> = self.names.values().map(String::as_str).collect();
+            let names: Vec<&str> = self.names.values().map(|name| &**name).collect();
             tracing::warn!("the worker waits for {} to end: {}", names.len(), names.join(", "));
         }
     }

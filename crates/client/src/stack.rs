@@ -15,6 +15,7 @@ mod attempt;
 mod call_kind;
 mod connection;
 mod grpc_timeout;
+mod header_first;
 mod metadata;
 mod retry;
 

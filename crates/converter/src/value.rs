@@ -63,7 +63,8 @@ pub trait Value: Sized + 'static {
     fn from_payload(payload: Payload) -> Result<Self, ConversionError>;
 }
 
-/// What can be written into a Payload, whether or not it could be read again: a field of a memo, say, from a text that is borrowed.
+/// What can be written into a Payload, whether or not it could be read again: a field of a memo, say, from a text literal.
+/// A text that is borrowed for a shorter time is made one's own first: `name.to_owned()`.
 /// Whatever serde can serialise has it, and [`RawValue`]. It is written as a [`Value`] of that type is. A type that
 /// implements [`Value`] itself, without serde, implements this, too.
 ///

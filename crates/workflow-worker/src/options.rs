@@ -288,7 +288,7 @@ impl WorkflowWorkerBuilder {
         self
     }
 
-    /// How many bytes the cached workflows may take together. It is an estimate: the Payloads that they were given, and the
+    /// How many bytes the cached workflows may take together; each thread has its share of them. It is an estimate: the Payloads that they were given, and the
     /// SDK's own state; not what workflow code makes of them. Default: 512 MiB.
     pub fn maximum_cached_bytes(mut self, bytes: u64) -> Self {
         self.options.maximum_cached_bytes = bytes;

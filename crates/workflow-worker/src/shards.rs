@@ -28,6 +28,8 @@ pub(crate) struct Shards {
     /// Threads that are held by user code, and whom nobody waits for.
     held: Vec<Held>,
     maximum_held_threads: usize,
+    /// When something unhurried is told at the latest.
+    unhurried_until: Option<Instant>,
     counters: Arc<Counters>,
     /// What metrics show of it.
     cached: GaugePart,
@@ -102,6 +104,7 @@ impl Shards {
             watchdog: timeout.map(|timeout| Watchdog { timeout, looked_at: Instant::now() }),
             held: Vec::new(),
             maximum_held_threads,
+            unhurried_until: None,
             counters,
         };
         for index in 0..threads {
@@ -166,11 +169,31 @@ impl Shards {
     /// Tells the thread that has this Run something of which nothing follows, unless somebody waits for it after all.
     pub(crate) fn tell_unhurried(&mut self, run_id: &str, input: Input) {
         let Some(home) = self.runs.get(run_id) else { return };
-        // A task that waits for the Run; or the time after which an unused Run leaves, which begins now.
-        if home.open > 0 || self.settings.cache.idle.is_some() {
+        let place = &mut self.places[home.index];
+        // A task that waits for the Run; or a cache that is too small for all, which a Run leaves when it has heard this.
+        if home.open > 0 || place.runs > self.settings.cache.runs {
             self.tell_at(home.index, input);
         } else {
-            self.places[home.index].unhurried.push(input);
+            place.unhurried.push(input);
+            self.unhurried_until.get_or_insert_with(|| Instant::now() + UNHURRIED);
+        }
+    }
+
+    /// When to [`flush`](Self::flush) at the latest; `None` while there is nothing.
+    pub(crate) const fn next_flush(&self) -> Option<Instant> {
+        self.unhurried_until
+    }
+
+    /// Tells what was not told yet: the bytes of a Run count, and the time after which it leaves begins, when it has heard it.
+    pub(crate) fn flush(&mut self) {
+        self.unhurried_until = None;
+        for Place { shard, unhurried, .. } in &mut self.places {
+            if let Some(shard) = shard {
+                // A thread that has died is found by the next look.
+                for input in unhurried.drain(..) {
+                    let _ = shard.send(input);
+                }
+            }
         }
     }
 
@@ -317,6 +340,9 @@ impl Shards {
         Shard::spawn(id, self.settings.clone())
     }
 }
+
+/// How long a thread may not know what it need not know at once.
+const UNHURRIED: Duration = Duration::from_millis(100);
 
 impl Watchdog {
     /// Between two looks.

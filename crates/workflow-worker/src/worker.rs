@@ -430,6 +430,7 @@ impl Running {
         while self.polling || self.takes_eager_tasks || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
             let look = self.shards.next_look(!self.open.is_empty());
+            let flush = self.shards.next_flush();
             tokio::select! {
                 () = &mut shutdown, if self.deadline.is_none() => self.start_shutdown(),
                 next = self.tasks.next(), if self.polling => match next {
@@ -463,6 +464,7 @@ impl Running {
                     self.shards.tell(ended.key.clone().run_id(), Input::LocalActivity(Box::new(ended)));
                 }
                 () = sleep_until(look.unwrap_or(deadline)), if look.is_some() => self.watch_shards(),
+                () = sleep_until(flush.unwrap_or(deadline)), if flush.is_some() => self.shards.flush(),
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.give_up();
                     break;

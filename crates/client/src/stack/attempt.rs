@@ -17,7 +17,7 @@ pub(super) type Answer = http::Response<Collected<Bytes>>;
 /// The largest message that is received: 128 MiB. A page of history can have some tens.
 pub(crate) const MAXIMUM_MESSAGE_SIZE: usize = 128 * 1024 * 1024;
 /// What gRPC puts before a message.
-const FRAME_HEADER_SIZE: usize = 5;
+pub(super) const FRAME_HEADER_SIZE: usize = 5;
 
 /// What tries are made over: a channel, whatever its type is.
 ///

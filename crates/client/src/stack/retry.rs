@@ -3,6 +3,7 @@
 use super::attempt::Answer;
 use super::call_kind::CallKind;
 use super::connection::CurrentConnection;
+use super::header_first::HeaderFirst;
 use super::{HttpRequest, HttpResponse, grpc_timeout};
 use crate::random;
 use crate::sdk_metrics::RequestMetrics;
@@ -159,7 +160,7 @@ fn failure(answer: Answer) -> Result<HttpResponse, Status> {
     let status = Status::from_header_map(answer.headers()).or_else(|| trailers.and_then(Status::from_header_map));
     match status {
         Some(status) if status.code() != Code::Ok => Err(status),
-        Some(_) => Ok(answer.map(Body::new)),
+        Some(_) => Ok(answer.map(|body| Body::new(HeaderFirst::new(body)))),
         None => Err(status_of_http(answer.status())),
     }
 }

@@ -86,7 +86,7 @@
 //! #         ..Default::default()
 //! #     };
 //! #     let events = vec![
-//! #         event(1, EventType::WorkflowExecutionStarted, Attributes::WorkflowExecutionStartedEventAttributes(started)),
+//! #         event(1, EventType::WorkflowExecutionStarted, Attributes::WorkflowExecutionStartedEventAttributes(started.into())),
 //! #         event(2, EventType::WorkflowTaskScheduled, Attributes::WorkflowTaskScheduledEventAttributes(Default::default())),
 //! #         event(3, EventType::WorkflowTaskStarted, Attributes::WorkflowTaskStartedEventAttributes(Default::default())),
 //! #     ];

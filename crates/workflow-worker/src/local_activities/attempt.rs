@@ -107,8 +107,9 @@ impl Attempt {
         let mut execution = caught(|| executor.execute(activity, cancellation))?;
         // What was being done is given up as a whole, so nobody sees it half done.
         let ended = poll_fn(|context| caught(|| execution.as_mut().poll(context))?.map(Ok)).await;
+        let dropped = caught(|| drop(execution));
         drop(slot);
-        ended
+        ended.and_then(|outcome| dropped.map(|()| outcome))
     }
 
     /// Which timeout passes first.

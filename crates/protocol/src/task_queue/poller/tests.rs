@@ -131,7 +131,7 @@ impl<S: FnMut(QueueKind) -> Answer> World<S> {
             self.drain();
             self.check();
             steps += 1;
-            assert!(steps < 200_000, "busy at {:?}", self.now);
+            assert!(steps < 10_000, "busy at {:?}, while no time passes", self.now);
 
             let next_event = self.events.keys().next().map(|(at, _)| *at);
             let timeout = self.poller.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
@@ -140,6 +140,9 @@ impl<S: FnMut(QueueKind) -> Answer> World<S> {
                 self.now = horizon;
                 return self;
             };
+            if next > self.now {
+                steps = 0;
+            }
             self.now = next;
             let instant = self.origin + self.now;
             if next_event.is_none_or(|at| at > next) {
