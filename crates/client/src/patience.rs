@@ -93,3 +93,22 @@ const FIRST_WARNING: Duration = Duration::from_secs(30);
 const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
 /// A server that answers sooner did not wait for anything.
 const HASTY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_whoever_has_looked_asks_again_without_a_pause() {
+        for (mut patience, looks) in [(Patience::new("x".into()), true), (Patience::without_looks("x".into()), false)] {
+            patience.bear(Status::new(Code::ResourceExhausted, "busy").into()).await.unwrap();
+            assert_eq!(patience.may_wait(), !looks);
+            let answered_at = Instant::now();
+            patience.handle_empty().await;
+            assert_eq!(answered_at.elapsed().is_zero(), looks);
+            assert_eq!(patience.trouble.is_some(), looks, "a wait that was let in is the end of it");
+        }
+    }
+}

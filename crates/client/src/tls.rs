@@ -63,7 +63,7 @@ impl TlsOptions {
     }
 
     /// Lets this decide whether a server's certificate is good, in place of all roots: to pin one, say, or to look into revocation
-    /// lists. A wrong one lets anybody in.
+    /// lists. A wrong one lets anybody in. What it is written with is in [`rustls`](crate::rustls).
     #[must_use]
     pub fn server_verifier(mut self, verifier: impl ServerCertVerifier + 'static) -> Self {
         self.server_verifier = Some(Arc::new(verifier));
@@ -79,7 +79,8 @@ impl TlsOptions {
 
     /// A certificate that is renewed: asked for with each new connection, and so each time that the server ends one (after 5 minutes, if
     /// it is not set otherwise) or [`ClientOptions::maximum_connection_age`](crate::ClientOptions::maximum_connection_age) does. It may
-    /// read files. While it fails, no new connection can be made.
+    /// read files. While it fails, or panics, no new connection can be made. For a client that is
+    /// [lazy](crate::ClientOptions::lazy) it is asked once more at the start, to check it.
     ///
     /// ```
     /// # use timewright_client::TlsOptions;

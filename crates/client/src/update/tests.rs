@@ -215,24 +215,3 @@ async fn whoever_has_a_look_sees_that_the_workflow_has_ended_and_reads_nothing_t
     assert!(error.ends_with("the Workflow completed before the Update completed."), "{error}");
     assert_eq!(server.calls().iter().filter(|call| call.rpc.ends_with("Reverse")).count(), 4);
 }
-
-/// Whoever sends an Update has nothing else to look at.
-#[tokio::test(start_paused = true)]
-async fn an_update_is_sent_again_with_a_pause_also_after_the_server_was_busy() {
-    let mut sent = 0;
-    let server = FakeServer::new(move |_| {
-        sent += 1;
-        // The client tries ten times in a row.
-        match sent {
-            1 => answer(Stage::Admitted, None),
-            2..=11 => Reply::code(Code::ResourceExhausted),
-            12 | 13 => answer(Stage::Admitted, None),
-            _ => answer(Stage::Accepted, None),
-        }
-    });
-    handle(&server).start_update(Add, "tea".into(), UpdateOptions::default()).await.expect("accepted");
-    let calls = server.calls();
-    for pair in calls.windows(2) {
-        assert!(pair[1].at > pair[0].at, "{:?}", calls.iter().map(|call| call.at).collect::<Vec<_>>());
-    }
-}
