@@ -107,19 +107,20 @@ impl Client {
     /// # Errors
     /// If the options are not usable; if nothing, or no Temporal Server, answers at the address.
     pub async fn connect(options: ClientOptions) -> Result<Self, ConnectError> {
+        warn_of_bare_api_key(&options);
         let client = Self::connect_for_good(options.clone()).await?;
-        client.renew_connection(options);
+        client.use_connection(client.inner.connection.current(), options);
         Ok(client)
     }
 
-    /// A client whose connection gives place to no other.
+    /// A client whose connection gives place to no other. Unless it is lazy, a server has answered over it.
     async fn connect_for_good(options: ClientOptions) -> Result<Self, ConnectError> {
         if let Some(age) = options.maximum_connection_age.filter(|age| *age < MINIMUM_CONNECTION_AGE) {
             return Err(ConnectError::InvalidMaximumConnectionAge { age });
         }
         let channel = connect::channel(&options).await?;
         let (is_lazy, timeout) = (options.lazy, options.connect_timeout);
-        let client = Self::with_channel(options, channel)?;
+        let client = Self::over(options, channel)?;
         if !is_lazy {
             let mut request = Request::new(GetSystemInfoRequest {});
             request.set_timeout(timeout);
@@ -141,6 +142,16 @@ impl Client {
     /// # Errors
     /// If the namespace cannot be sent.
     pub fn with_channel<C>(options: ClientOptions, channel: C) -> Result<Self, ConnectError>
+    where
+        C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
+        C::Error: Into<BoxError>,
+        C::Future: Send + 'static,
+    {
+        warn_of_bare_api_key(&options);
+        Self::over(options, channel)
+    }
+
+    fn over<C>(options: ClientOptions, channel: C) -> Result<Self, ConnectError>
     where
         C: Service<HttpRequest, Response = HttpResponse> + Clone + Send + Sync + 'static,
         C::Error: Into<BoxError>,
@@ -196,10 +207,10 @@ impl Client {
     /// As of [`connect`](Self::connect); or if the options name another namespace.
     pub async fn replace_connection(&self, options: ClientOptions) -> Result<(), ConnectError> {
         self.check_same_namespace(&options)?;
+        warn_of_bare_api_key(&options);
         // Tried by a client of its own, so that this one goes on if it is of no use.
         let replacement = Self::connect_for_good(options.clone()).await?;
-        self.inner.connection.replace(replacement.inner.connection.current());
-        self.renew_connection(options);
+        self.use_connection(replacement.inner.connection.current(), options);
         Ok(())
     }
 
@@ -215,14 +226,20 @@ impl Client {
         C::Future: Send + 'static,
     {
         self.check_same_namespace(&options)?;
+        warn_of_bare_api_key(&options);
         self.inner.connection.replace(Arc::new(connection(&options, channel)?));
         Ok(())
     }
 
-    fn renew_connection(&self, options: ClientOptions) {
-        if let Some(age) = options.maximum_connection_age {
-            self.inner.connection.renew(age, options);
-        }
+    /// Uses this connection from now on, and those that take its place when it has become old.
+    fn use_connection(&self, connection: Arc<Connection>, mut options: ClientOptions) {
+        let Some(age) = options.maximum_connection_age else { return self.inner.connection.replace(connection) };
+        // A connection takes another's place when it is known to be of use.
+        options.lazy = false;
+        self.inner.connection.replace_renewed(connection, age, move || {
+            let renewed = Self::connect_for_good(options.clone());
+            async move { Ok(renewed.await?.inner.connection.current()) }
+        });
     }
 
     fn check_same_namespace(&self, options: &ClientOptions) -> Result<(), ConnectError> {
@@ -396,10 +413,15 @@ where
     let address = connect::full_address(&options.address);
     let header = HeaderValue::try_from(&options.namespace)
         .map_err(|_| ConnectError::InvalidNamespace { namespace: options.namespace.clone() })?;
+    Ok(Connection::new(channel, Metadata::new(address.into(), header, options.api_key.clone())))
+}
+
+/// Once for each time that the application asks for a connection, and not for those that take an old one's place.
+fn warn_of_bare_api_key(options: &ClientOptions) {
+    let address = connect::full_address(&options.address);
     if options.api_key.is_some() && address.starts_with("http://") {
         tracing::warn!(%address, "the API key is sent without encryption; use an https:// address");
     }
-    Ok(Connection::new(channel, Metadata::new(address.into(), header, options.api_key.clone())))
 }
 
 impl fmt::Debug for Client {

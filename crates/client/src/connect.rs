@@ -134,12 +134,23 @@ async fn plain_channel(uri: Uri, options: &ClientOptions) -> Result<Channel, Con
     if options.lazy {
         return Ok(endpoint.connect_with_connector_lazy(transport));
     }
-    connected(endpoint.connect_with_connector(transport), options).await
+    connected(endpoint.connect_with_connector(transport), options, options.connect_timeout).await
 }
 
 #[cfg(feature = "tls")]
 async fn secure_channel(uri: Uri, options: &ClientOptions) -> Result<Channel, ConnectError> {
-    let transport = crate::tls::TlsTransport::new(tcp(options), uri.clone(), &options.tls).map_err(|error| {
+    use crate::tls::{TlsError, TlsTransport};
+
+    let began = tokio::time::Instant::now();
+    let (tcp, address, tls, is_lazy) = (tcp(options), uri.clone(), options.tls.clone(), options.lazy);
+    // It reads roots, and asks for the client's certificate, which may wait for a disk.
+    let setting_up = tokio::task::spawn_blocking(move || TlsTransport::new(tcp, address, &tls, is_lazy));
+    let transport = match tokio::time::timeout(options.connect_timeout, setting_up).await {
+        Ok(Ok(transport)) => transport,
+        Ok(Err(error)) => Err(TlsError::of_join(error)),
+        Err(_) => Err(TlsError::TooSlow(options.connect_timeout)),
+    };
+    let transport = transport.map_err(|error| {
         let reason = with_sources(&error).trim_end_matches('.').to_owned();
         ConnectError::Tls { address: full_address(&options.address), reason }
     })?;
@@ -148,7 +159,8 @@ async fn secure_channel(uri: Uri, options: &ClientOptions) -> Result<Channel, Co
     if options.lazy {
         return Ok(endpoint.connect_with_connector_lazy(transport));
     }
-    connected(endpoint.connect_with_connector(transport), options).await
+    let left = options.connect_timeout.saturating_sub(began.elapsed());
+    connected(endpoint.connect_with_connector(transport), options, left).await
 }
 
 #[cfg(not(feature = "tls"))]
@@ -159,9 +171,10 @@ async fn secure_channel(uri: Uri, _options: &ClientOptions) -> Result<Channel, C
 async fn connected(
     connecting: impl Future<Output = Result<Channel, tonic::transport::Error>>,
     options: &ClientOptions,
+    timeout: Duration,
 ) -> Result<Channel, ConnectError> {
     let no_server = |reason| ConnectError::NoServer { address: full_address(&options.address), reason };
-    match tokio::time::timeout(options.connect_timeout, connecting).await {
+    match tokio::time::timeout(timeout, connecting).await {
         Ok(Ok(channel)) => Ok(channel),
         Ok(Err(error)) => Err(no_server(with_sources(&error))),
         Err(_) => Err(no_server(format!("no connection within {:?}", options.connect_timeout))),

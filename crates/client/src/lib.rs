@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod activity;
+mod caught;
 mod client;
 mod connect;
 mod deployment;
@@ -86,6 +87,11 @@ pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPoli
 pub use tls::TlsOptions;
 pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};
 pub use worker::WorkerNamespace;
+
+/// What a verifier for [`TlsOptions::server_verifier`] is written with: the traits, certificates and signature checks of the rustls that
+/// this client uses.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 
 /// The facade that all metrics go through: what a [`MetricMeter`] gives is of its types. An exporter for the same version of it shows them.
 pub use ::metrics;

@@ -14,6 +14,8 @@ pub(crate) struct Patience {
     jitter: Jitter,
     asked_at: Instant,
     trouble: Option<Trouble>,
+    /// Whether the next call does without a wait if the server lets no more calls wait.
+    can_look: bool,
     may_wait: bool,
 }
 
@@ -24,9 +26,15 @@ struct Trouble {
 }
 
 impl Patience {
+    /// For those who can also have a look at what there is: [`may_wait`](Self::may_wait) says when.
     pub(crate) fn new(what: String) -> Self {
         let jitter = Jitter::new(random::seed());
-        Self { what, failures: 0, jitter, asked_at: Instant::now(), trouble: None, may_wait: true }
+        Self { what, failures: 0, jitter, asked_at: Instant::now(), trouble: None, can_look: true, may_wait: true }
+    }
+
+    /// For those whose calls all wait.
+    pub(crate) fn without_looks(what: String) -> Self {
+        Self { can_look: false, ..Self::new(what) }
     }
 
     /// Whether the next call may wait until there is something to say; otherwise it is to have a look at what there is.
@@ -44,7 +52,7 @@ impl Patience {
             ErrorClass::ResourceExhausted => Backoff::THROTTLED,
             ErrorClass::Fatal | ErrorClass::MessageTooLarge => return Err(error),
         };
-        self.may_wait = error.class() != ErrorClass::ResourceExhausted;
+        self.may_wait = !self.can_look || error.class() != ErrorClass::ResourceExhausted;
         self.failures += 1;
         self.warn(&error);
         tokio::time::sleep(backoff.delay(self.failures, &mut self.jitter)).await;
@@ -85,3 +93,22 @@ const FIRST_WARNING: Duration = Duration::from_secs(30);
 const LONGEST_SILENCE: Duration = Duration::from_secs(15 * 60);
 /// A server that answers sooner did not wait for anything.
 const HASTY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_whoever_has_looked_asks_again_without_a_pause() {
+        for (mut patience, looks) in [(Patience::new("x".into()), true), (Patience::without_looks("x".into()), false)] {
+            patience.bear(Status::new(Code::ResourceExhausted, "busy").into()).await.unwrap();
+            assert_eq!(patience.may_wait(), !looks);
+            let answered_at = Instant::now();
+            patience.handle_empty().await;
+            assert_eq!(answered_at.elapsed().is_zero(), looks);
+            assert_eq!(patience.trouble.is_some(), looks, "a wait that was let in is the end of it");
+        }
+    }
+}

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinError;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
@@ -19,6 +21,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower::{BoxError, Service, ServiceExt};
 
+use crate::caught::{Panicked, caught};
 use crate::connect::Addresses;
 
 /// What TLS needs beyond an `https` address, which for most servers is nothing: their certificates are checked against the
@@ -60,7 +63,7 @@ impl TlsOptions {
     }
 
     /// Lets this decide whether a server's certificate is good, in place of all roots: to pin one, say, or to look into revocation
-    /// lists. A wrong one lets anybody in.
+    /// lists. A wrong one lets anybody in. What it is written with is in [`rustls`](crate::rustls).
     #[must_use]
     pub fn server_verifier(mut self, verifier: impl ServerCertVerifier + 'static) -> Self {
         self.server_verifier = Some(Arc::new(verifier));
@@ -76,7 +79,8 @@ impl TlsOptions {
 
     /// A certificate that is renewed: asked for with each new connection, and so each time that the server ends one (after 5 minutes, if
     /// it is not set otherwise) or [`ClientOptions::maximum_connection_age`](crate::ClientOptions::maximum_connection_age) does. It may
-    /// read files. While it fails, no new connection can be made.
+    /// read files. While it fails, or panics, no new connection can be made. For a client that is
+    /// [lazy](crate::ClientOptions::lazy) it is asked once more at the start, to check it.
     ///
     /// ```
     /// # use timewright_client::TlsOptions;
@@ -120,8 +124,24 @@ pub(crate) enum TlsError {
     ServerName(String),
     #[error("the server does not speak HTTP/2 over TLS (ALPN `h2`)")]
     NoHttp2,
+    #[error("the client's certificate and the root certificates could not be read within {0:?}")]
+    TooSlow(Duration),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+    #[error("the runtime ends")]
+    RuntimeEnds,
     #[error(transparent)]
     Rustls(#[from] tokio_rustls::rustls::Error),
+}
+
+impl TlsError {
+    /// Of a task that sets TLS up, in which only the provider is the application's.
+    pub(crate) fn of_join(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Panicked::new("the provider of the client's certificate", &*panic).into(),
+            Err(_) => Self::RuntimeEnds,
+        }
+    }
 }
 
 /// Makes connections with TLS: each with the certificate that the client has then.
@@ -132,6 +152,8 @@ pub(crate) struct TlsTransport {
     server_name: ServerName<'static>,
     verifier: Verifier,
     client: Option<Arc<ClientCertificate>>,
+    /// What the options were checked with is what the first connection is made with.
+    first: Arc<Mutex<Option<ClientConfig>>>,
 }
 
 #[derive(Clone)]
@@ -141,8 +163,13 @@ enum Verifier {
 }
 
 impl TlsTransport {
-    /// Over TCP, to this address. All that can be wrong with the options is said now.
-    pub(crate) fn new(tcp: HttpConnector<Addresses>, address: Uri, options: &TlsOptions) -> Result<Self, TlsError> {
+    /// Over TCP, to this address. All that can be wrong with the options is said now. Blocks.
+    pub(crate) fn new(
+        tcp: HttpConnector<Addresses>,
+        address: Uri,
+        options: &TlsOptions,
+        is_lazy: bool,
+    ) -> Result<Self, TlsError> {
         let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let name = options.server_name.as_deref().unwrap_or(host).to_owned();
         let server_name = ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName(name))?;
@@ -151,9 +178,11 @@ impl TlsTransport {
             (None, Some(pem)) => Verifier::Roots(Arc::new(given_roots(pem)?)),
             (None, None) => Verifier::Roots(Arc::new(roots_of_the_system()?)),
         };
-        let transport = Self { tcp, address, server_name, verifier, client: options.client.clone() };
-        config(&transport.verifier, transport.client.as_deref())?;
-        Ok(transport)
+        let client = options.client.clone();
+        let checked = config(&verifier, client.as_deref())?;
+        // By the time of a lazy one's first connection, the client may have another certificate.
+        let first = Arc::new(Mutex::new(Some(checked).filter(|_| !is_lazy)));
+        Ok(Self { tcp, address, server_name, verifier, client, first })
     }
 }
 
@@ -168,17 +197,34 @@ impl Service<Uri> for TlsTransport {
 
     /// The address is its own: tonic must not see that it is `https`, since it would want to do the TLS.
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { tcp, address, server_name, verifier, client } = self.clone();
-        Box::pin(async move {
-            let tcp = tcp.oneshot(address).await?.into_inner();
+        let transport = self.clone();
+        let what = match self.verifier {
+            Verifier::Own(_) => "the verifier of the server's certificate",
+            Verifier::Roots(_) => "what TLS was to be made with",
+        };
+        // The connection is made by a task that all calls share: whoever panics there ends the client.
+        Box::pin(caught(what, || transport.connect()))
+    }
+}
+
+impl TlsTransport {
+    async fn connect(self) -> Result<TokioIo<TlsStream<TcpStream>>, BoxError> {
+        let Self { tcp, address, server_name, verifier, client, first } = self;
+        let tcp = tcp.oneshot(address).await?.into_inner();
+        // Nobody panics with the lock held.
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let config = match first {
+            Some(config) => config,
             // Whoever provides the certificate may wait for a disk.
-            let config = tokio::task::spawn_blocking(move || config(&verifier, client.as_deref())).await??;
-            let stream = TlsConnector::from(Arc::new(config)).connect(server_name, tcp).await?;
-            if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
-                return Err(TlsError::NoHttp2.into());
-            }
-            Ok(TokioIo::new(stream))
-        })
+            None => tokio::task::spawn_blocking(move || config(&verifier, client.as_deref()))
+                .await
+                .map_err(TlsError::of_join)??,
+        };
+        let stream = TlsConnector::from(Arc::new(config)).connect(server_name, tcp).await?;
+        if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            return Err(TlsError::NoHttp2.into());
+        }
+        Ok(TokioIo::new(stream))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::patience::Patience;
 use crate::random;
 use crate::rpc_error::RpcError;
 use crate::start::payloads;
+use look::Seen;
 
 /// How an Update is sent.
 ///
@@ -234,7 +235,7 @@ impl UntypedWorkflowHandle {
         let intercepted =
             self.client().intercept(ClientCall::UpdateWorkflow(&mut request)).map_err(|source| handle.rpc(source))?;
         self.client().data_converter().encode(&mut request).await.map_err(|source| handle.codec(source))?;
-        let mut patience = Patience::new(handle.describe());
+        let mut patience = Patience::without_looks(handle.describe());
         loop {
             match self.client().workflow_service().update_workflow_execution(request.clone()).await {
                 Ok(response) => {
@@ -313,11 +314,12 @@ impl UntypedUpdateHandle {
         };
         let mut patience = Patience::new(self.describe());
         let mut known = self.outcome.clone();
+        let mut seen = Seen::default();
         let mut outcome = loop {
             if let Some(outcome) = known.take() {
                 break outcome;
             }
-            let asked = if patience.may_wait() { self.wait(&request).await } else { self.look().await };
+            let asked = if patience.may_wait() { self.wait(&request).await } else { self.look(&mut seen).await };
             match asked {
                 Ok(Some(outcome)) => known = Some(outcome),
                 Ok(None) => patience.handle_empty().await,

@@ -10,6 +10,7 @@ use std::vec;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use tower::{BoxError, Service, ServiceExt};
 
+use crate::caught::caught;
 use crate::random;
 
 /// Who knows the addresses behind a name: the operating system, if nobody else.
@@ -53,9 +54,10 @@ impl Service<Name> for Addresses {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let resolving = self.resolve(name.clone());
+        let addresses = self.clone();
         Box::pin(async move {
-            let addresses = resolving.await?;
+            // The connection is made by a task that all calls share: whoever panics there ends the client.
+            let addresses = caught("the resolver of ClientOptions", || addresses.resolve(name.clone())).await?;
             if addresses.is_empty() {
                 return Err(format!("`{name}` has no address").into());
             }
@@ -81,6 +83,7 @@ fn shuffled(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -118,6 +121,26 @@ mod tests {
         assert_eq!(addresses.call(name.clone()).await.unwrap_err().to_string(), "`frontends` has no address");
         assert_eq!(addresses.call(name).await.unwrap_err().to_string(), "the registry is down");
         assert_eq!(*asked.lock().unwrap(), ["frontends"; 3]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_whoever_resolves_names_is_an_error() {
+        let asked = AtomicU32::new(0);
+        let mut addresses = Addresses::from(move |_| {
+            let asked = asked.fetch_add(1, Ordering::Relaxed);
+            assert!(asked > 0, "at once");
+            async move {
+                assert!(asked > 1, "later");
+                Ok::<_, BoxError>(vec![SocketAddr::from(([127, 0, 0, 1], 7233))])
+            }
+        });
+        let name: Name = "frontends".parse().unwrap();
+        for when in ["at once", "later"] {
+            let error = addresses.call(name.clone()).await.unwrap_err().to_string();
+            let whose = "the resolver of ClientOptions panicked, which is a defect of the application";
+            assert_eq!(error, format!("{whose}: {when}"));
+        }
+        assert_eq!(addresses.call(name).await.unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 use super::attempt::Attempts;
 use super::metadata::Metadata;
 use super::{HttpRequest, HttpResponse};
-use crate::connect;
-use crate::options::ClientOptions;
+use crate::caught::caught;
+use crate::connect::ConnectError;
 use crate::random;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
@@ -58,23 +58,29 @@ impl CurrentConnection {
         self.0.read().unwrap_or_else(PoisonError::into_inner).connection.clone()
     }
 
+    /// Puts a connection in the place of the one that is used now, whose renewal ends.
     pub(crate) fn replace(&self, connection: Arc<Connection>) {
         *write(&self.0) = Current { connection, renewal: None };
     }
 
-    /// Makes another connection each time that one has become as old as this, until somebody replaces it.
-    pub(crate) fn renew(&self, age: Duration, mut options: ClientOptions) {
-        // A connection takes another's place when it stands.
-        options.lazy = false;
+    /// As [`replace`](Self::replace); and each time that one has become as old as this, `make` makes the next, until somebody replaces it.
+    pub(crate) fn replace_renewed<F>(
+        &self,
+        connection: Arc<Connection>,
+        age: Duration,
+        make: impl Fn() -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<Arc<Connection>, ConnectError>> + Send,
+    {
         let current = Arc::downgrade(&self.0);
         let mut jitter = Jitter::new(random::seed());
         let renewing = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(age.mul_f64(jitter.between(0.8, 1.0))).await;
-                let made = connect::channel(&options).await;
+                let made = caught("what a connection was to be made with", &make).await;
                 let Some(current) = current.upgrade() else { return };
-                let channel = match made {
-                    Ok(channel) => channel,
+                let connection = match made {
+                    Ok(connection) => connection,
                     Err(error) => {
                         tracing::warn!(
                             "no connection could be made to take an old one's place, which goes on: {error}"
@@ -87,10 +93,11 @@ impl CurrentConnection {
                 if !mine {
                     return;
                 }
-                current.connection = Arc::new(Connection::new(channel, current.connection.metadata.clone()));
+                current.connection = connection;
             }
         });
-        write(&self.0).renewal = Some(Renewal(renewing.abort_handle()));
+        // At once, so that of two that are put here at the same time each has its own renewal.
+        *write(&self.0) = Current { connection, renewal: Some(Renewal(renewing.abort_handle())) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! A real Temporal Server behind TLS.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use timewright_testing::DevServer;
@@ -167,7 +167,16 @@ async fn servers_and_clients_that_are_not_trusted_are_told_apart() {
 
 /// Lets one certificate in, whoever has signed it.
 #[derive(Debug)]
-struct Pinned(CertificateDer<'static>);
+struct Pinned {
+    certificate: CertificateDer<'static>,
+    panics_once: Arc<AtomicBool>,
+}
+
+impl Pinned {
+    fn to(certificate: &Certificate) -> Self {
+        Self { certificate: certificate.der(), panics_once: Arc::default() }
+    }
+}
 
 impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
@@ -178,7 +187,8 @@ impl ServerCertVerifier for Pinned {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match *certificate == self.0 {
+        assert!(!self.panics_once.swap(false, Ordering::Relaxed), "at the disco");
+        match *certificate == self.certificate {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::ApplicationVerificationFailure.into()),
         }
@@ -216,10 +226,88 @@ async fn a_verifier_of_ones_own_decides_in_place_of_roots() {
     let front = Front::start(&clients, &own).await;
     let Certificate { certificate, key } = clients.certify("client");
     let tls = TlsOptions::default().client_certificate(certificate, key);
-    let client = Client::connect(front.options(tls.clone().server_verifier(Pinned(own.der())))).await.unwrap();
+    let client = Client::connect(front.options(tls.clone().server_verifier(Pinned::to(&own)))).await.unwrap();
     client.check_namespace().await.unwrap();
-    let error = Client::connect(front.options(tls.server_verifier(Pinned(other.der())))).await.unwrap_err().to_string();
+    let error = Client::connect(front.options(tls.server_verifier(Pinned::to(&other)))).await.unwrap_err().to_string();
     assert!(error.contains("invalid peer certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_verifier_that_panics_ends_one_handshake_and_not_the_client() {
+    let (clients, servers) = (Authority::new(), Authority::new());
+    let own = servers.certify("whatever");
+    let front = Front::start(&clients, &own).await;
+    let Certificate { certificate, key } = clients.certify("client");
+    let (pinned, panics_once) = (Pinned::to(&own), Arc::new(AtomicBool::new(true)));
+    let verifier = Pinned { panics_once: Arc::clone(&panics_once), ..pinned };
+    let tls = TlsOptions::default().client_certificate(certificate, key).server_verifier(verifier);
+    let error = Client::connect(front.options(tls.clone())).await.unwrap_err().to_string();
+    let whose = "the verifier of the server's certificate panicked, which is a defect of the application: at the disco";
+    assert!(error.contains(whose), "{error}");
+
+    let client = Client::connect(front.options(tls)).await.unwrap();
+    panics_once.store(true, Ordering::Relaxed);
+    front.cuts.send_modify(|cuts| *cuts += 1);
+    client.check_namespace().await.unwrap();
+    assert!(!panics_once.load(Ordering::Relaxed), "it was asked");
+}
+
+/// What whoever provides the client's certificate does now.
+#[derive(Clone)]
+enum Provided {
+    Certificate(Certificate),
+    Panic,
+}
+
+#[tokio::test]
+async fn c27_what_the_server_does_not_want_takes_no_connections_place_and_renewal_goes_on() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let front = Front::start(&ours, &ours.certify("localhost")).await;
+    let (first, second) = (ours.certify("first"), ours.certify("second"));
+    let provided = Arc::new(Mutex::new(Provided::Certificate(first.clone())));
+    let (asked, mut was_asked) = watch::channel(0);
+    let provider = {
+        let provided = Arc::clone(&provided);
+        move || {
+            let provided = provided.lock().unwrap().clone();
+            asked.send_modify(|asked| *asked += 1);
+            match provided {
+                Provided::Certificate(Certificate { certificate, key }) => Ok((certificate.into(), key.into())),
+                Provided::Panic => panic!("at the disco"),
+            }
+        }
+    };
+    let tls = TlsOptions::default().server_root(ours.0.pem()).client_certificate_provider(provider);
+    let options = front.options(tls.clone()).maximum_connection_age(Duration::from_secs(1));
+    let client = Client::connect(options).await.unwrap();
+    assert_eq!(*was_asked.borrow_and_update(), 1, "once for one connection");
+
+    let set = |given| *provided.lock().unwrap() = given;
+    let asked_again = async |was_asked: &mut watch::Receiver<u32>| {
+        was_asked.mark_unchanged();
+        tokio::time::timeout(Duration::from_secs(30), was_asked.changed()).await.expect("asked again").unwrap();
+    };
+    set(Provided::Panic);
+    asked_again(&mut was_asked).await;
+    let error = Client::connect(front.options(tls)).await.unwrap_err().to_string();
+    let whose = "the provider of the client's certificate panicked, which is a defect of the application: at the disco";
+    assert!(error.contains(whose), "{error}");
+
+    // Since TLS 1.3 the handshake itself succeeds.
+    set(Provided::Certificate(theirs.certify("foreign")));
+    for _ in 0..3 {
+        asked_again(&mut was_asked).await;
+        client.check_namespace().await.unwrap();
+    }
+    assert!(!front.shown().contains(&second.der()));
+    set(Provided::Certificate(second.clone()));
+    let renewed = async {
+        while !front.shown().contains(&second.der()) {
+            asked_again(&mut was_asked).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), renewed).await.expect("renewed");
+    client.check_namespace().await.unwrap();
 }
 
 #[tokio::test]

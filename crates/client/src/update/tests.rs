@@ -117,6 +117,11 @@ async fn a_result_of_another_type_is_said() {
     assert!(matches!(&error, UpdateWorkflowError::Conversion { .. }), "{error}");
 }
 
+/// In the order of a history, newest first.
+fn numbered(newest: i64, events: impl Into<Vec<HistoryEvent>>) -> Vec<HistoryEvent> {
+    (0..).zip(events.into()).map(|(age, event)| HistoryEvent { event_id: newest - age, ..event }).collect()
+}
+
 fn event(attributes: Attributes) -> HistoryEvent {
     HistoryEvent { attributes: Some(attributes), ..HistoryEvent::default() }
 }
@@ -155,9 +160,9 @@ async fn c9_whoever_may_not_wait_for_an_update_has_a_look_at_the_history() {
         looks += usize::from(token.is_empty());
         let (events, next) = match (looks, token) {
             // What was before it was accepted is not read.
-            (1, b"") => (vec![done("other", 1), accepted("id")], "never asked for"),
-            (_, b"") => (vec![done("other", 1)], "more"),
-            (_, b"more") => (vec![done("id", 7), accepted("id")], "never asked for"),
+            (1, b"") => (numbered(9, [done("other", 1), accepted("id")]), "never asked for"),
+            (_, b"") => (numbered(12, [done("other", 1)]), "more"),
+            (_, b"more") => (numbered(11, [done("id", 7), done("other", 1)]), "never asked for"),
             _ => panic!("{token:?}"),
         };
         Reply::message(&GetWorkflowExecutionHistoryReverseResponse {
@@ -174,4 +179,39 @@ async fn c9_whoever_may_not_wait_for_an_update_has_a_look_at_the_history() {
     assert!(
         reverse.iter().all(|request| request.execution.as_ref().is_some_and(|execution| execution.run_id == "run"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_a_look_sees_that_the_workflow_has_ended_and_reads_nothing_twice() {
+    // After a reset, the request is not with the Event that it was accepted with.
+    let protocol_instance_id = "id".to_owned();
+    let accepted = event(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(Box::new(
+        WorkflowExecutionUpdateAcceptedEventAttributes { protocol_instance_id, ..Default::default() },
+    )));
+    let ended = event(Attributes::WorkflowExecutionTerminatedEventAttributes(Box::default()));
+    let mut looks = 0;
+    let server = FakeServer::new(move |call| {
+        let token: &[u8] = match call.rpc.as_str() {
+            "UpdateWorkflowExecution" => return answer(Stage::Accepted, None),
+            "PollWorkflowExecutionUpdate" => return Reply::code(Code::ResourceExhausted),
+            _ => &call.decode::<GetWorkflowExecutionHistoryReverseRequest>().next_page_token,
+        };
+        looks += usize::from(token.is_empty());
+        let (events, next) = match (looks, token) {
+            (1, b"") => (numbered(90, [done("other", 1)]), "more"),
+            (1, b"more") => (numbered(89, [accepted.clone()]), "never asked for"),
+            (2, b"") => (numbered(91, [done("other", 1), done("other", 1)]), "never asked for"),
+            (3, b"") => (numbered(92, [ended.clone(), done("other", 1)]), "never asked for"),
+            _ => panic!("look {looks}, {token:?}"),
+        };
+        Reply::message(&GetWorkflowExecutionHistoryReverseResponse {
+            history: Some(History { events }),
+            next_page_token: next.into(),
+        })
+    });
+    let options = UpdateOptions::default().update_id("id");
+    let started = handle(&server).start_update(Add, "tea".into(), options).await.expect("accepted");
+    let error = started.result().await.expect_err("it has ended").to_string();
+    assert!(error.ends_with("the Workflow completed before the Update completed."), "{error}");
+    assert_eq!(server.calls().iter().filter(|call| call.rpc.ends_with("Reverse")).count(), 4);
 }

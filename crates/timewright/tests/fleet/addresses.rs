@@ -9,6 +9,7 @@ use timewright::activity::{ActivityContext, ActivityError, ActivityWorker};
 use timewright::client::{Client, ClientOptions};
 use timewright::workflow::{ActivityOptions, WorkflowWorker};
 use timewright_testing::DevServer;
+use tokio::net::TcpSocket;
 
 use crate::proxy::{Proxy, Weather};
 use crate::support::background::run_both;
@@ -65,7 +66,7 @@ async fn c7_workers_find_the_frontends_that_a_rolling_restart_leaves() {
 
     // All frontends are others now, and one of them is not up yet.
     let vacant = unused_address();
-    name.set([vacant, new.address()]);
+    name.set([vacant.local_addr().unwrap(), new.address()]);
     old.set_weather(Weather::Refusing);
     old.cut();
     check_echo(&client, &queue, 2).await;
@@ -77,7 +78,8 @@ async fn c7_workers_find_the_frontends_that_a_rolling_restart_leaves() {
 async fn c7_a_dead_address_keeps_nobody_from_the_others_and_a_fleet_spreads() {
     let name = Name::default();
     let (one, other) = (proxy().await, proxy().await);
-    name.set([one.address(), unused_address(), other.address()]);
+    let vacant = unused_address();
+    name.set([one.address(), vacant.local_addr().unwrap(), other.address()]);
     // With 40 of them, one of the two would be left out once in 500 thousand million times.
     for _client in 0..40 {
         connect(name.options()).await;
@@ -128,10 +130,13 @@ async fn c6_connections_that_the_server_ends_are_made_anew_and_nobody_notices() 
     let mut accepted = proxy.accepted();
     // Its polls stay open on the connection that ends, and what is new goes over the next one.
     let mut number = 0;
-    while *accepted.borrow_and_update() < 4 {
-        number += 1;
-        check_echo(&client, &queue, number).await;
-    }
+    within("connections after those that the server ended", async {
+        while *accepted.borrow_and_update() < 4 {
+            number += 1;
+            check_echo(&client, &queue, number).await;
+        }
+    })
+    .await;
     assert!(worker.is_running());
     worker.stop().await;
 }
@@ -161,7 +166,9 @@ async fn a_connection_cannot_give_place_too_soon() {
     assert_eq!(error, "a connection cannot give place to another after 999ms: 1 s is the least");
 }
 
-/// An address at which nobody listens.
-fn unused_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
+/// Has an address at which nobody listens, and nobody else can while it lives.
+fn unused_address() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket
 }

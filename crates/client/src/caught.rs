@@ -1,0 +1,43 @@
+//! Code of the application's, run where its panic would end more than itself.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::Poll;
+
+use tower::BoxError;
+
+/// The application's code, which is named by what it was given as, has panicked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} panicked, which is a defect of the application: {panic}")]
+pub(crate) struct Panicked {
+    what: &'static str,
+    panic: String,
+}
+
+impl Panicked {
+    pub(crate) fn new(what: &'static str, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self { what, panic: text.unwrap_or("(the panic's value is no text)").to_owned() }
+    }
+}
+
+/// What the future gives. A panic is an error: that of making the future, too.
+pub(crate) async fn caught<T, E, F>(what: &'static str, make: impl FnOnce() -> F) -> Result<T, BoxError>
+where
+    E: Into<BoxError>,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut future: Pin<Box<F>> = match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(future) => Box::pin(future),
+        Err(panic) => return Err(Panicked::new(what, &*panic).into()),
+    };
+    // What has panicked is not polled again.
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(polled) => polled.map_err(Into::into),
+        Err(panic) => Poll::Ready(Err(Panicked::new(what, &*panic).into())),
+    })
+    .await
+}
