@@ -28,7 +28,7 @@ mod payload_map {
 }
 
 #[cfg(feature = "grpc")]
-pub use codec::MessageCodec;
+use codec::{MessageCodec, unary};
 pub use generated::{grpc, temporal};
 pub use payloads::{CollectPayloads, PayloadSlot};
 pub use temporal::api::command::v1 as command;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::resume_unwind;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -125,10 +125,18 @@ impl ActivityWorker {
     /// If the namespace does not exist, or polls fail for a minute in a way that waiting does not cure, such as a permission
     /// denied. Everything else is retried for as long as it takes.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
-        self.lifecycle.clone().around(self.work(shutdown)).await
+        self.run_until(Box::pin(shutdown)).await
     }
 
-    async fn work(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
+    /// In boxes, and without a type parameter, so that all that a worker does is compiled here, and not with each program.
+    fn run_until<'a>(
+        self,
+        shutdown: Shutdown<'a>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), WorkerError>> + Send + 'a>> {
+        Box::pin(async move { self.lifecycle.clone().around(self.work(shutdown)).await })
+    }
+
+    async fn work(mut self, mut shutdown: Shutdown<'_>) -> Result<(), WorkerError> {
         let companions = std::mem::take(&mut self.companions);
         if companions.is_empty() {
             return self.run_alone(shutdown).await;
@@ -137,9 +145,8 @@ impl ActivityWorker {
         let mut workers = JoinSet::new();
         for worker in [self].into_iter().chain(companions) {
             let mut stopped = stopped.clone();
-            workers.spawn(worker.run_alone(async move { is_true(&mut stopped).await }));
+            workers.spawn(worker.run_alone(Box::pin(async move { is_true(&mut stopped).await })));
         }
-        let mut shutdown = pin!(shutdown);
         let mut outcome = Ok(());
         while !workers.is_empty() {
             tokio::select! {
@@ -160,8 +167,7 @@ impl ActivityWorker {
         outcome
     }
 
-    async fn run_alone(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), WorkerError> {
-        let mut shutdown = pin!(shutdown);
+    async fn run_alone(self, mut shutdown: Shutdown<'_>) -> Result<(), WorkerError> {
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
@@ -299,6 +305,9 @@ impl ActivityWorker {
         outcome
     }
 }
+
+/// Ready when a worker is to stop.
+type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// How often a worker that cannot stop says why.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use crate::sdk_metrics::RequestMetrics;
 use crate::stack::{Connection, CurrentConnection, HttpRequest, HttpResponse, MAXIMUM_MESSAGE_SIZE, Metadata, Stack};
 use http::HeaderValue;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use timewright_converter::DataConverter;
@@ -107,10 +108,17 @@ impl Client {
     /// # Errors
     /// If the options are not usable; if nothing, or no Temporal Server, answers at the address.
     pub async fn connect(options: ClientOptions) -> Result<Self, ConnectError> {
-        warn_of_bare_api_key(&options);
-        let client = Self::connect_for_good(options.clone()).await?;
-        client.use_connection(client.inner.connection.current(), options);
-        Ok(client)
+        Self::boxed_connect(options).await
+    }
+
+    /// In a box, so that it is compiled here, and not with each program.
+    fn boxed_connect(options: ClientOptions) -> Pin<Box<dyn Future<Output = Result<Self, ConnectError>> + Send>> {
+        Box::pin(async move {
+            warn_of_bare_api_key(&options);
+            let client = Self::connect_for_good(options.clone()).await?;
+            client.use_connection(client.inner.connection.current(), options);
+            Ok(client)
+        })
     }
 
     /// A client whose connection gives place to no other. Unless it is lazy, a server has answered over it.

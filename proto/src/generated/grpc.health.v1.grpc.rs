@@ -102,7 +102,7 @@ pub mod health_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("grpc.health.v1.Health", "Check"));
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list(
             &mut self,
@@ -126,7 +126,7 @@ pub mod health_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("grpc.health.v1.Health", "List"));
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn watch(
             &mut self,

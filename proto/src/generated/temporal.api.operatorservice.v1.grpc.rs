@@ -107,7 +107,7 @@ pub mod operator_service_client {
                         "AddSearchAttributes",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn remove_search_attributes(
             &mut self,
@@ -136,7 +136,7 @@ pub mod operator_service_client {
                         "RemoveSearchAttributes",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_search_attributes(
             &mut self,
@@ -165,7 +165,7 @@ pub mod operator_service_client {
                         "ListSearchAttributes",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_namespace(
             &mut self,
@@ -194,7 +194,7 @@ pub mod operator_service_client {
                         "DeleteNamespace",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn add_or_update_remote_cluster(
             &mut self,
@@ -223,7 +223,7 @@ pub mod operator_service_client {
                         "AddOrUpdateRemoteCluster",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn remove_remote_cluster(
             &mut self,
@@ -252,7 +252,7 @@ pub mod operator_service_client {
                         "RemoveRemoteCluster",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_clusters(
             &mut self,
@@ -281,7 +281,7 @@ pub mod operator_service_client {
                         "ListClusters",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_nexus_endpoint(
             &mut self,
@@ -310,7 +310,7 @@ pub mod operator_service_client {
                         "GetNexusEndpoint",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn create_nexus_endpoint(
             &mut self,
@@ -339,7 +339,7 @@ pub mod operator_service_client {
                         "CreateNexusEndpoint",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_nexus_endpoint(
             &mut self,
@@ -368,7 +368,7 @@ pub mod operator_service_client {
                         "UpdateNexusEndpoint",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_nexus_endpoint(
             &mut self,
@@ -397,7 +397,7 @@ pub mod operator_service_client {
                         "DeleteNexusEndpoint",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_nexus_endpoints(
             &mut self,
@@ -426,7 +426,7 @@ pub mod operator_service_client {
                         "ListNexusEndpoints",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
     }
 }

@@ -107,7 +107,7 @@ pub mod workflow_service_client {
                         "RegisterNamespace",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_namespace(
             &mut self,
@@ -136,7 +136,7 @@ pub mod workflow_service_client {
                         "DescribeNamespace",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_namespaces(
             &mut self,
@@ -165,7 +165,7 @@ pub mod workflow_service_client {
                         "ListNamespaces",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_namespace(
             &mut self,
@@ -194,7 +194,7 @@ pub mod workflow_service_client {
                         "UpdateNamespace",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn deprecate_namespace(
             &mut self,
@@ -223,7 +223,7 @@ pub mod workflow_service_client {
                         "DeprecateNamespace",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn start_workflow_execution(
             &mut self,
@@ -252,7 +252,7 @@ pub mod workflow_service_client {
                         "StartWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn execute_multi_operation(
             &mut self,
@@ -281,7 +281,7 @@ pub mod workflow_service_client {
                         "ExecuteMultiOperation",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_workflow_execution_history(
             &mut self,
@@ -310,7 +310,7 @@ pub mod workflow_service_client {
                         "GetWorkflowExecutionHistory",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_workflow_execution_history_reverse(
             &mut self,
@@ -341,7 +341,7 @@ pub mod workflow_service_client {
                         "GetWorkflowExecutionHistoryReverse",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_workflow_task_queue(
             &mut self,
@@ -370,7 +370,7 @@ pub mod workflow_service_client {
                         "PollWorkflowTaskQueue",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_workflow_task_completed(
             &mut self,
@@ -399,7 +399,7 @@ pub mod workflow_service_client {
                         "RespondWorkflowTaskCompleted",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_workflow_task_failed(
             &mut self,
@@ -428,7 +428,7 @@ pub mod workflow_service_client {
                         "RespondWorkflowTaskFailed",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_activity_task_queue(
             &mut self,
@@ -457,7 +457,7 @@ pub mod workflow_service_client {
                         "PollActivityTaskQueue",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn record_activity_task_heartbeat(
             &mut self,
@@ -486,7 +486,7 @@ pub mod workflow_service_client {
                         "RecordActivityTaskHeartbeat",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn record_activity_task_heartbeat_by_id(
             &mut self,
@@ -517,7 +517,7 @@ pub mod workflow_service_client {
                         "RecordActivityTaskHeartbeatById",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_completed(
             &mut self,
@@ -546,7 +546,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskCompleted",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_completed_by_id(
             &mut self,
@@ -577,7 +577,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskCompletedById",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_failed(
             &mut self,
@@ -606,7 +606,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskFailed",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_failed_by_id(
             &mut self,
@@ -635,7 +635,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskFailedById",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_canceled(
             &mut self,
@@ -664,7 +664,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskCanceled",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_activity_task_canceled_by_id(
             &mut self,
@@ -695,7 +695,7 @@ pub mod workflow_service_client {
                         "RespondActivityTaskCanceledById",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn request_cancel_workflow_execution(
             &mut self,
@@ -726,7 +726,7 @@ pub mod workflow_service_client {
                         "RequestCancelWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn signal_workflow_execution(
             &mut self,
@@ -755,7 +755,7 @@ pub mod workflow_service_client {
                         "SignalWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn signal_with_start_workflow_execution(
             &mut self,
@@ -786,7 +786,7 @@ pub mod workflow_service_client {
                         "SignalWithStartWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn reset_workflow_execution(
             &mut self,
@@ -815,7 +815,7 @@ pub mod workflow_service_client {
                         "ResetWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn terminate_workflow_execution(
             &mut self,
@@ -844,7 +844,7 @@ pub mod workflow_service_client {
                         "TerminateWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_workflow_execution(
             &mut self,
@@ -873,7 +873,7 @@ pub mod workflow_service_client {
                         "DeleteWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_open_workflow_executions(
             &mut self,
@@ -902,7 +902,7 @@ pub mod workflow_service_client {
                         "ListOpenWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_closed_workflow_executions(
             &mut self,
@@ -931,7 +931,7 @@ pub mod workflow_service_client {
                         "ListClosedWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_workflow_executions(
             &mut self,
@@ -960,7 +960,7 @@ pub mod workflow_service_client {
                         "ListWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_archived_workflow_executions(
             &mut self,
@@ -991,7 +991,7 @@ pub mod workflow_service_client {
                         "ListArchivedWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn scan_workflow_executions(
             &mut self,
@@ -1020,7 +1020,7 @@ pub mod workflow_service_client {
                         "ScanWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn count_workflow_executions(
             &mut self,
@@ -1049,7 +1049,7 @@ pub mod workflow_service_client {
                         "CountWorkflowExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_search_attributes(
             &mut self,
@@ -1078,7 +1078,7 @@ pub mod workflow_service_client {
                         "GetSearchAttributes",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_query_task_completed(
             &mut self,
@@ -1107,7 +1107,7 @@ pub mod workflow_service_client {
                         "RespondQueryTaskCompleted",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn reset_sticky_task_queue(
             &mut self,
@@ -1136,7 +1136,7 @@ pub mod workflow_service_client {
                         "ResetStickyTaskQueue",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn shutdown_worker(
             &mut self,
@@ -1165,7 +1165,7 @@ pub mod workflow_service_client {
                         "ShutdownWorker",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn query_workflow(
             &mut self,
@@ -1194,7 +1194,7 @@ pub mod workflow_service_client {
                         "QueryWorkflow",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_workflow_execution(
             &mut self,
@@ -1223,7 +1223,7 @@ pub mod workflow_service_client {
                         "DescribeWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_task_queue(
             &mut self,
@@ -1252,7 +1252,7 @@ pub mod workflow_service_client {
                         "DescribeTaskQueue",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_cluster_info(
             &mut self,
@@ -1281,7 +1281,7 @@ pub mod workflow_service_client {
                         "GetClusterInfo",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_system_info(
             &mut self,
@@ -1310,7 +1310,7 @@ pub mod workflow_service_client {
                         "GetSystemInfo",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_task_queue_partitions(
             &mut self,
@@ -1339,7 +1339,7 @@ pub mod workflow_service_client {
                         "ListTaskQueuePartitions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn create_schedule(
             &mut self,
@@ -1368,7 +1368,7 @@ pub mod workflow_service_client {
                         "CreateSchedule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_schedule(
             &mut self,
@@ -1397,7 +1397,7 @@ pub mod workflow_service_client {
                         "DescribeSchedule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_schedule(
             &mut self,
@@ -1426,7 +1426,7 @@ pub mod workflow_service_client {
                         "UpdateSchedule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn patch_schedule(
             &mut self,
@@ -1455,7 +1455,7 @@ pub mod workflow_service_client {
                         "PatchSchedule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_schedule_matching_times(
             &mut self,
@@ -1484,7 +1484,7 @@ pub mod workflow_service_client {
                         "ListScheduleMatchingTimes",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_schedule(
             &mut self,
@@ -1513,7 +1513,7 @@ pub mod workflow_service_client {
                         "DeleteSchedule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_schedules(
             &mut self,
@@ -1542,7 +1542,7 @@ pub mod workflow_service_client {
                         "ListSchedules",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn count_schedules(
             &mut self,
@@ -1571,7 +1571,7 @@ pub mod workflow_service_client {
                         "CountSchedules",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_worker_build_id_compatibility(
             &mut self,
@@ -1602,7 +1602,7 @@ pub mod workflow_service_client {
                         "UpdateWorkerBuildIdCompatibility",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_worker_build_id_compatibility(
             &mut self,
@@ -1631,7 +1631,7 @@ pub mod workflow_service_client {
                         "GetWorkerBuildIdCompatibility",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_worker_versioning_rules(
             &mut self,
@@ -1660,7 +1660,7 @@ pub mod workflow_service_client {
                         "UpdateWorkerVersioningRules",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_worker_versioning_rules(
             &mut self,
@@ -1689,7 +1689,7 @@ pub mod workflow_service_client {
                         "GetWorkerVersioningRules",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_worker_task_reachability(
             &mut self,
@@ -1718,7 +1718,7 @@ pub mod workflow_service_client {
                         "GetWorkerTaskReachability",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_deployment(
             &mut self,
@@ -1747,7 +1747,7 @@ pub mod workflow_service_client {
                         "DescribeDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_worker_deployment_version(
             &mut self,
@@ -1778,7 +1778,7 @@ pub mod workflow_service_client {
                         "DescribeWorkerDeploymentVersion",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_deployments(
             &mut self,
@@ -1807,7 +1807,7 @@ pub mod workflow_service_client {
                         "ListDeployments",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_deployment_reachability(
             &mut self,
@@ -1836,7 +1836,7 @@ pub mod workflow_service_client {
                         "GetDeploymentReachability",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn get_current_deployment(
             &mut self,
@@ -1865,7 +1865,7 @@ pub mod workflow_service_client {
                         "GetCurrentDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn set_current_deployment(
             &mut self,
@@ -1894,7 +1894,7 @@ pub mod workflow_service_client {
                         "SetCurrentDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn set_worker_deployment_current_version(
             &mut self,
@@ -1925,7 +1925,7 @@ pub mod workflow_service_client {
                         "SetWorkerDeploymentCurrentVersion",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_worker_deployment(
             &mut self,
@@ -1954,7 +1954,7 @@ pub mod workflow_service_client {
                         "DescribeWorkerDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_worker_deployment(
             &mut self,
@@ -1983,7 +1983,7 @@ pub mod workflow_service_client {
                         "DeleteWorkerDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_worker_deployment_version(
             &mut self,
@@ -2012,7 +2012,7 @@ pub mod workflow_service_client {
                         "DeleteWorkerDeploymentVersion",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn set_worker_deployment_ramping_version(
             &mut self,
@@ -2043,7 +2043,7 @@ pub mod workflow_service_client {
                         "SetWorkerDeploymentRampingVersion",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_worker_deployments(
             &mut self,
@@ -2072,7 +2072,7 @@ pub mod workflow_service_client {
                         "ListWorkerDeployments",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn create_worker_deployment(
             &mut self,
@@ -2101,7 +2101,7 @@ pub mod workflow_service_client {
                         "CreateWorkerDeployment",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn create_worker_deployment_version(
             &mut self,
@@ -2130,7 +2130,7 @@ pub mod workflow_service_client {
                         "CreateWorkerDeploymentVersion",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_worker_deployment_version_compute_config(
             &mut self,
@@ -2161,7 +2161,7 @@ pub mod workflow_service_client {
                         "UpdateWorkerDeploymentVersionComputeConfig",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn validate_worker_deployment_version_compute_config(
             &mut self,
@@ -2192,7 +2192,7 @@ pub mod workflow_service_client {
                         "ValidateWorkerDeploymentVersionComputeConfig",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_worker_deployment_version_metadata(
             &mut self,
@@ -2223,7 +2223,7 @@ pub mod workflow_service_client {
                         "UpdateWorkerDeploymentVersionMetadata",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn set_worker_deployment_manager(
             &mut self,
@@ -2252,7 +2252,7 @@ pub mod workflow_service_client {
                         "SetWorkerDeploymentManager",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_workflow_execution(
             &mut self,
@@ -2281,7 +2281,7 @@ pub mod workflow_service_client {
                         "UpdateWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_workflow_execution_update(
             &mut self,
@@ -2310,7 +2310,7 @@ pub mod workflow_service_client {
                         "PollWorkflowExecutionUpdate",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn start_batch_operation(
             &mut self,
@@ -2339,7 +2339,7 @@ pub mod workflow_service_client {
                         "StartBatchOperation",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn stop_batch_operation(
             &mut self,
@@ -2368,7 +2368,7 @@ pub mod workflow_service_client {
                         "StopBatchOperation",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_batch_operation(
             &mut self,
@@ -2397,7 +2397,7 @@ pub mod workflow_service_client {
                         "DescribeBatchOperation",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_batch_operations(
             &mut self,
@@ -2426,7 +2426,7 @@ pub mod workflow_service_client {
                         "ListBatchOperations",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_nexus_task_queue(
             &mut self,
@@ -2455,7 +2455,7 @@ pub mod workflow_service_client {
                         "PollNexusTaskQueue",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_nexus_task_completed(
             &mut self,
@@ -2484,7 +2484,7 @@ pub mod workflow_service_client {
                         "RespondNexusTaskCompleted",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn respond_nexus_task_failed(
             &mut self,
@@ -2513,7 +2513,7 @@ pub mod workflow_service_client {
                         "RespondNexusTaskFailed",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_activity_options(
             &mut self,
@@ -2542,7 +2542,7 @@ pub mod workflow_service_client {
                         "UpdateActivityOptions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_workflow_execution_options(
             &mut self,
@@ -2573,7 +2573,7 @@ pub mod workflow_service_client {
                         "UpdateWorkflowExecutionOptions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn pause_activity(
             &mut self,
@@ -2602,7 +2602,7 @@ pub mod workflow_service_client {
                         "PauseActivity",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn unpause_activity(
             &mut self,
@@ -2631,7 +2631,7 @@ pub mod workflow_service_client {
                         "UnpauseActivity",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn reset_activity(
             &mut self,
@@ -2660,7 +2660,7 @@ pub mod workflow_service_client {
                         "ResetActivity",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn create_workflow_rule(
             &mut self,
@@ -2689,7 +2689,7 @@ pub mod workflow_service_client {
                         "CreateWorkflowRule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_workflow_rule(
             &mut self,
@@ -2718,7 +2718,7 @@ pub mod workflow_service_client {
                         "DescribeWorkflowRule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_workflow_rule(
             &mut self,
@@ -2747,7 +2747,7 @@ pub mod workflow_service_client {
                         "DeleteWorkflowRule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_workflow_rules(
             &mut self,
@@ -2776,7 +2776,7 @@ pub mod workflow_service_client {
                         "ListWorkflowRules",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn trigger_workflow_rule(
             &mut self,
@@ -2805,7 +2805,7 @@ pub mod workflow_service_client {
                         "TriggerWorkflowRule",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn record_worker_heartbeat(
             &mut self,
@@ -2834,7 +2834,7 @@ pub mod workflow_service_client {
                         "RecordWorkerHeartbeat",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_workers(
             &mut self,
@@ -2863,7 +2863,7 @@ pub mod workflow_service_client {
                         "ListWorkers",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn count_workers(
             &mut self,
@@ -2892,7 +2892,7 @@ pub mod workflow_service_client {
                         "CountWorkers",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_task_queue_config(
             &mut self,
@@ -2921,7 +2921,7 @@ pub mod workflow_service_client {
                         "UpdateTaskQueueConfig",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn fetch_worker_config(
             &mut self,
@@ -2950,7 +2950,7 @@ pub mod workflow_service_client {
                         "FetchWorkerConfig",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_worker_config(
             &mut self,
@@ -2979,7 +2979,7 @@ pub mod workflow_service_client {
                         "UpdateWorkerConfig",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_worker(
             &mut self,
@@ -3008,7 +3008,7 @@ pub mod workflow_service_client {
                         "DescribeWorker",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn pause_workflow_execution(
             &mut self,
@@ -3037,7 +3037,7 @@ pub mod workflow_service_client {
                         "PauseWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn unpause_workflow_execution(
             &mut self,
@@ -3066,7 +3066,7 @@ pub mod workflow_service_client {
                         "UnpauseWorkflowExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn start_activity_execution(
             &mut self,
@@ -3095,7 +3095,7 @@ pub mod workflow_service_client {
                         "StartActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn start_nexus_operation_execution(
             &mut self,
@@ -3124,7 +3124,7 @@ pub mod workflow_service_client {
                         "StartNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_activity_execution(
             &mut self,
@@ -3153,7 +3153,7 @@ pub mod workflow_service_client {
                         "DescribeActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn describe_nexus_operation_execution(
             &mut self,
@@ -3184,7 +3184,7 @@ pub mod workflow_service_client {
                         "DescribeNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_activity_execution(
             &mut self,
@@ -3213,7 +3213,7 @@ pub mod workflow_service_client {
                         "PollActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_nexus_operation_execution(
             &mut self,
@@ -3242,7 +3242,7 @@ pub mod workflow_service_client {
                         "PollNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_activity_executions(
             &mut self,
@@ -3271,7 +3271,7 @@ pub mod workflow_service_client {
                         "ListActivityExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn list_nexus_operation_executions(
             &mut self,
@@ -3300,7 +3300,7 @@ pub mod workflow_service_client {
                         "ListNexusOperationExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn count_activity_executions(
             &mut self,
@@ -3329,7 +3329,7 @@ pub mod workflow_service_client {
                         "CountActivityExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn count_nexus_operation_executions(
             &mut self,
@@ -3358,7 +3358,7 @@ pub mod workflow_service_client {
                         "CountNexusOperationExecutions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn request_cancel_activity_execution(
             &mut self,
@@ -3389,7 +3389,7 @@ pub mod workflow_service_client {
                         "RequestCancelActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn request_cancel_nexus_operation_execution(
             &mut self,
@@ -3420,7 +3420,7 @@ pub mod workflow_service_client {
                         "RequestCancelNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn terminate_activity_execution(
             &mut self,
@@ -3449,7 +3449,7 @@ pub mod workflow_service_client {
                         "TerminateActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_activity_execution(
             &mut self,
@@ -3478,7 +3478,7 @@ pub mod workflow_service_client {
                         "DeleteActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn pause_activity_execution(
             &mut self,
@@ -3507,7 +3507,7 @@ pub mod workflow_service_client {
                         "PauseActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn reset_activity_execution(
             &mut self,
@@ -3536,7 +3536,7 @@ pub mod workflow_service_client {
                         "ResetActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn unpause_activity_execution(
             &mut self,
@@ -3565,7 +3565,7 @@ pub mod workflow_service_client {
                         "UnpauseActivityExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn update_activity_execution_options(
             &mut self,
@@ -3596,7 +3596,7 @@ pub mod workflow_service_client {
                         "UpdateActivityExecutionOptions",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn terminate_nexus_operation_execution(
             &mut self,
@@ -3627,7 +3627,7 @@ pub mod workflow_service_client {
                         "TerminateNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn delete_nexus_operation_execution(
             &mut self,
@@ -3656,7 +3656,7 @@ pub mod workflow_service_client {
                         "DeleteNexusOperationExecution",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
         pub async fn poll_workflow_execution_time_skipping(
             &mut self,
@@ -3687,7 +3687,7 @@ pub mod workflow_service_client {
                         "PollWorkflowExecutionTimeSkipping",
                     ),
                 );
-            self.inner.unary(req, path, codec).await
+            crate::unary(&mut self.inner, req, path, codec).await
         }
     }
 }
