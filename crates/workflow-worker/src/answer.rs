@@ -1,6 +1,5 @@
 //! Carries out what shards ask for: encodes, sends, and says how it went.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use timewright_client::{CallKind, Client, RpcError, Slot, WorkerNamespace};
@@ -24,6 +23,7 @@ use timewright_protocol::workflow::{
 use crate::codecs::Codecs;
 use crate::eager_activities::EagerActivities;
 use crate::error::task_failure;
+use crate::hold::Hold;
 use crate::local_activities::WorkflowNames;
 use crate::metrics::{End, WorkflowMetrics};
 use crate::options::Options;
@@ -53,8 +53,8 @@ pub(crate) struct Answerer {
     /// The most bytes of a completion in pages; `None` where the server takes no pages.
     paged_completion_limit: Option<usize>,
     eager_activities: EagerActivities,
-    /// The worker shuts down: further tasks of its workflows are for others.
-    sticky_stopped: AtomicBool,
+    /// Where the worker shuts down, further tasks of its workflows are for others.
+    hold: Hold,
     versioning: Versioning,
     metrics: WorkflowMetrics,
 }
@@ -76,7 +76,7 @@ impl Answerer {
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
             paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             eager_activities: options.eager_activities.clone(),
-            sticky_stopped: AtomicBool::new(false),
+            hold: Hold::new(options.maximum_signal_wait),
             versioning: options.versioning.clone(),
             metrics,
         }
@@ -86,12 +86,13 @@ impl Answerer {
         &self.codecs
     }
 
-    pub(crate) fn stop_sticky(&self) {
-        self.sticky_stopped.store(true, Ordering::Relaxed);
+    pub(crate) fn begin_shutdown(&self) {
+        self.hold.begin_shutdown();
     }
 
-    /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
-    pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
+    /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns. Where that leaves room
+    /// for others, an answer that says nothing may be held back.
+    pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>, leaves_room: bool) -> Outcome {
         let Request { workflow, key, action, .. } = request;
         let workflow_id = &workflow.workflow_id;
         let run_id = key.run_id();
@@ -105,6 +106,9 @@ impl Answerer {
             Action::Complete(completion) => {
                 let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 goes_on = End::of(&completion.commands).is_none();
+                if leaves_room && !completion.may_wait.is_zero() {
+                    Box::pin(self.hold.wait(completion.may_wait)).await;
+                }
                 match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
@@ -255,7 +259,7 @@ impl Answerer {
     }
 
     fn completion_request(&self, workflow_type: &str, completion: Completion) -> Outgoing {
-        let sticky = self.sticky_queue.as_ref().filter(|_| !self.sticky_stopped.load(Ordering::Relaxed));
+        let sticky = self.sticky_queue.as_ref().filter(|_| !self.hold.is_stopping());
         let request = RespondWorkflowTaskCompletedRequest {
             task_token: completion.task_token,
             commands: completion.commands,
