@@ -133,7 +133,7 @@ impl Answerer {
                 if let AbandonReason::FailedAgain { cause, .. } = reason {
                     self.metrics.task_failed(&workflow.workflow_type, cause);
                 }
-                log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
+                log_abandoned(&self.task_queue, &workflow, run_id, &reason);
                 None
             }
             // Nothing to send.
@@ -327,20 +327,21 @@ impl Answerer {
 
     /// The first attempt says why it failed; for later ones that is in the log only.
     async fn fail_first(&self, workflow: &WorkflowNames, run_id: &str, attempt: u32, failed: TaskFailure) {
-        let workflow_id = &workflow.workflow_id;
         self.metrics.task_failed(&workflow.workflow_type, failed.cause);
         if attempt <= 1 {
-            return Box::pin(self.fail(workflow_id, run_id, failed)).await;
+            return Box::pin(self.fail(workflow, run_id, failed)).await;
         }
         let message = failed.failure.message;
         let reason = AbandonReason::FailedAgain { attempt, cause: failed.cause, message };
-        log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
+        log_abandoned(&self.task_queue, workflow, run_id, &reason);
     }
 
-    async fn fail(&self, workflow_id: &str, run_id: &str, failed: TaskFailure) {
+    async fn fail(&self, workflow: &WorkflowNames, run_id: &str, failed: TaskFailure) {
+        let (workflow_id, workflow_type) = (&*workflow.workflow_id, &*workflow.workflow_type);
         tracing::error!(
             workflow_id,
             run_id,
+            workflow_type,
             task_queue = self.task_queue,
             cause = failed.cause.as_str_name(),
             message = failed.failure.message,
@@ -447,11 +448,13 @@ fn query_result(answer: QueryAnswer) -> WorkflowQueryResult {
     }
 }
 
-fn log_abandoned(task_queue: &str, workflow_id: &str, run_id: &str, reason: &AbandonReason) {
+fn log_abandoned(task_queue: &str, workflow: &WorkflowNames, run_id: &str, reason: &AbandonReason) {
+    let (workflow_id, workflow_type) = (&*workflow.workflow_id, &*workflow.workflow_type);
     match reason {
         AbandonReason::FailedAgain { attempt, cause, message } => tracing::warn!(
             workflow_id,
             run_id,
+            workflow_type,
             task_queue,
             attempt,
             cause = cause.as_str_name(),
@@ -459,7 +462,7 @@ fn log_abandoned(task_queue: &str, workflow_id: &str, run_id: &str, reason: &Aba
             "a Workflow Task failed again; the server tries it again when it times out"
         ),
         AbandonReason::Superseded | AbandonReason::Evicted => {
-            tracing::debug!(workflow_id, run_id, task_queue, ?reason, "a Workflow Task is not answered");
+            tracing::debug!(workflow_id, run_id, workflow_type, task_queue, ?reason, "a Workflow Task is not answered");
         }
     }
 }
