@@ -629,9 +629,9 @@ impl Running {
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
         let leaves_room = self.has_room();
-        let spawned = self
-            .in_flight
-            .spawn(async move { Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task, leaves_room).await) } });
+        let spawned = self.in_flight.spawn(async move {
+            Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task, leaves_room).await) }
+        });
         self.answering.insert(spawned.id(), (shard, key));
     }
 
