@@ -340,3 +340,32 @@ fn c4_a_snapshot_tells_a_busy_worker_from_one_that_is_cut_off() {
     world.run_until(Duration::from_secs(65));
     assert!(!well(&world), "it stops");
 }
+
+#[test]
+fn a_snapshot_tells_when_the_last_open_poll_of_each_kind_was_opened() {
+    let mut returned = false;
+    let mut world = exact(World::new(fixed(4, 4, true), |queue| match queue {
+        QueueKind::Normal if !std::mem::replace(&mut returned, true) => answer(1000, PollResult::Empty),
+        _ => answer(60_000_000, PollResult::Empty),
+    }));
+    world.run_until(Duration::from_millis(1500));
+    assert_eq!((world.poller.open_polls(QueueKind::Sticky), world.poller.open_polls(QueueKind::Normal)), (2, 2));
+    let PollerSnapshot { normal, sticky, .. } = world.poller.snapshot();
+    assert_eq!(normal.last_opened, Some(world.origin + Duration::from_secs(1)));
+    assert_eq!(sticky.expect("there is a sticky queue").last_opened, Some(world.origin));
+}
+
+#[test]
+fn each_kind_of_queue_is_tried_again_in_its_own_time() {
+    let mut world = exact(World::new(fixed(2, 2, true), |queue| match queue {
+        QueueKind::Sticky => answer(0, UNAVAILABLE),
+        QueueKind::Normal => answer(0, PollResult::Failed(ErrorClass::ResourceExhausted)),
+    }));
+    world.run_until(Duration::from_millis(1500));
+    let opened = |kind| {
+        let opened = world.opened.iter().filter(|(_, queue)| *queue == kind);
+        opened.map(|(at, _)| at.as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(opened(QueueKind::Sticky), [0, 200, 600, 1400]);
+    assert_eq!(opened(QueueKind::Normal), [0, 1000]);
+}
