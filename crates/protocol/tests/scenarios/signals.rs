@@ -29,7 +29,7 @@ impl Cached {
         self.row = format!("{} {news}", self.row);
         let all = events(&format!("{} WFT*", self.row));
         self.row.push_str(" WFT");
-        let started = all.last().map(|event| event.event_id).unwrap();
+        let started = all.last().expect("there are Events").event_id;
         self.run.handle_task(WorkflowTask {
             task_token: "token".into(),
             workflow_id: "order-7".to_owned(),
@@ -61,7 +61,7 @@ impl Cached {
     }
 
     fn run_length(&self) -> usize {
-        usize::try_from(self.started).unwrap()
+        usize::try_from(self.started).expect("Event ids are small here")
     }
 
     fn signals(&mut self, news: &str, milliseconds: u64) -> u128 {
