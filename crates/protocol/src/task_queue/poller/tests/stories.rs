@@ -96,6 +96,27 @@ fn x1_a_server_that_does_not_wait_is_not_asked_in_a_hot_loop() {
 }
 
 #[test]
+fn x1_a_server_that_waits_again_or_has_a_task_ends_the_caution() {
+    let hasty = answer(1, PollResult::Empty);
+    for patient in [answer(1000, PollResult::Empty), answer(1, PollResult::Task)] {
+        let mut world = exact(World::new(fixed(1, 1, false), script([hasty, hasty, hasty, patient, hasty, hasty])));
+        world.run_until(Duration::from_secs(4));
+        let opened: Vec<_> = world.opened.iter().map(|(at, _)| at.as_millis()).collect();
+        let [first, next, after] = [opened[4], opened[5], opened[6]];
+        assert_eq!(opened[..4], [0, 1, 52, 153]);
+        assert_eq!([next - first, after - next], [1, 51], "{}", world.story);
+    }
+}
+
+#[test]
+fn x1_polls_that_end_together_are_one_sign_of_haste() {
+    let mut world = exact(World::new(fixed(3, 3, false), script([answer(1, PollResult::Empty); 6])));
+    world.run_until(Duration::from_secs(4));
+    let opened: Vec<_> = world.opened.iter().map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(opened, [0, 0, 0, 1, 1, 1, 52, 52, 52]);
+}
+
+#[test]
 fn x2_a_transport_error_is_retried_and_one_poll_goes_ahead_of_the_others() {
     let down = [answer(10, UNAVAILABLE); 3 + 3];
     let mut world = exact(World::new(fixed(3, 3, false), script(down)));
