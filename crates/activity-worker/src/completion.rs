@@ -49,7 +49,7 @@ impl Completer {
     }
 
     async fn complete_unboxed(&self, told: &Told<'_>, ended: Ended) -> bool {
-        let Ended { completion, mut newest_heartbeat } = ended;
+        let Ended { completion, mut newest_heartbeat, .. } = ended;
         if let Completion::WillCompleteAsynchronously { unconfirmed_heartbeat } = completion {
             tracing::debug!("somebody else will complete the activity");
             if let Some(details) = unconfirmed_heartbeat {
@@ -77,7 +77,7 @@ impl Completer {
     pub(crate) async fn fail(&self, told: &Told<'_>, failure: ApplicationFailure) -> bool {
         let failure = failures::plain(&failure.into());
         let completion = Completion::Failed { failure, last_heartbeat_details: None };
-        self.complete(told, Ended { completion, newest_heartbeat: None }).await
+        self.complete(told, Ended { completion, newest_heartbeat: None, has_panicked: false }).await
     }
 
     /// Fails an attempt around which something panicked. Whatever of the user's code could panic again is left out.

@@ -43,6 +43,8 @@ pub(crate) struct Ended {
     pub(crate) completion: Completion,
     /// The newest details that it heartbeated.
     pub(crate) newest_heartbeat: Option<Vec<Payload>>,
+    /// User code panicked. Its failure alone does not tell: anybody may name the type of one so.
+    pub(crate) has_panicked: bool,
 }
 
 /// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done. By `commands` the
@@ -85,7 +87,8 @@ pub(crate) async fn execute(
                         // For what the activity left running: tasks it spawned, blocking code that a layer gave up.
                         cancel.send_modify(|reason| *reason = reason.or(Some(CancelReason::NotFound)));
                     }
-                    return Ended { completion, newest_heartbeat: attempt.newest_heartbeat().map(<[_]>::to_vec) };
+                    let newest_heartbeat = attempt.newest_heartbeat().map(<[_]>::to_vec);
+                    return Ended { completion, newest_heartbeat, has_panicked: user_code.has_panicked };
                 }
             }
         }
@@ -116,18 +119,24 @@ pub(crate) async fn execute(
 
 /// User code on a task of its own, so that however long it computes between two awaits, heartbeats go on, and its panics stay
 /// its own.
-pub(crate) struct UserCode(JoinHandle<Result<ActivityOutcome, BoxError>>);
+pub(crate) struct UserCode {
+    task: JoinHandle<Result<ActivityOutcome, BoxError>>,
+    has_panicked: bool,
+}
 
 impl UserCode {
     pub(crate) fn spawn(service: ActivityService, request: ActivityRequest) -> Self {
-        Self(tokio::spawn(service.oneshot(request).in_current_span()))
+        Self { task: tokio::spawn(service.oneshot(request).in_current_span()), has_panicked: false }
     }
 
     pub(crate) async fn ended(&mut self, activity_type: &str) -> ActivityOutcome {
-        match (&mut self.0).await {
+        match (&mut self.task).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => ActivityOutcome::Failed(failures::plain(&failures::layer(&error))),
-            Err(error) => failures::outcome(failures::panicked(activity_type, &*panic_of(error))),
+            Err(error) => {
+                self.has_panicked = true;
+                failures::outcome(failures::panicked(activity_type, &*panic_of(error)))
+            }
         }
     }
 }
@@ -135,7 +144,7 @@ impl UserCode {
 impl Drop for UserCode {
     /// If the whole worker is dropped, user code does not go on unsupervised. Blocking code cannot be stopped.
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 

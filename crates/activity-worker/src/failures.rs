@@ -51,7 +51,7 @@ pub(crate) fn panicked_around(activity: &str, panic: &(dyn Any + Send)) -> Appli
 }
 
 /// The type of failures that panics become.
-pub(crate) const PANIC: &str = "Panic";
+const PANIC: &str = "Panic";
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();

@@ -8,14 +8,12 @@ use std::time::SystemTime;
 use timewright_client::metrics::{Counter, Histogram};
 use timewright_client::{MetricDescription, MetricMeter};
 use timewright_converter::is_benign;
-use timewright_proto::failure::Failure;
-use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::prost_types::Timestamp;
 use timewright_proto::workflow_service::PollActivityTaskQueueResponse;
 use timewright_protocol::activity::Completion;
 use tokio::time::Instant;
 
-use crate::failures;
+use crate::execution::Ended;
 use crate::router::KnownTypes;
 
 /// What the activities of a worker are measured with.
@@ -127,12 +125,12 @@ impl MeasuredAttempt {
     }
 
     /// User code has ended so.
-    pub(crate) fn executed(&mut self, completion: &Completion) {
-        if matches!(completion, Completion::Failed { failure, .. } if is_panic(failure)) {
+    pub(crate) fn executed(&mut self, ended: &Ended) {
+        if ended.has_panicked {
             self.task_error.increment(1);
         }
         self.metrics.execution.record(self.received_at.elapsed());
-        self.end = match completion {
+        self.end = match &ended.completion {
             Completion::Completed { .. } => End::Completed,
             Completion::Cancelled { .. } => End::Cancelled,
             Completion::WillCompleteAsynchronously { .. } => End::Elsewhere,
@@ -156,11 +154,6 @@ impl MeasuredAttempt {
             End::Unknown => (),
         }
     }
-}
-
-/// Whether it is what became of a panic.
-fn is_panic(failure: &Failure) -> bool {
-    matches!(&failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(info)) if info.r#type == failures::PANIC)
 }
 
 fn time(timestamp: Timestamp) -> Option<SystemTime> {
@@ -290,16 +283,18 @@ mod tests {
     #[test]
     fn panics_and_what_goes_wrong_around_user_code_are_task_errors() {
         let (metrics, counts) = metrics(&["Charge"], false);
-        let panic = failures::panicked("Charge", &"at the disco");
         let mut measured = metrics.begin(&PollActivityTaskQueueResponse::default());
-        measured
-            .executed(&Completion::Failed { failure: failures::plain(&panic.into()), last_heartbeat_details: None });
+        let ended = |has_panicked| {
+            // Of the type that panics become: user code may name its own failures so.
+            let failure = crate::failures::plain(&crate::failures::panicked("Charge", &"at the disco").into());
+            let completion = Completion::Failed { failure, last_heartbeat_details: None };
+            Ended { completion, newest_heartbeat: None, has_panicked }
+        };
+        measured.executed(&ended(true));
         assert_eq!(counts.of("temporal_activity_task_error"), Some(1));
         measured.handling_failed();
         assert_eq!(counts.of("temporal_activity_task_error"), Some(2));
-        let refused = timewright_converter::ApplicationFailure::new("no");
-        measured
-            .executed(&Completion::Failed { failure: failures::plain(&refused.into()), last_heartbeat_details: None });
+        measured.executed(&ended(false));
         assert_eq!(counts.of("temporal_activity_task_error"), Some(2));
     }
 }

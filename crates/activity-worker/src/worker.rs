@@ -377,7 +377,7 @@ impl Running {
 
         // User code, with all that happens around it.
         let ended = execution::execute(task, received_at, self.surroundings.clone(), slot, attempt).await;
-        measured.executed(&ended.completion);
+        measured.executed(&ended);
 
         // Encode, and complete.
         self.completer.complete(&told, ended).await

@@ -61,11 +61,9 @@ impl Log {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The last lines of it, for an error's text.
+    /// The last lines of it, for an error's text; of a server that panicked, what it panicked with and the first lines after that.
     pub(crate) fn tail(&self) -> String {
-        let text = self.text();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        last_lines(&self.text())
     }
 }
 
@@ -78,4 +76,29 @@ impl Drop for Log {
     }
 }
 
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(TAIL_LINES);
+    let panic = lines.iter().position(|line| line.starts_with("panic: "));
+    let begin = panic.map_or(last, |panic| panic.min(last));
+    lines[begin..].iter().take(TAIL_LINES).copied().collect::<Vec<_>>().join("\n")
+}
+
 const TAIL_LINES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_panicked_with_is_shown_however_long_its_stack_is() {
+        let lines = |count: usize| (0..count).map(|number| format!("line {number}\n")).collect::<String>();
+        assert_eq!(last_lines(&lines(3)), "line 0\nline 1\nline 2");
+        let last = last_lines(&lines(50));
+        assert!(last.starts_with("line 30\n") && last.ends_with("line 49"), "{last}");
+        let stack = last_lines(&format!("{}panic: nil\n{}", lines(9), lines(50)));
+        assert!(stack.starts_with("panic: nil\nline 0\n") && stack.ends_with("line 18"), "{stack}");
+        let short = last_lines(&format!("{}panic: nil\n{}", lines(50), lines(2)));
+        assert!(short.starts_with("line 33\n") && short.ends_with("panic: nil\nline 0\nline 1"), "{short}");
+    }
+}

@@ -1,6 +1,5 @@
 //! Carries out what shards ask for: encodes, sends, and says how it went.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use timewright_client::{CallKind, Client, RpcError, Slot, WorkerNamespace};
@@ -24,6 +23,7 @@ use timewright_protocol::workflow::{
 use crate::codecs::Codecs;
 use crate::eager_activities::EagerActivities;
 use crate::error::task_failure;
+use crate::hold::Hold;
 use crate::local_activities::WorkflowNames;
 use crate::metrics::{End, WorkflowMetrics};
 use crate::options::Options;
@@ -53,8 +53,8 @@ pub(crate) struct Answerer {
     /// The most bytes of a completion in pages; `None` where the server takes no pages.
     paged_completion_limit: Option<usize>,
     eager_activities: EagerActivities,
-    /// The worker shuts down: further tasks of its workflows are for others.
-    sticky_stopped: AtomicBool,
+    /// Where the worker shuts down, further tasks of its workflows are for others.
+    hold: Hold,
     versioning: Versioning,
     metrics: WorkflowMetrics,
 }
@@ -76,7 +76,7 @@ impl Answerer {
             payload_size_limit: options.payload_size_limit.limit(namespace.payload_size_limit),
             paged_completion_limit: namespace.paged_completion_limit.filter(|_| options.paged_completions),
             eager_activities: options.eager_activities.clone(),
-            sticky_stopped: AtomicBool::new(false),
+            hold: Hold::new(options.maximum_signal_wait),
             versioning: options.versioning.clone(),
             metrics,
         }
@@ -86,12 +86,13 @@ impl Answerer {
         &self.codecs
     }
 
-    pub(crate) fn stop_sticky(&self) {
-        self.sticky_stopped.store(true, Ordering::Relaxed);
+    pub(crate) fn begin_shutdown(&self) {
+        self.hold.begin_shutdown();
     }
 
-    /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns.
-    pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>) -> Outcome {
+    /// Does what a shard asks for. `task` is the task that this answers; its slot is free when this returns. Where that leaves room
+    /// for others, an answer that says nothing may be held back.
+    pub(crate) async fn carry_out(&self, request: Request, task: Option<OpenTask>, leaves_room: bool) -> Outcome {
         let Request { workflow, key, action, .. } = request;
         let workflow_id = &workflow.workflow_id;
         let run_id = key.run_id();
@@ -105,6 +106,9 @@ impl Answerer {
             Action::Complete(completion) => {
                 let attempt = task.as_ref().map_or(1, |open| open.task.attempt);
                 goes_on = End::of(&completion.commands).is_none();
+                if leaves_room && !completion.may_wait.is_zero() {
+                    Box::pin(self.hold.wait(completion.may_wait)).await;
+                }
                 match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
@@ -129,7 +133,7 @@ impl Answerer {
                 if let AbandonReason::FailedAgain { cause, .. } = reason {
                     self.metrics.task_failed(&workflow.workflow_type, cause);
                 }
-                log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
+                log_abandoned(&self.task_queue, &workflow, run_id, &reason);
                 None
             }
             // Nothing to send.
@@ -255,7 +259,7 @@ impl Answerer {
     }
 
     fn completion_request(&self, workflow_type: &str, completion: Completion) -> Outgoing {
-        let sticky = self.sticky_queue.as_ref().filter(|_| !self.sticky_stopped.load(Ordering::Relaxed));
+        let sticky = self.sticky_queue.as_ref().filter(|_| !self.hold.is_stopping());
         let request = RespondWorkflowTaskCompletedRequest {
             task_token: completion.task_token,
             commands: completion.commands,
@@ -323,20 +327,21 @@ impl Answerer {
 
     /// The first attempt says why it failed; for later ones that is in the log only.
     async fn fail_first(&self, workflow: &WorkflowNames, run_id: &str, attempt: u32, failed: TaskFailure) {
-        let workflow_id = &workflow.workflow_id;
         self.metrics.task_failed(&workflow.workflow_type, failed.cause);
         if attempt <= 1 {
-            return Box::pin(self.fail(workflow_id, run_id, failed)).await;
+            return Box::pin(self.fail(workflow, run_id, failed)).await;
         }
         let message = failed.failure.message;
         let reason = AbandonReason::FailedAgain { attempt, cause: failed.cause, message };
-        log_abandoned(&self.task_queue, workflow_id, run_id, &reason);
+        log_abandoned(&self.task_queue, workflow, run_id, &reason);
     }
 
-    async fn fail(&self, workflow_id: &str, run_id: &str, failed: TaskFailure) {
+    async fn fail(&self, workflow: &WorkflowNames, run_id: &str, failed: TaskFailure) {
+        let (workflow_id, workflow_type) = (&*workflow.workflow_id, &*workflow.workflow_type);
         tracing::error!(
             workflow_id,
             run_id,
+            workflow_type,
             task_queue = self.task_queue,
             cause = failed.cause.as_str_name(),
             message = failed.failure.message,
@@ -443,11 +448,13 @@ fn query_result(answer: QueryAnswer) -> WorkflowQueryResult {
     }
 }
 
-fn log_abandoned(task_queue: &str, workflow_id: &str, run_id: &str, reason: &AbandonReason) {
+fn log_abandoned(task_queue: &str, workflow: &WorkflowNames, run_id: &str, reason: &AbandonReason) {
+    let (workflow_id, workflow_type) = (&*workflow.workflow_id, &*workflow.workflow_type);
     match reason {
         AbandonReason::FailedAgain { attempt, cause, message } => tracing::warn!(
             workflow_id,
             run_id,
+            workflow_type,
             task_queue,
             attempt,
             cause = cause.as_str_name(),
@@ -455,7 +462,7 @@ fn log_abandoned(task_queue: &str, workflow_id: &str, run_id: &str, reason: &Aba
             "a Workflow Task failed again; the server tries it again when it times out"
         ),
         AbandonReason::Superseded | AbandonReason::Evicted => {
-            tracing::debug!(workflow_id, run_id, task_queue, ?reason, "a Workflow Task is not answered");
+            tracing::debug!(workflow_id, run_id, workflow_type, task_queue, ?reason, "a Workflow Task is not answered");
         }
     }
 }

@@ -22,6 +22,7 @@ mod error;
 mod event_group;
 mod external_workflow;
 mod handlers;
+mod hold;
 mod info;
 mod instance;
 mod interceptor;

@@ -47,6 +47,7 @@ pub(crate) struct Options {
     pub(crate) maximum_held_threads: usize,
     pub(crate) sticky_schedule_to_start_timeout: Duration,
     pub(crate) graceful_shutdown_timeout: Duration,
+    pub(crate) maximum_signal_wait: Duration,
     pub(crate) payload_size_limit: PayloadSizeLimit,
     pub(crate) paged_completions: bool,
     pub(crate) eager_activities: EagerActivities,
@@ -177,6 +178,7 @@ impl WorkflowWorkerBuilder {
                 maximum_held_threads: 32,
                 sticky_schedule_to_start_timeout: Duration::from_secs(10),
                 graceful_shutdown_timeout: Duration::from_secs(10),
+                maximum_signal_wait: Duration::from_millis(50),
                 payload_size_limit: PayloadSizeLimit::OfServer,
                 paged_completions: false,
                 eager_activities: EagerActivities { executor: None, maximum: 3 },
@@ -336,6 +338,18 @@ impl WorkflowWorkerBuilder {
     /// How long a shutdown waits for tasks that are being executed. Default: 10 s.
     pub fn graceful_shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.options.graceful_shutdown_timeout = timeout;
+        self
+    }
+
+    /// How much later a workflow may hear a Signal, so that several come in one Workflow Task. While Signals come one after the other,
+    /// and the workflow has no Commands for them, nobody waits for the answers to its Workflow Tasks. Such an answer is held back,
+    /// for a quarter of the time that they have been coming and at most for this, since the server keeps what comes
+    /// until then for one next task: that saves Events in the history, and work for server and worker. Other events that
+    /// come in that time wait, too. Answers with Commands, or to Updates and Queries, are sent at once; so are all when fewer than
+    /// half of the worker's slots are free, when their supplier does not know how many are, and on shutdown. Zero turns it off.
+    /// Default: 50 ms.
+    pub fn maximum_signal_wait(mut self, wait: Duration) -> Self {
+        self.options.maximum_signal_wait = wait;
         self
     }
 

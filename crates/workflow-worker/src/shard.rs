@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
@@ -406,6 +406,7 @@ fn end_workflow(task_token: Bytes, failure: Failure) -> Action {
         messages: Vec::new(),
         query_answers: Vec::new(),
         force_new_task: false,
+        may_wait: Duration::ZERO,
         sdk: None,
     })
 }

@@ -25,9 +25,10 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse, ShutdownWorkerRequest,
 };
-use timewright_protocol::task_queue::{Poller, QueueKind, RateLimit};
+use timewright_protocol::task_queue::{Poller, PollerSnapshot, QueueKind, RateLimit};
 use timewright_protocol::workflow::{AbandonReason, CacheLimits, HistoryPage, RunKey, WorkflowTask};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -262,6 +263,7 @@ impl WorkflowWorker {
                 metrics.clone(),
             )),
             metrics,
+            polls: tasks.snapshots(),
             tasks,
             presence,
             readiness: self.readiness,
@@ -398,6 +400,7 @@ struct Running {
     answerer: Arc<Answerer>,
     metrics: WorkflowMetrics,
     tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
+    polls: watch::Receiver<PollerSnapshot>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
     /// Tells the server about the shutdown. Nobody waits for that; what is left of it is dropped at the end.
@@ -482,7 +485,7 @@ impl Running {
             "the Workflow Worker shuts down"
         );
         self.deadline = Some(Instant::now() + self.options.graceful_shutdown_timeout);
-        self.answerer.stop_sticky();
+        self.answerer.begin_shutdown();
         self.eager_tasks.close();
         self.readiness.begin_shutdown();
         let request = ShutdownWorkerRequest {
@@ -625,10 +628,17 @@ impl Running {
         }
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
-        let spawned = self
-            .in_flight
-            .spawn(async move { Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task).await) } });
+        let leaves_room = self.has_room();
+        let spawned = self.in_flight.spawn(async move {
+            Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task, leaves_room).await) }
+        });
         self.answering.insert(spawned.id(), (shard, key));
+    }
+
+    /// Whether tasks that are held open would take no slot from others.
+    fn has_room(&self) -> bool {
+        let slots = self.polls.borrow().slots;
+        slots.free.is_some_and(|free| free > slots.executing)
     }
 
     /// Something under us panicked, on an answer that no server should give. The Run is built again with its next task.

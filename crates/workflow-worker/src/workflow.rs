@@ -141,7 +141,7 @@ pub trait Workflow: Sized + 'static {
     /// The state to start with, before the first Signal is handled.
     fn init(info: &WorkflowInfo, input: &Input<Self>) -> Self;
 
-    /// What the workflow does.
+    /// What the workflow does. Called in its turn: after the Signals and Updates that came with the start.
     ///
     /// # Errors
     /// See [`WorkflowError`] for what each error means.

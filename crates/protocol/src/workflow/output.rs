@@ -83,6 +83,9 @@ pub struct Completion {
     pub query_answers: Vec<(String, QueryAnswer)>,
     /// Ask for the next Workflow Task at once: Local Activities go on.
     pub force_new_task: bool,
+    /// For how long the answer may be held back: it says nothing, Signals come one after the other, and those that come until then
+    /// are all in one next task. Zero where it says something.
+    pub may_wait: Duration,
     /// What to note about the SDK; `None` where the history says it already.
     pub sdk: Option<SdkMetadata>,
 }

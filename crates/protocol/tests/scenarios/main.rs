@@ -20,6 +20,7 @@ mod patches;
 mod queries;
 mod regressions;
 mod replay_flag;
+mod signals;
 mod task_life_cycle;
 mod timers;
 mod updates;

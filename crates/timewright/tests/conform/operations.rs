@@ -211,6 +211,10 @@ pub(crate) fn leave_note(context: &Context, note: Note) -> String {
     let name = |number: u8| format!("change-{number}");
     match note {
         Note::SideEffect(value) => format!("side effect {:?}", context.side_effect(|| value)),
+        Note::MutableSideEffect(number) => {
+            let value = context.mutable_side_effect(&format!("thing-{}", number % 2), || number / 2);
+            format!("mutable side effect {value:?}")
+        }
         Note::Patch(number) => format!("patched {}", context.patched(&format!("patch-{number}"))),
         Note::Version(number) => format!("version {}", context.version(&name(number), 1, 3)),
         Note::Memo(value) => changed(context.upsert_memo(MemoChanges::new().set(name(value % 2), value))),

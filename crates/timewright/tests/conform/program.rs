@@ -161,6 +161,8 @@ pub(crate) enum NexusCancellation {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Note {
     SideEffect(u32),
+    /// Of two things that change; each has two values.
+    MutableSideEffect(u8),
     Patch(u8),
     Version(u8),
     Memo(u8),

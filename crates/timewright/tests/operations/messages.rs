@@ -12,7 +12,7 @@ use timewright::workflow::{
 use timewright_testing::DevServer;
 
 use crate::support::definitions::{query, signal, update, workflow_definition};
-use crate::support::history::wait_for_event;
+use crate::support::history::{event_types, wait_for_event};
 use crate::support::{LIMIT, python, start_options, within};
 use crate::{CACHES, Echo, Stage};
 
@@ -82,6 +82,48 @@ async fn signals_that_take_time_are_waited_for() {
         assert_eq!(done, ["bread", "milk", "stamps"]);
         stage.replay(errands.untyped()).await;
     }
+}
+
+workflow_definition!(Tally: u32 => u32);
+signal!(One of Tally: ());
+
+struct TallyWorkflow(u32);
+
+impl Workflow for TallyWorkflow {
+    type Definition = Tally;
+
+    fn init(_info: &WorkflowInfo, _: &u32) -> Self {
+        Self(0)
+    }
+
+    async fn run(context: WorkflowContext<Self>, expected: u32) -> Result<u32, WorkflowError> {
+        context.wait_condition(|state| state.0 >= expected).await?;
+        Ok(context.state(|state| state.0))
+    }
+
+    fn handlers(handlers: &mut Handlers<Self>) {
+        handlers.signal(One, |state, ()| state.0 += 1);
+    }
+}
+
+#[tokio::test]
+async fn signals_that_come_one_after_the_other_come_in_few_workflow_tasks() {
+    const SIGNALS: u32 = 100;
+    let stage = Stage::with(
+        1000,
+        |builder| builder.workflow::<TallyWorkflow>().maximum_signal_wait(Duration::from_millis(200)),
+        Replayer::new().workflow::<TallyWorkflow>(),
+    )
+    .await;
+    let tally = stage.client.start_workflow(Tally, SIGNALS, start_options(&stage.task_queue)).await.unwrap();
+    for _ in 0..SIGNALS {
+        tally.signal(One, ()).await.unwrap();
+    }
+    assert_eq!(within("the result", tally.result()).await.unwrap(), SIGNALS);
+    let types = event_types(tally.untyped()).await;
+    let tasks = types.iter().filter(|event_type| *event_type == "WORKFLOW_TASK_COMPLETED").count();
+    assert!(tasks <= SIGNALS as usize / 2, "{tasks} Workflow Tasks for {SIGNALS} Signals");
+    stage.replay(tally.untyped()).await;
 }
 
 #[tokio::test]

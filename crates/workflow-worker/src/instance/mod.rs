@@ -177,11 +177,10 @@ impl Start<'_> {
             let run: Handling = match refusal {
                 Some(refusal) => Box::pin(ready(Err(refusal))),
                 None => {
-                    // What an implementation by hand does before its future finds the same whether anybody intercepts or not.
-                    let moment = mailbox.borrow_mut().forget_moment();
-                    let run = W::run(context.clone(), input);
-                    mailbox.borrow_mut().restore_moment(moment);
-                    Box::pin(async move { Ok(Some(run.await?.to_payload()?)) })
+                    let context = context.clone();
+                    // Called when it is polled: what an implementation by hand does before its future comes in its turn, too,
+                    // when what the task noted before is there.
+                    Box::pin(async move { Ok(Some(W::run(context, input).await?.to_payload()?)) })
                 }
             };
             let run = match intercepted {

@@ -153,15 +153,6 @@ impl Mailbox {
         &self.moment
     }
 
-    /// For what runs before the first Activation: what belongs to it has not been taken in yet. Returns the moment that it was.
-    pub(crate) fn forget_moment(&mut self) -> Moment {
-        std::mem::replace(&mut self.moment, Moment::before_the_start())
-    }
-
-    pub(crate) fn restore_moment(&mut self, moment: Moment) {
-        self.moment = moment;
-    }
-
     pub(crate) fn set_moment(&mut self, activation: &Activation) {
         self.moment = Moment {
             time: activation.time,

@@ -293,6 +293,30 @@ fn a_side_effect_is_noted_and_told_on_replay() {
     );
 }
 
+/// Takes a value before its future is polled, as only an implementation by hand can.
+struct TakesAValueAtOnce;
+
+impl Workflow for TakesAValueAtOnce {
+    type Definition = Definition;
+    fn init(_info: &WorkflowInfo, _input: &String) -> Self {
+        Self
+    }
+    fn run(
+        context: WorkflowContext<Self>,
+        input: String,
+    ) -> impl Future<Output = Result<String, WorkflowError>> + 'static {
+        let value: Result<String, _> = context.side_effect(|| input);
+        async move { Ok(value?) }
+    }
+}
+
+#[test]
+fn a_side_effect_that_is_taken_before_the_future_of_run_is_told_on_replay_too() {
+    assert_eq!(first_task::<TakesAValueAtOnce>(false, Vec::new()), "side effect 1 \"input\", complete \"input\"");
+    let noted = vec![Job::NotifySideEffect { sequence: 1, value: payload("noted") }];
+    assert_eq!(first_task::<TakesAValueAtOnce>(true, noted), "side effect 1 \"noted\", complete \"noted\"");
+}
+
 workflow!(AsksForLimit, |context, _input| {
     let mut limits = ["ten", "ten", "20", "TWENTY", "ten"].into_iter();
     let mut limit = || context.mutable_side_effect("limit", || limits.next().map_or_else(String::new, str::to_owned));

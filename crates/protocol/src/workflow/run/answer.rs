@@ -1,11 +1,13 @@
 //! Answers the task, or fails it.
 
+use std::time::Duration;
+
 use timewright_proto::Bytes;
 use timewright_proto::enums::WorkflowTaskFailedCause;
 use timewright_proto::failure::failure::FailureInfo;
 use timewright_proto::failure::{ApplicationFailureInfo, Failure};
 
-use super::{Phase, Problem, Run};
+use super::{DEFAULT_TASK_TIMEOUT, News, Phase, Problem, Run};
 use crate::workflow::activation::Job;
 use crate::workflow::command::QueryAnswer;
 use crate::workflow::history::HistoryError;
@@ -62,18 +64,27 @@ impl Run {
         }
         let answers = std::mem::take(&mut task.answers);
         let task_token = task.token.clone();
+        let (news, received_at) = (task.news, task.received_at);
         if task.only_query {
             let answer = answers.into_iter().next().map(|(_, answer)| answer).unwrap_or(QueryAnswer::Succeeded(None));
             self.outputs.push_back(Output::RespondQuery { task_token, answer });
             return Ok(());
         }
         let (commands, messages) = self.operations.take_commands();
+        let says_nothing = commands.is_empty() && messages.is_empty() && answers.is_empty() && !has_local_activities;
+        let may_wait = if says_nothing && news == News::Signals {
+            self.burst.go_on(received_at, self.task_timeout.unwrap_or(DEFAULT_TASK_TIMEOUT))
+        } else {
+            self.burst.end();
+            Duration::ZERO
+        };
         self.outputs.push_back(Output::CompleteTask(Completion {
             task_token,
             commands,
             messages,
             query_answers: answers,
             force_new_task: has_local_activities,
+            may_wait,
             sdk: self.flags.sdk_to_note(),
         }));
         Ok(())

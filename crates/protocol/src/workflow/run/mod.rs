@@ -1,6 +1,7 @@
 //! One Run of a workflow: Events in, Activations out; Commands in, the answer to the Workflow Task out.
 
 mod answer;
+mod burst;
 mod progress;
 mod user_code;
 
@@ -13,6 +14,7 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 use timewright_proto::{Bytes, enums::SuggestContinueAsNewReason};
 
 use answer::SOURCE;
+use burst::Burst;
 
 use crate::workflow::activation::{Job, Query};
 use crate::workflow::command::{Command, QueryAnswer};
@@ -82,6 +84,8 @@ pub struct Run {
     before: Option<(i64, Moment)>,
     /// How long a Workflow Task may take.
     task_timeout: Option<Duration>,
+    /// Signals that come one after the other.
+    burst: Burst,
     /// Bytes of what user code was told, which it may hold.
     told_bytes: u64,
     /// What user code must hear next, in the same Workflow Task: outcomes that its own Commands brought about.
@@ -122,9 +126,21 @@ struct OpenTask {
     received_at: Instant,
     /// It must be answered now, whatever Local Activities do.
     is_due: bool,
+    /// What user code was told for the first time.
+    news: News,
     updates: Vec<UpdateRequest>,
     queries: VecDeque<Query>,
     answers: Vec<(String, QueryAnswer)>,
+}
+
+/// What a task brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum News {
+    #[default]
+    None,
+    /// Signals, and nothing else.
+    Signals,
+    Other,
 }
 
 /// What user code sees of the Workflow Task that it is at.
@@ -211,6 +227,7 @@ impl Run {
             replay: started_event_id.is_none() && !only_query,
             received_at: task.received_at,
             is_due: false,
+            news: News::default(),
             updates,
             queries: queries.into(),
             answers: Vec::new(),

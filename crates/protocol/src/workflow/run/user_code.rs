@@ -1,6 +1,6 @@
 //! Tells user code what is new, and takes what it answers.
 
-use super::{Phase, Run};
+use super::{News, Phase, Run};
 use crate::workflow::activation::{Activation, Job, Query};
 use crate::workflow::command::{Command, QueryAnswer};
 use crate::workflow::operations::{CommandError, LocalActivityNews, Place};
@@ -12,8 +12,18 @@ impl Run {
         jobs.extend(local_activities.jobs);
         self.moment.time = self.moment.time.max(local_activities.time.unwrap_or(self.moment.time));
         self.operations.count_activation();
+        self.note_news(&jobs);
         self.told_bytes += jobs.iter().map(Job::bytes).sum::<u64>();
         self.activate(jobs, Phase::Activating);
+    }
+
+    fn note_news(&mut self, jobs: &[Job]) {
+        let Some(task) = self.task.as_mut().filter(|_| !self.moment.replaying) else { return };
+        let are_signals = jobs.iter().all(|job| matches!(job, Job::Signal { .. }));
+        task.news = match (are_signals, task.news) {
+            (true, News::None | News::Signals) => News::Signals,
+            _ => News::Other,
+        };
     }
 
     pub(super) fn activate(&mut self, jobs: Vec<Job>, phase: Phase) {

@@ -89,8 +89,9 @@ impl Generator {
 
     pub(super) fn note(&mut self) -> Note {
         let number = self.chance.between(0, 3) as u8;
-        match self.chance.between(1, 7) {
+        match self.chance.between(1, 8) {
             1 => Note::SideEffect(u32::from(number)),
+            8 => Note::MutableSideEffect(number),
             2 => Note::Patch(number),
             3 => Note::Version(number),
             4 => Note::Memo(number),

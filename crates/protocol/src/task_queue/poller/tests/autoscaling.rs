@@ -95,6 +95,12 @@ fn a_server_may_ask_for_autoscaling_where_nothing_else_was_said() {
     assert_eq!(target(options.clone(), true), Some(5));
     assert_eq!(target(options.clone(), false), None);
     assert_eq!(target(options.behavior(PollerBehavior::FIXED), true), None);
+
+    // From then on it goes beyond what would have been the fixed number.
+    let mut world = exact(World::new(PollerOptions::new(100), |_| hint(100, 1)));
+    world.poller.handle_support(PollSupport { autoscaling: true, autoscaling_by_default: true, groups: None });
+    world.run_until(Duration::from_secs(5));
+    assert!(world.poller.open_polls(QueueKind::Normal) > 50, "{}", world.poller.open_polls(QueueKind::Normal));
 }
 
 #[test]

@@ -96,6 +96,27 @@ fn x1_a_server_that_does_not_wait_is_not_asked_in_a_hot_loop() {
 }
 
 #[test]
+fn x1_a_server_that_waits_again_or_has_a_task_ends_the_caution() {
+    let hasty = answer(1, PollResult::Empty);
+    for patient in [answer(1000, PollResult::Empty), answer(1, PollResult::Task)] {
+        let mut world = exact(World::new(fixed(1, 1, false), script([hasty, hasty, hasty, patient, hasty, hasty])));
+        world.run_until(Duration::from_secs(4));
+        let opened: Vec<_> = world.opened.iter().map(|(at, _)| at.as_millis()).collect();
+        let [first, next, after] = [opened[4], opened[5], opened[6]];
+        assert_eq!(opened[..4], [0, 1, 52, 153]);
+        assert_eq!([next - first, after - next], [1, 51], "{}", world.story);
+    }
+}
+
+#[test]
+fn x1_polls_that_end_together_are_one_sign_of_haste() {
+    let mut world = exact(World::new(fixed(3, 3, false), script([answer(1, PollResult::Empty); 6])));
+    world.run_until(Duration::from_secs(4));
+    let opened: Vec<_> = world.opened.iter().map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(opened, [0, 0, 0, 1, 1, 1, 52, 52, 52]);
+}
+
+#[test]
 fn x2_a_transport_error_is_retried_and_one_poll_goes_ahead_of_the_others() {
     let down = [answer(10, UNAVAILABLE); 3 + 3];
     let mut world = exact(World::new(fixed(3, 3, false), script(down)));
@@ -339,4 +360,33 @@ fn c4_a_snapshot_tells_a_busy_worker_from_one_that_is_cut_off() {
     world.schedule(Duration::ZERO, Event::Shutdown(Duration::from_secs(1)));
     world.run_until(Duration::from_secs(65));
     assert!(!well(&world), "it stops");
+}
+
+#[test]
+fn a_snapshot_tells_when_the_last_open_poll_of_each_kind_was_opened() {
+    let mut returned = false;
+    let mut world = exact(World::new(fixed(4, 4, true), |queue| match queue {
+        QueueKind::Normal if !std::mem::replace(&mut returned, true) => answer(1000, PollResult::Empty),
+        _ => answer(60_000_000, PollResult::Empty),
+    }));
+    world.run_until(Duration::from_millis(1500));
+    assert_eq!((world.poller.open_polls(QueueKind::Sticky), world.poller.open_polls(QueueKind::Normal)), (2, 2));
+    let PollerSnapshot { normal, sticky, .. } = world.poller.snapshot();
+    assert_eq!(normal.last_opened, Some(world.origin + Duration::from_secs(1)));
+    assert_eq!(sticky.expect("there is a sticky queue").last_opened, Some(world.origin));
+}
+
+#[test]
+fn each_kind_of_queue_is_tried_again_in_its_own_time() {
+    let mut world = exact(World::new(fixed(2, 2, true), |queue| match queue {
+        QueueKind::Sticky => answer(0, UNAVAILABLE),
+        QueueKind::Normal => answer(0, PollResult::Failed(ErrorClass::ResourceExhausted)),
+    }));
+    world.run_until(Duration::from_millis(1500));
+    let opened = |kind| {
+        let opened = world.opened.iter().filter(|(_, queue)| *queue == kind);
+        opened.map(|(at, _)| at.as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(opened(QueueKind::Sticky), [0, 200, 600, 1400]);
+    assert_eq!(opened(QueueKind::Normal), [0, 1000]);
 }
