@@ -8,6 +8,7 @@
 //!   [`history`], …).
 //! - Feature `grpc` adds the client stubs ([`workflow_service_client`](temporal::api::workflowservice::v1)) and tonic.
 //! - [`CollectPayloads`] finds every Payload of a message.
+//! - Feature `serde` lets some messages be parts of values that are serialised, as their bytes.
 //! - Feature `json` adds `json`: histories as Temporal's CLI, Web UI and other SDKs write them.
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,8 @@ mod codec;
 #[cfg(feature = "json")]
 pub mod json;
 mod payloads;
+#[cfg(feature = "serde")]
+mod serialized;
 pub mod worker_service;
 
 #[allow(missing_docs, clippy::all, rustdoc::all, reason = "generated from wire facts that have few comments")]

@@ -41,6 +41,8 @@ pub(crate) enum Command {
         /// SDKs and scenarios by their names; all where none is named.
         selected: Vec<String>,
     },
+    /// The module of workflows that tests execute.
+    Wasm,
     Help,
 }
 
@@ -140,6 +142,8 @@ cargo xtask COMMAND
                      Runs small workflows under Temporal's SDKs (python, rust, typescript) on dev servers, and stores
                      their histories in crates/protocol/tests/histories. It installs those SDKs into target/ first,
                      which takes minutes; only whoever changes what is recorded needs it.
+  wasm               Builds examples/wasm-workflows anew into crates/wasm/tests/modules. Needs Rust's target
+                     wasm32-unknown-unknown; only whoever changes that example needs it.
   help               Prints this.
 
 Environment: TEMPORAL_BINARY names Temporal's CLI for all commands that start a server.
@@ -167,6 +171,7 @@ impl Command {
             "fuzz" => parse_fuzz(&rest),
             "regressions" => nothing_more(&name, &rest, Self::Regressions),
             "record-histories" => Ok(Self::RecordHistories { selected: rest }),
+            "wasm" => nothing_more(&name, &rest, Self::Wasm),
             "help" | "--help" | "-h" => Ok(Self::Help),
             unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
         }
@@ -319,6 +324,7 @@ mod tests {
         check("fuzz --seconds 5", Command::Fuzz(Fuzz::Seconds(5)));
         check("fuzz fuzz/artifacts/runs/crash-1", Command::Fuzz(Fuzz::Input("fuzz/artifacts/runs/crash-1".to_owned())));
         check("regressions", Command::Regressions);
+        check("wasm", Command::Wasm);
         check("record-histories", Command::RecordHistories { selected: vec![] });
         check(
             "record-histories rust timer",

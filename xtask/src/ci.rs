@@ -90,6 +90,7 @@ const BUILT_ALONE: &[&[&str]] = &[
     &["timewright-client", "--features=tls"],
     &["timewright-activity-worker"],
     &["timewright-workflow-worker"],
+    &["wasm-workflows"], // workflow code without client, tokio and threads
     &["timewright", "--no-default-features"],
     &["timewright", "--no-default-features", "--features=activity"],
     &["timewright", "--no-default-features", "--features=workflow"],

@@ -20,6 +20,7 @@ mod setup;
 mod steps;
 mod test;
 mod tree;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn run() -> Result<()> {
         Command::Deps => deps::run(),
         Command::Fuzz(what) => fuzz::run(&what),
         Command::Regressions => regressions::run(),
+        Command::Wasm => wasm::run(),
         Command::RecordHistories { selected } => record_histories::run(&selected),
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::rpc_error::RpcError;
-use timewright_proto::enums::{self, WorkerVersioningMode};
+use timewright_definition::VersioningBehavior;
+use timewright_proto::enums::WorkerVersioningMode;
 use timewright_proto::temporal::api::deployment::v1::{self as proto, WorkerDeploymentInfo};
 use timewright_proto::workflow_service::{
     DescribeWorkerDeploymentRequest, SetWorkerDeploymentCurrentVersionRequest, SetWorkerDeploymentRampingVersionRequest,
@@ -25,16 +26,6 @@ pub struct WorkerDeployment {
     build_id: String,
     is_versioned: bool,
     default_versioning_behavior: Option<VersioningBehavior>,
-}
-
-/// What becomes of a workflow that runs when a new version of the workers is made the current one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum VersioningBehavior {
-    /// It stays, to its end, on the version on which it started: its code never changes under it. That version must be kept
-    /// running until it is drained.
-    Pinned,
-    /// Its next Workflow Task goes to the current version. Changes of its code must be compatible: they need patches.
-    AutoUpgrade,
 }
 
 /// A version that no worker can be of.
@@ -133,15 +124,6 @@ impl WorkerDeployment {
             return Err(InvalidWorkerDeployment::Separator { name: self.name.clone() });
         }
         Ok(())
-    }
-}
-
-impl From<VersioningBehavior> for enums::VersioningBehavior {
-    fn from(behavior: VersioningBehavior) -> Self {
-        match behavior {
-            VersioningBehavior::Pinned => Self::Pinned,
-            VersioningBehavior::AutoUpgrade => Self::AutoUpgrade,
-        }
     }
 }
 

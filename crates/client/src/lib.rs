@@ -54,9 +54,7 @@ pub use activity::{
 };
 pub use client::{CheckNamespaceError, Client, ServerInfo};
 pub use connect::ConnectError;
-pub use deployment::{
-    InvalidWorkerDeployment, VersioningBehavior, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle,
-};
+pub use deployment::{InvalidWorkerDeployment, WorkerDeployment, WorkerDeploymentError, WorkerDeploymentHandle};
 pub use description::{DescribeWorkflowError, WorkflowDescription};
 pub use eager_start::{EagerWorkflowOffer, EagerWorkflowTasks};
 pub use handle::{
@@ -83,6 +81,7 @@ pub use slots::{
 pub use slots::{PoolSlot, SlotKind, SlotPool, SlotRequest, SlotSupplier, SlotTask, WorkerSlots};
 pub use stack::{CallKind, HttpRequest, HttpResponse, Stack};
 pub use start::{StartWorkflowError, StartWorkflowOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy};
+pub use timewright_definition::VersioningBehavior;
 #[cfg(feature = "tls")]
 pub use tls::TlsOptions;
 pub use update::{UntypedUpdateHandle, UpdateHandle, UpdateOptions, UpdateWorkflowError};

@@ -140,6 +140,7 @@ mod search_attribute;
 mod search_attribute_key;
 #[doc(hidden)]
 pub mod session;
+mod versioning_behavior;
 mod versioning_override;
 
 pub use context_values::{ContextPropagator, ContextPropagators, ContextValues, PropagatedValue};
@@ -158,6 +159,7 @@ pub use timewright_macros::{
     update_definition_of_definition_crate as update_definition,
     workflow_definition_of_definition_crate as workflow_definition,
 };
+pub use versioning_behavior::VersioningBehavior;
 pub use versioning_override::VersioningOverride;
 
 /// A Workflow Type: its name, what it takes and what it gives. <https://docs.temporal.io/workflow-definition>

@@ -1,5 +1,6 @@
 //! What code of workflows says to `tracing`.
 
+#[cfg(feature = "worker")]
 use timewright_client::metrics::{NoopRecorder, with_local_recorder};
 use timewright_protocol::workflow::{Activation, Job};
 use tracing::dispatcher::{Dispatch, with_default};
@@ -8,7 +9,12 @@ use tracing::dispatcher::{Dispatch, with_default};
 /// it was heard when it was done first; nor are metrics that it counts itself, by macros. What Queries say is always heard.
 pub(crate) fn observed<T>(is_heard: bool, workflow: Names<'_>, run: impl FnOnce() -> T) -> T {
     if !is_heard {
-        return with_default(&Dispatch::none(), || with_local_recorder(&NoopRecorder, run));
+        return with_default(&Dispatch::none(), || {
+            #[cfg(feature = "worker")]
+            return with_local_recorder(&NoopRecorder, run);
+            #[cfg(not(feature = "worker"))]
+            run()
+        });
     }
     let Names { workflow_type, workflow_id, run_id, namespace, task_queue } = workflow;
     // Of the level of errors, so that it is there for them, too.

@@ -241,6 +241,19 @@ impl WorkflowWorkerBuilder {
         self
     }
 
+    /// Adds all workflows of code that is not part of this program, such as a WebAssembly module: `timewright_wasm::WasmWorkflows`. They
+    /// are executed as all others are; interceptors, propagators, metrics, and what is said here of patches and versions, do not
+    /// reach into them. With the feature `foreign`.
+    #[cfg(feature = "foreign")]
+    pub fn foreign_workflows(mut self, workflows: impl crate::foreign::ForeignWorkflows) -> Self {
+        for workflow in workflows.workflows() {
+            self.options.versioning.declare(&workflow.workflow_type, workflow.versioning_behavior());
+        }
+        let workflows: Arc<dyn crate::foreign::ForeignWorkflows> = Arc::new(workflows);
+        self.registry.add_foreign(&workflows);
+        self
+    }
+
     /// How many Workflow Tasks are executed at the same time. Default: 100.
     pub fn maximum_concurrent_workflow_tasks(mut self, count: usize) -> Self {
         self.options.slots = WorkerSlots::fixed(count);

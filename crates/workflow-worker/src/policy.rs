@@ -126,6 +126,7 @@ impl FailurePolicy {
 
 /// Where a problem comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "foreign", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Origin {
     /// User code panicked.
     Panic,

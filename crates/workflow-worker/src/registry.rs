@@ -11,7 +11,30 @@ use crate::handlers::{Handlers, is_reserved};
 use crate::instance::{self, Environment, Instance, TaskProblem};
 use crate::workflow::Workflow;
 
-type Start = fn(&Environment, Box<Initialize>, &Activation) -> Result<Box<dyn Instance>, TaskProblem>;
+type StartNative = fn(&Environment, Box<Initialize>, &Activation) -> Result<Box<dyn Instance>, TaskProblem>;
+
+/// How a workflow is started.
+#[derive(Debug, Clone)]
+enum Start {
+    Native(StartNative),
+    #[cfg(all(feature = "foreign", feature = "worker"))]
+    Foreign(std::sync::Arc<dyn crate::foreign::ForeignWorkflows>),
+}
+
+impl Start {
+    fn start(
+        &self,
+        environment: &Environment,
+        initialize: Box<Initialize>,
+        activation: &Activation,
+    ) -> Result<Box<dyn Instance>, TaskProblem> {
+        match self {
+            Self::Native(start) => start(environment, initialize, activation),
+            #[cfg(all(feature = "foreign", feature = "worker"))]
+            Self::Foreign(workflows) => crate::foreign::start(&**workflows, environment, initialize),
+        }
+    }
+}
 
 /// Workflow Types, and how to start each.
 #[derive(Debug, Clone, Default)]
@@ -43,12 +66,25 @@ impl Registry {
     /// For all types that nothing else is for.
     pub(crate) fn add_dynamic<W: Workflow>(&mut self) {
         self.check_handlers::<W>("(dynamic)");
-        if self.dynamic.replace(instance::start::<W>).is_some() {
+        if self.dynamic.replace(Start::Native(instance::start::<W>)).is_some() {
             self.note(Problem::Twice { workflow_type: "(dynamic)".to_owned() });
         }
     }
 
+    /// All workflows of code that is somewhere else, which has checked their handlers itself.
+    #[cfg(all(feature = "foreign", feature = "worker"))]
+    pub(crate) fn add_foreign(&mut self, workflows: &std::sync::Arc<dyn crate::foreign::ForeignWorkflows>) {
+        for workflow in workflows.workflows() {
+            self.put(Cow::Owned(workflow.workflow_type), Start::Foreign(std::sync::Arc::clone(workflows)));
+        }
+    }
+
     fn insert<W: Workflow>(&mut self, name: Cow<'static, str>) {
+        self.check_handlers::<W>(&name);
+        self.put(name, Start::Native(instance::start::<W>));
+    }
+
+    fn put(&mut self, name: Cow<'static, str>, start: Start) {
         let invalid = |problem: &str| Problem::Invalid { workflow_type: name.to_string(), problem: problem.to_owned() };
         if name.is_empty() {
             self.note(invalid(
@@ -57,11 +93,10 @@ impl Registry {
         } else if is_reserved(&name) {
             self.note(invalid("this name is reserved for Temporal itself; choose another"));
         }
-        self.check_handlers::<W>(&name);
         if self.workflows.contains_key(&name) {
             self.note(Problem::Twice { workflow_type: name.to_string() });
         }
-        self.workflows.insert(name, instance::start::<W>);
+        self.workflows.insert(name, start);
     }
 
     fn check_handlers<W: Workflow>(&mut self, workflow_type: &str) {
@@ -84,7 +119,7 @@ impl Registry {
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
-        let dynamic = self.dynamic.map(|_| "(any other)");
+        let dynamic = self.dynamic.as_ref().map(|_| "(any other)");
         self.workflows.keys().map(AsRef::as_ref).chain(dynamic).collect()
     }
 
@@ -95,7 +130,7 @@ impl Registry {
         activation: &Activation,
     ) -> Result<Box<dyn Instance>, TaskProblem> {
         match self.workflows.get(initialize.workflow_type.as_str()).or(self.dynamic.as_ref()) {
-            Some(start) => start(environment, initialize, activation),
+            Some(start) => start.start(environment, initialize, activation),
             None => Err(TaskProblem::new(task_failure(
                 "NotFoundError",
                 format!(

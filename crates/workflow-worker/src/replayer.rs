@@ -104,6 +104,15 @@ impl Replayer {
         self
     }
 
+    /// As [`WorkflowWorkerBuilder::foreign_workflows`](crate::WorkflowWorkerBuilder::foreign_workflows).
+    #[cfg(feature = "foreign")]
+    #[must_use]
+    pub fn foreign_workflows(mut self, workflows: impl crate::foreign::ForeignWorkflows) -> Self {
+        let workflows: Arc<dyn crate::foreign::ForeignWorkflows> = Arc::new(workflows);
+        self.registry.add_foreign(&workflows);
+        self
+    }
+
     /// Reads Payloads with this Data Converter. Default: [`DataConverter::default`].
     #[must_use]
     pub fn data_converter(mut self, converter: DataConverter) -> Self {

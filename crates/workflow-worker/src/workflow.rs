@@ -2,8 +2,7 @@
 
 use std::future::Future;
 
-use timewright_client::VersioningBehavior;
-use timewright_definition::WorkflowDefinition;
+use timewright_definition::{VersioningBehavior, WorkflowDefinition};
 
 use crate::context::WorkflowContext;
 use crate::error::WorkflowError;

@@ -39,6 +39,8 @@ pub(crate) const RULES: &[Rule] = &[
             "prost",
             "prost-reflect",
             "prost-types",
+            // with feature `serde`
+            "serde",
             "serde_json",
             "thiserror",
             "tonic",
@@ -50,7 +52,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         package: "timewright-protocol",
         features: &["--all-features"],
-        may_name: &["serde_json", "thiserror", "timewright-proto"],
+        may_name: &["serde", "serde_json", "thiserror", "timewright-proto"], // serde with its feature
         must_not_reach: &[
             "tokio*",
             "tonic*",
@@ -156,6 +158,9 @@ pub(crate) const RULES: &[Rule] = &[
             // random numbers that never change, and ids made of them
             "rand_core",
             "rand_pcg",
+            // with feature `foreign`: what goes over the boundary to code elsewhere
+            "rmp-serde",
+            "serde",
             // the answers to Queries of the Web UI and the CLI
             "serde_json",
             "thiserror",
@@ -169,6 +174,31 @@ pub(crate) const RULES: &[Rule] = &[
             "uuid",
         ],
         must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]"],
+    },
+    // What workflow code is written with compiles for WebAssembly.
+    Rule {
+        package: "timewright-wasm-guest",
+        features: &["--all-features"],
+        may_name: &[
+            "timewright-converter",
+            "timewright-definition",
+            "timewright-macros",
+            "timewright-proto",
+            "timewright-workflow-worker",
+        ],
+        must_not_reach: &["tokio*", "tonic*", "tower*", "timewright-client", "timewright-activity-worker", "getrandom"],
+    },
+    Rule {
+        package: "timewright-wasm",
+        features: &["--all-features"],
+        may_name: &["thiserror", "timewright-workflow-worker", "wasmi", "wasmi_core"],
+        must_not_reach: &["timewright-activity-worker", "timewright-wasm-guest"],
+    },
+    Rule {
+        package: "wasm-workflows",
+        features: &[],
+        may_name: &["serde", "timewright-wasm-guest", "tracing"],
+        must_not_reach: &["tokio*", "tonic*", "timewright-client"],
     },
     // It judges the protocol crate, so it shares no code with it.
     Rule {

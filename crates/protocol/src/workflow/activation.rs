@@ -14,6 +14,7 @@ use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentVersion;
 /// News for user code. It is to take in all jobs, in order, before it goes on, and then to answer with Commands until it
 /// can go no further.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Activation {
     /// What is new. A [`Job::Query`] always comes alone.
     pub jobs: Vec<Job>,
@@ -43,6 +44,7 @@ pub struct Activation {
 ///
 /// <https://docs.temporal.io/workflow-execution/event>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Job {
     /// The workflow starts. Always the first job of all.
@@ -167,6 +169,7 @@ pub enum Job {
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Resolution {
     /// It returned something, or nothing.
     Completed(Option<Payload>),
@@ -178,6 +181,7 @@ pub enum Resolution {
 
 /// What became of a Child Workflow's start.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ChildWorkflowStart {
     /// It was started.
     Started {
@@ -195,6 +199,7 @@ pub enum ChildWorkflowStart {
 
 /// Why a Signal to another workflow did not arrive.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum SignalExternalWorkflowError {
     /// The server says so.
     Failed(SignalExternalWorkflowExecutionFailedCause),
@@ -204,6 +209,7 @@ pub enum SignalExternalWorkflowError {
 
 /// What became of a Nexus operation's start.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NexusOperationStart {
     /// It was started.
     Started {
@@ -218,6 +224,7 @@ pub enum NexusOperationStart {
 
 /// How a Local Activity ended.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LocalActivityResolution {
     /// It returned something, or nothing.
     Completed(Option<Payload>),
@@ -232,6 +239,7 @@ pub enum LocalActivityResolution {
 /// How a Local Activity is to be tried again: user code is to start a timer of this length, and then to schedule the Local
 /// Activity anew, with a new number, this attempt and this original schedule time.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Backoff {
     /// The next attempt.
     pub attempt: u32,
@@ -245,6 +253,7 @@ pub struct Backoff {
 ///
 /// <https://docs.temporal.io/workflow-execution/update>
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Update {
     /// What names it in the answers to it.
     pub protocol_instance_id: String,
@@ -264,6 +273,7 @@ pub struct Update {
 
 /// A question about the workflow's state.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Query {
     /// Which question of several; empty for one that came by itself.
     pub id: String,
@@ -277,6 +287,7 @@ pub struct Query {
 
 /// How a workflow starts.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Initialize {
     /// The Workflow Id.
     pub workflow_id: String,

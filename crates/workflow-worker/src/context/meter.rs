@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use timewright_client::MetricMeter;
+use crate::meter::MetricMeter;
 
 /// The meter of a Run. Most workflows never ask for it, so its labels are only made then.
 pub(crate) struct RunMeter {

@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use timewright_client::MetricMeter;
 use timewright_converter::{ConversionError, Failure, Payload, Value};
 use timewright_definition::{SearchAttributeKey, SearchAttributeKind};
 use timewright_proto::common::{Header, Memo, SearchAttributes};
@@ -34,6 +33,8 @@ use crate::instance::TaskProblem;
 use crate::interceptor::{InboundCall, InboundKind, Intercepted, OutboundCall, intercept_outbound};
 use crate::mailbox::{Scope, SharedMailbox, WaitNote, wake_all};
 use crate::messages::Messages;
+#[cfg(feature = "worker")]
+use crate::meter::MetricMeter;
 use crate::rollout::Rollout;
 use crate::workflow::{Input, Workflow};
 
@@ -173,6 +174,7 @@ impl<W: Workflow> WorkflowContext<W> {
     /// context.metric_meter().with_label("kind", "express").counter("orders_shipped").increment(1);
     /// # Ok(()) }
     /// ```
+    #[cfg(feature = "worker")]
     pub fn metric_meter(&self) -> &MetricMeter {
         self.shared.meter.of(&self.shared.info.workflow_type)
     }

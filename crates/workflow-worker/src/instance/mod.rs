@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use timewright_client::MetricMeter;
 use timewright_converter::{Arguments, DataConverter, Failure, FailureKind, Payload, Value};
 use timewright_definition::WorkflowDefinition;
 use timewright_proto::common::Header;
@@ -34,9 +33,11 @@ use crate::handlers::Handlers;
 use crate::info::WorkflowInfo;
 use crate::interceptor::{Handling, Hooks, InboundCall, InboundKind, Intercepted, Interceptors};
 use crate::mailbox::{Mailbox, Routine, SharedMailbox, wake_all};
+use crate::meter::MetricMeter;
 use crate::observed::{Names, is_heard, observed};
 use crate::policy::Origin;
 use crate::rollout::Rollout;
+#[cfg(feature = "worker")]
 use crate::watch;
 use crate::workflow::Workflow;
 
@@ -487,6 +488,7 @@ fn names(info: &WorkflowInfo) -> Names<'_> {
 
 /// Calls user code; a panic becomes a problem of the Workflow Task.
 pub(crate) fn guard<R>(what: &str, call: impl FnOnce() -> R) -> Result<R, TaskProblem> {
+    #[cfg(feature = "worker")]
     watch::note(what);
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| TaskProblem::of_panic(what, &*panic))
 }

@@ -8,6 +8,7 @@ use timewright_proto::common::{Header, Payload, Priority, RetryPolicy};
 ///
 /// <https://docs.temporal.io/encyclopedia/detecting-activity-failures>
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScheduleActivity {
     /// Its number.
     pub sequence: u32,
@@ -44,6 +45,7 @@ pub struct ScheduleActivity {
 
 /// What cancelling an activity means for the workflow that waits for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ActivityCancellationType {
     /// Ask the activity to stop, and go on at once as if it had.
     #[default]
@@ -59,6 +61,7 @@ pub enum ActivityCancellationType {
 ///
 /// <https://docs.temporal.io/local-activity>
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScheduleLocalActivity {
     /// Its number. Activities and Local Activities are counted together.
     pub sequence: u32,

@@ -10,6 +10,7 @@ use timewright_proto::temporal::api::workflow::v1::VersioningOverride;
 ///
 /// <https://docs.temporal.io/child-workflows>
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StartChildWorkflow {
     /// Its number.
     pub sequence: u32,
@@ -57,6 +58,7 @@ pub struct StartChildWorkflow {
 
 /// What cancelling a Child Workflow means for the workflow that waits for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ChildWorkflowCancellationType {
     /// Do not tell the child; go on at once.
     Abandon,

@@ -7,6 +7,7 @@ use timewright_proto::enums::ContinueAsNewVersioningBehavior;
 
 /// How the next run is to start. What is `None` or empty is as in this run.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ContinueAsNew {
     /// The workflow's type.
     pub workflow_type: String,

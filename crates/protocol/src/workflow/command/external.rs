@@ -4,6 +4,7 @@ use timewright_proto::common::{Header, Payload};
 
 /// Another Workflow Execution.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ExternalWorkflow {
     /// Its namespace; this workflow's where it is empty.
     pub namespace: String,
@@ -17,6 +18,7 @@ pub struct ExternalWorkflow {
 
 /// A Signal to send to another workflow.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SignalExternalWorkflow {
     /// Its number.
     pub sequence: u32,
@@ -34,6 +36,7 @@ pub struct SignalExternalWorkflow {
 
 /// A request to another workflow to cancel itself.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestCancelExternalWorkflow {
     /// Its number.
     pub sequence: u32,

@@ -25,6 +25,7 @@ pub use nexus_operation::{NexusOperationCancellationType, ScheduleNexusOperation
 /// requests to cancel other workflows, Nexus operations, side effects. The number names the operation between user code and
 /// [`Run`](super::Run), and makes the default ids in the history, as the other SDKs write them.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Command {
     /// Starts a durable timer, answered by [`Job::FireTimer`](super::Job::FireTimer).
@@ -171,6 +172,7 @@ pub enum Command {
 
 /// A timer to start.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StartTimer {
     /// Its number.
     pub sequence: u32,
@@ -182,6 +184,7 @@ pub struct StartTimer {
 
 /// The answer to a Query.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum QueryAnswer {
     /// What the handler returned.
     Succeeded(Option<Payload>),

@@ -9,6 +9,7 @@ use timewright_proto::common::Payload;
 ///
 /// <https://docs.temporal.io/nexus>
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScheduleNexusOperation {
     /// Its number.
     pub sequence: u32,
@@ -36,6 +37,7 @@ pub struct ScheduleNexusOperation {
 
 /// What cancelling a Nexus operation means for the workflow that waits for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NexusOperationCancellationType {
     /// Ask the handler to cancel it, and wait for the outcome.
     #[default]
