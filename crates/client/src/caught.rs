@@ -34,10 +34,14 @@ where
         Ok(future) => Box::pin(future),
         Err(panic) => return Err(Panicked::new(what, &*panic).into()),
     };
-    // What has panicked is not polled again.
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+    let result = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(polled) => polled.map_err(Into::into),
         Err(panic) => Poll::Ready(Err(Panicked::new(what, &*panic).into())),
     })
-    .await
+    .await;
+    // What has panicked is not polled again, and may panic once more.
+    match catch_unwind(AssertUnwindSafe(|| drop(future))) {
+        Ok(()) => result,
+        Err(panic) => result.and(Err(Panicked::new(what, &*panic).into())),
+    }
 }

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use timewright_protocol::task_queue::SlotsSnapshot;
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+/// Whether tasks that are held open would take no slot from others.
+pub(crate) fn leaves_room(slots: &SlotsSnapshot) -> bool {
+    slots.free.is_some_and(|free| free + slots.polling > slots.executing)
+}
 
 pub(crate) struct Hold {
     maximum: Duration,
@@ -57,6 +63,18 @@ mod tests {
         assert_eq!(waited(&hold, Duration::from_millis(20)).await, Duration::from_millis(20));
         assert_eq!(waited(&hold, Duration::from_secs(1)).await, MAXIMUM);
         assert_eq!(waited(&Hold::new(Duration::ZERO), Duration::from_secs(1)).await, Duration::ZERO);
+    }
+
+    #[test]
+    fn there_is_room_while_fewer_than_half_of_the_slots_execute_tasks() {
+        let leaves_room = |executing, polling, free| {
+            let mut slots = SlotsSnapshot::default();
+            (slots.executing, slots.polling, slots.free) = (executing, polling, free);
+            leaves_room(&slots)
+        };
+        assert!(leaves_room(4, 5, Some(0)) && leaves_room(1, 1, Some(1)));
+        assert!(!leaves_room(5, 5, Some(0)) && !leaves_room(5, 1, Some(4)));
+        assert!(!leaves_room(0, 5, None), "nobody knows");
     }
 
     #[tokio::test(start_paused = true)]

@@ -357,10 +357,10 @@ impl WorkflowWorkerBuilder {
     /// How much later a workflow may hear a Signal, so that several come in one Workflow Task. While Signals come one after the other,
     /// and the workflow has no Commands for them, nobody waits for the answers to its Workflow Tasks. Such an answer is held back,
     /// for a quarter of the time that they have been coming and at most for this, since the server keeps what comes
-    /// until then for one next task: that saves Events in the history, and work for server and worker. Other events that
-    /// come in that time wait, too. Answers with Commands, or to Updates and Queries, are sent at once; so are all when fewer than
-    /// half of the worker's slots are free, when their supplier does not know how many are, and on shutdown. Zero turns it off.
-    /// Default: 50 ms.
+    /// until then for one next task: that saves Events in the history, and work for server and worker. Whatever else comes in that
+    /// time waits, too: timers, results, Updates, Queries. Answers with Commands, or to Updates and Queries, are sent at once; so are
+    /// all when half of the worker's slots execute tasks, when their supplier does not know how many are free, and on shutdown. Zero
+    /// turns it off; more than 200 ms, or a twentieth of the Workflow Task Timeout, it never is. Default: 50 ms.
     pub fn maximum_signal_wait(mut self, wait: Duration) -> Self {
         self.options.maximum_signal_wait = wait;
         self

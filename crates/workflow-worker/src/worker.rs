@@ -35,6 +35,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
+use crate::hold::leaves_room;
 use crate::instance::Environment;
 use crate::local_activities::{Ended, LocalActivities, LocalActivityExecutor, Room};
 use crate::metrics::WorkflowMetrics;
@@ -628,17 +629,11 @@ impl Running {
         }
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
-        let leaves_room = self.has_room();
+        let leaves_room = leaves_room(&self.polls.borrow().slots);
         let spawned = self.in_flight.spawn(async move {
             Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task, leaves_room).await) }
         });
         self.answering.insert(spawned.id(), (shard, key));
-    }
-
-    /// Whether tasks that are held open would take no slot from others.
-    fn has_room(&self) -> bool {
-        let slots = self.polls.borrow().slots;
-        slots.free.is_some_and(|free| free > slots.executing)
     }
 
     /// Something under us panicked, on an answer that no server should give. The Run is built again with its next task.

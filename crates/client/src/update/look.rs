@@ -23,6 +23,10 @@ impl UntypedUpdateHandle {
     /// The outcome that the history has, read from its end back to where the Update was accepted, or to what an earlier look has read.
     /// All calls that are about Updates count among those that wait, also if they do not.
     pub(super) async fn look(&self, seen: &mut Seen) -> Result<Option<Outcome>, RpcError> {
+        if self.run_id().is_none() {
+            // Where only the latest run is meant, this may be another than the one that was looked at before.
+            *seen = Seen::default();
+        }
         let client = self.workflow.client();
         let mut request = GetWorkflowExecutionHistoryReverseRequest {
             namespace: client.namespace().to_owned(),
@@ -69,10 +73,7 @@ impl UntypedUpdateHandle {
             }
             (false, _) => (),
         }
-        // The next look may be about another run, with Events of its own, where only the latest is meant.
-        if self.run_id().is_some() {
-            seen.newest = newest;
-        }
+        seen.newest = newest;
         Ok(None)
     }
 }

@@ -76,8 +76,11 @@ fn an_answer_that_says_nothing_may_wait_for_a_part_of_the_time_that_signals_have
     assert_eq!(cached.signals("SIG", 5_020), 5);
     assert_eq!(cached.signals("SIG SIG", 5_100), 25);
     assert_eq!(cached.signals("SIG", 5_101 + 199), 75);
-    assert_eq!(cached.signals("SIG", 5_300 + 201), 0, "they had ceased");
-    assert_eq!(cached.signals("SIG", 5_600), 24);
+    assert_eq!(cached.signals("SIG", 5_300 + 275), 143, "what was waited for is no pause");
+    assert_eq!(cached.signals("SIG", 5_900), 200, "and that is the longest");
+    assert_eq!(cached.signals("SIG", 6_200), 200);
+    assert_eq!(cached.signals("SIG", 6_200 + 401), 0, "they had ceased");
+    assert_eq!(cached.signals("SIG", 6_700), 24);
 }
 
 #[test]
@@ -103,6 +106,7 @@ fn an_answer_that_says_something_never_waits() {
         ("a Query's answer", "SIG", query(), Vec::new()),
         ("other news", "SIG WECR", Vec::new(), Vec::new()),
         ("no news", "", Vec::new(), Vec::new()),
+        ("so many", &"SIG ".repeat(21), Vec::new(), Vec::new()),
     ] {
         let mut cached = burst();
         assert_eq!(cached.task(news, 200, queries, answer).may_wait, Duration::ZERO, "{what}");

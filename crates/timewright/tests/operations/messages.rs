@@ -116,9 +116,13 @@ async fn signals_that_come_one_after_the_other_come_in_few_workflow_tasks() {
     )
     .await;
     let tally = stage.client.start_workflow(Tally, SIGNALS, start_options(&stage.task_queue)).await.unwrap();
-    for _ in 0..SIGNALS {
-        tally.signal(One, ()).await.unwrap();
-    }
+    // From several at once, so that they come close together on a machine that has much to do.
+    let sender = || async {
+        for _ in 0..SIGNALS / 4 {
+            tally.signal(One, ()).await.unwrap();
+        }
+    };
+    tokio::join!(sender(), sender(), sender(), sender());
     assert_eq!(within("the result", tally.result()).await.unwrap(), SIGNALS);
     let types = event_types(tally.untyped()).await;
     let tasks = types.iter().filter(|event_type| *event_type == "WORKFLOW_TASK_COMPLETED").count();

@@ -66,6 +66,8 @@ impl Run {
         let task_token = task.token.clone();
         let (news, received_at) = (task.news, task.received_at);
         if task.only_query {
+            // Whoever asks between Signals is not to wait for more of them.
+            self.burst.end();
             let answer = answers.into_iter().next().map(|(_, answer)| answer).unwrap_or(QueryAnswer::Succeeded(None));
             self.outputs.push_back(Output::RespondQuery { task_token, answer });
             return Ok(());

@@ -19,7 +19,9 @@ impl Run {
 
     fn note_news(&mut self, jobs: &[Job]) {
         let Some(task) = self.task.as_mut().filter(|_| !self.moment.replaying) else { return };
-        let are_signals = jobs.iter().all(|job| matches!(job, Job::Signal { .. }));
+        // Many at once, or large ones, are gathered already, and the server keeps only so much.
+        let are_few = jobs.len() <= MOST_SIGNALS && jobs.iter().map(Job::bytes).sum::<u64>() <= MOST_BYTES;
+        let are_signals = are_few && jobs.iter().all(|job| matches!(job, Job::Signal { .. }));
         task.news = match (are_signals, task.news) {
             (true, News::None | News::Signals) => News::Signals,
             _ => News::Other,
@@ -92,3 +94,8 @@ impl Run {
         started.is_some_and(|started| started == self.last_started_event_id) && !self.moment.replaying
     }
 }
+
+/// The most Signals that a task brings for which its answer waits for more, and the most bytes of them. A server keeps 100 Events, or
+/// 2 MiB of them, while a task is open.
+const MOST_SIGNALS: usize = 20;
+const MOST_BYTES: u64 = 256 * 1024;
