@@ -20,7 +20,7 @@ pub struct WasmLimits {
 
 impl Default for WasmLimits {
     fn default() -> Self {
-        Self { memory: 64 << 20, fuel: 500_000_000 }
+        Self { memory: 64 << 20, fuel: 100_000_000 }
     }
 }
 
@@ -33,8 +33,8 @@ impl WasmLimits {
     }
 
     /// How much one Activation may execute: about one for each WebAssembly instruction. When it is spent, the code is interrupted.
-    /// It is counted, not measured, so it does not depend on how busy or how fast the machine is. Default: 500 million, which took
-    /// two seconds where it was measured.
+    /// It is counted, not measured, so it does not depend on how busy or how fast the machine is. Default: 100 million, which takes about
+    /// 0.4 seconds. It must be spent well before the worker's deadlock detector looks, after 2 seconds by default, which gives up the thread.
     pub fn fuel(mut self, instructions: u64) -> Self {
         self.fuel = instructions;
         self
@@ -76,7 +76,7 @@ impl ResourceLimiter for Room {
     }
 
     fn tables(&self) -> usize {
-        16
+        2
     }
 
     fn memories(&self) -> usize {

@@ -90,6 +90,12 @@ impl WasmRun {
     /// What lies at a place that the module has named.
     fn read(&self, place: u64) -> Result<Vec<u8>, ForeignProblem> {
         let (start, length) = ((place >> 32) as usize, (place & 0xffff_ffff) as usize);
+        if length > MOST_BYTES {
+            let module = &self.module;
+            return Err(ForeignProblem::Broken(format!(
+                "the module {module} answers with {length} bytes; at most {MOST_BYTES} are read"
+            )));
+        }
         let bytes = self.memory.data(&self.store).get(start..start.saturating_add(length));
         bytes.map(<[u8]>::to_vec).ok_or_else(|| {
             ForeignProblem::Broken(format!(
@@ -110,6 +116,8 @@ impl ForeignRun for WasmRun {
             )));
         }
         refuel(&mut self.store, self.limits.fuel)?;
+        // What was refused before, the code has lived with.
+        self.store.data_mut().was_refused = false;
         let length = u32::try_from(request.len())
             .map_err(|_| ForeignProblem::Broken("what is new is too large for a module's memory".to_owned()))?;
         let start: u32 = self.call("timewright_allocate", length)?;
@@ -134,3 +142,6 @@ fn no_room(module: &str, limits: WasmLimits) -> String {
 
 /// What says that a module has workflows, and in which form they speak.
 pub(crate) const FORMAT_VERSION_EXPORT: &str = "timewright_format_version";
+
+/// The most bytes of one answer: twice what a server takes in one message.
+const MOST_BYTES: usize = 8 << 20;
