@@ -52,7 +52,7 @@ macro_rules! messages {
 }
 
 macro_rules! enums {
-    ($($name:ty),* $(,)?) => {$(
+    ($number:ident => $read:expr; $($name:ty),* $(,)?) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 (*self as i32).serialize(serializer)
@@ -61,8 +61,8 @@ macro_rules! enums {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let number = i32::deserialize(deserializer)?;
-                Self::try_from(number).map_err(D::Error::custom)
+                let $number = i32::deserialize(deserializer)?;
+                $read
             }
         }
     )*};
@@ -82,13 +82,20 @@ messages! {
     WorkerDeploymentVersion,
 }
 
+// What a server says. One that it has learned since this was compiled is one that is not specified.
 enums! {
+    number => Ok(Self::try_from(number).unwrap_or_default());
     enums::CancelExternalWorkflowExecutionFailedCause,
-    enums::ContinueAsNewVersioningBehavior,
-    enums::ParentClosePolicy,
     enums::SignalExternalWorkflowExecutionFailedCause,
     enums::StartChildWorkflowExecutionFailedCause,
     enums::SuggestContinueAsNewReason,
+}
+
+// What a server is told, where another choice would mean another thing.
+enums! {
+    number => Self::try_from(number).map_err(D::Error::custom);
+    enums::ContinueAsNewVersioningBehavior,
+    enums::ParentClosePolicy,
     enums::WorkflowIdReusePolicy,
     enums::WorkflowTaskFailedCause,
 }

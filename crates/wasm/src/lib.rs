@@ -4,8 +4,7 @@
 //! use timewright_wasm::WasmWorkflows;
 //! use timewright_workflow_worker::WorkflowWorker;
 //!
-//! # fn example(client: timewright_workflow_worker::WorkflowWorkerBuilder) -> Result<(), Box<dyn std::error::Error>> {
-//! # let builder = client;
+//! # fn example(builder: timewright_workflow_worker::WorkflowWorkerBuilder) -> Result<(), Box<dyn std::error::Error>> {
 //! let orders = WasmWorkflows::from_file("orders.wasm")?;
 //! println!("{:?}", orders.workflow_types());
 //! let worker = builder.foreign_workflows(orders).build()?; // `WorkflowWorker::builder(client, "orders")`
@@ -22,8 +21,7 @@
 //! | never comes back | it is interrupted when its [fuel](WasmLimits::fuel) is spent, with TMPRL1101; its thread is free again |
 //! | wants more [memory](WasmLimits::memory) than it may have | the Workflow Task fails, and says so |
 //!
-//! A trap ends the instance, and the run is executed from its history by a new one. After a *Query* that panicked this is so with the
-//! run's next Workflow Task, which fails once; until then further Queries fail too.
+//! A trap ends the instance, and the run is executed from its history by a new one.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -48,7 +48,7 @@ pub(crate) struct Room {
 }
 
 /// Tables hold functions; code of Rust needs a few thousand.
-const MOST_TABLE_ELEMENTS: usize = 1 << 20;
+const MOST_TABLE_ELEMENTS: usize = 1 << 16;
 
 impl ResourceLimiter for Room {
     fn memory_growing(

@@ -68,6 +68,13 @@ impl WasmRun {
                 limits.fuel
             ));
         }
+        if error.as_trap_code() == Some(TrapCode::StackOverflow) {
+            // How deep calls may go is the interpreter's affair, so no policy for panics ends the workflow.
+            return ForeignProblem::Broken(format!(
+                "calls in the code of the module {module} went deeper than it may: look for a recursion without end, or for values \
+                 that hold each other many times"
+            ));
+        }
         if self.store.data().was_refused {
             // Code panics of it. But it is the worker's limit, so no policy for panics ends the workflow.
             return ForeignProblem::Broken(no_room(&module, limits));
@@ -126,6 +133,10 @@ impl ForeignRun for WasmRun {
         })?;
         let place = self.call("timewright_activate", ())?;
         self.read(place)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.is_some()
     }
 }
 

@@ -82,7 +82,7 @@ mod tests {
         let hold = Hold::new(MAXIMUM);
         let after = Duration::from_millis(10);
         let shutdown = async {
-            tokio::time::sleep(after).await;
+            tokio::time::advance(after).await;
             hold.begin_shutdown();
         };
         let (waited_before, ()) = tokio::join!(waited(&hold, MAXIMUM), shutdown);

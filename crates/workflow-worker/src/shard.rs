@@ -232,6 +232,10 @@ impl State {
             }
             Input::History { key, page: Ok(page) } => self.runs.handle_history(&key, page),
             Input::History { key, page: Err(reason) } => self.runs.handle_history_failure(&key, &reason),
+            // What a Query has ended is not asked again: whatever comes next begins from the history.
+            Input::Completed { key, .. } if self.code.has_ended(&key) => {
+                self.runs.handle_eviction(&key, EvictionReason::Requested);
+            }
             Input::Completed { key, receipt } => self.runs.handle_completed(&key, receipt),
             Input::NotTaken { key } => self.runs.handle_eviction(&key, EvictionReason::CompletionNotTaken),
             Input::LocalActivity(ended) => {
@@ -510,6 +514,10 @@ impl UserCode {
                 "the history does not begin with the start of the workflow",
             ))),
         }
+    }
+
+    pub(crate) fn has_ended(&self, key: &RunKey) -> bool {
+        self.instances.get(key).is_some_and(|started| started.instance.has_ended())
     }
 
     pub(crate) fn evict(&mut self, key: &RunKey, workflow: &WorkflowNames) {

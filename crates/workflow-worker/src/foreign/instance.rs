@@ -3,6 +3,7 @@
 use timewright_converter::DataConverter;
 use timewright_protocol::workflow::{Activation, Command, Initialize, Job};
 
+use super::log::MOST_RECORDS;
 use super::wire::{LogLevel, LogRecord, Request, Response, Surroundings, read, write};
 use super::{ForeignProblem, ForeignRun, ForeignWorkflows};
 use crate::error::task_failure;
@@ -71,12 +72,16 @@ impl Instance for ForeignInstance {
                 "its answer cannot be read, so it follows another version: {error}"
             )))
         })?;
-        observed(is_heard, self.names(), || response.logged.iter().for_each(log));
+        observed(is_heard, self.names(), || response.logged.iter().take(MOST_RECORDS).for_each(log));
         response.answer.map_err(|problem| TaskProblem {
             cause: problem.cause,
             failure: Box::new(self.converter.failure_from_proto(*problem.failure)),
             origin: problem.origin,
         })
+    }
+
+    fn has_ended(&self) -> bool {
+        self.run.has_ended()
     }
 
     fn close(self: Box<Self>) {}

@@ -14,8 +14,8 @@ use super::wire::{LogLevel, LogRecord};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Log(Arc<Mutex<Vec<LogRecord>>>);
 
-/// Code that logs in a loop must not make its answer too large.
-const MOST_RECORDS: usize = 1_000;
+/// Code that logs in a loop must not make its answer too large, nor flood the worker's log.
+pub(super) const MOST_RECORDS: usize = 1_000;
 
 impl Log {
     pub(super) fn dispatch(&self) -> Dispatch {

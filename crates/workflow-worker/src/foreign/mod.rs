@@ -40,6 +40,11 @@ pub trait ForeignRun {
     /// # Errors
     /// If there is no answer. The Workflow Task fails with it.
     fn activate(&mut self, request: &[u8]) -> Result<Vec<u8>, ForeignProblem>;
+
+    /// Whether the code has come to such an end that it can execute nothing any more. Another takes its place, from the history.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// Why code that is somewhere else has not answered.

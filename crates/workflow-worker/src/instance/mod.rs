@@ -51,6 +51,11 @@ pub(crate) trait Instance {
     /// Takes an Activation; `Err` fails the Workflow Task.
     fn activate(&mut self, activation: Activation) -> Result<Vec<Command>, TaskProblem>;
 
+    /// Whether the code can execute nothing any more, though its workflow goes on.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// Drops user code: handlers first, then `run`, then coroutines, then the state. What destructors ask for leads to nothing, and what panics
     /// is kept in.
     fn close(self: Box<Self>);
