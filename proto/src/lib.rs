@@ -7,6 +7,9 @@
 //! - Messages are at their protobuf path, [`temporal::api`]; the packages used most have short names here ([`common`],
 //!   [`history`], …).
 //! - Feature `grpc` adds the client stubs ([`workflow_service_client`](temporal::api::workflowservice::v1)) and tonic.
+//! - Without feature `all-rpcs` there is what Timewright itself calls, which is about half: what is compiled is what every worker
+//!   waits for. With it there is everything that a server describes: Schedules, batches, lists and counts of workflows, Nexus Operations
+//!   outside of workflows, namespaces, OperatorService, gRPC health.
 //! - [`CollectPayloads`] finds every Payload of a message.
 //! - Feature `serde` lets some messages be parts of values that are serialised, as their bytes.
 //! - Feature `json` adds `json`: histories as Temporal's CLI, Web UI and other SDKs write them.

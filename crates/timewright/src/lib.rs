@@ -11,6 +11,7 @@
 //! | `activity` (default) | Activity Worker | [`mod@activity`] |
 //! | `workflow` (default) | Workflow Worker | [`mod@workflow`] |
 //! | `macros` (default) | attributes that write definitions and implementations | [`macro@workflow`], [`macro@activity`], … |
+//! | `all-rpcs` | messages and raw stubs of every RPC of a server, such as those of Schedules, and not only of those that Timewright calls | [`proto`] |
 //! | `json` | histories as JSON | [`proto`] |
 //! | `resource-slots` | slots as long as machine or container have room | [`client`] |
 //! | `tls` | https addresses | [`client`] |

@@ -40,6 +40,7 @@ impl CollectPayloads for crate::temporal::api::activity::v1::CallbackInfo {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::batch::v1::BatchOperationReset {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         for value in &mut self.post_reset_operations {
@@ -47,6 +48,7 @@ impl CollectPayloads for crate::temporal::api::batch::v1::BatchOperationReset {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::batch::v1::BatchOperationSignal {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.input {
@@ -57,6 +59,7 @@ impl CollectPayloads for crate::temporal::api::batch::v1::BatchOperationSignal {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::batch::v1::BatchOperationTermination {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.details {
@@ -259,6 +262,7 @@ impl CollectPayloads for crate::temporal::api::common::v1::Payloads {
         slots.push(PayloadSlot::Many(&mut self.payloads));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::compute::v1::ComputeConfig {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         for value in self.scaling_groups.values_mut() {
@@ -266,6 +270,7 @@ impl CollectPayloads for crate::temporal::api::compute::v1::ComputeConfig {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::compute::v1::ComputeConfigScalingGroup {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.provider {
@@ -276,6 +281,7 @@ impl CollectPayloads for crate::temporal::api::compute::v1::ComputeConfigScaling
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::compute::v1::ComputeConfigScalingGroupUpdate {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -284,31 +290,37 @@ for crate::temporal::api::compute::v1::ComputeConfigScalingGroupUpdate {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::compute::v1::ComputeProvider {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.details.as_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::compute::v1::ComputeScaler {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.details.as_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::deployment::v1::DeploymentInfo {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.metadata.values_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::deployment::v1::UpdateDeploymentMetadata {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.upsert_entries.values_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::deployment::v1::VersionMetadata {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.entries.values_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::deployment::v1::WorkerDeploymentVersionInfo {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -874,6 +886,7 @@ for crate::temporal::api::history::v1::WorkflowTaskFailedEventAttributes {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::nexus::v1::Endpoint {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.spec {
@@ -881,11 +894,13 @@ impl CollectPayloads for crate::temporal::api::nexus::v1::Endpoint {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::nexus::v1::EndpointSpec {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.description.as_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::nexus::v1::NexusOperationExecutionCancellationInfo {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -894,6 +909,7 @@ for crate::temporal::api::nexus::v1::NexusOperationExecutionCancellationInfo {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::nexus::v1::NexusOperationExecutionInfo {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.last_attempt_failure {
@@ -955,6 +971,7 @@ for crate::temporal::api::nexus::v1::start_operation_response::Sync {
         slots.extend(self.payload.as_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::CreateNexusEndpointRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -963,6 +980,7 @@ for crate::temporal::api::operatorservice::v1::CreateNexusEndpointRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::CreateNexusEndpointResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -971,6 +989,7 @@ for crate::temporal::api::operatorservice::v1::CreateNexusEndpointResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::GetNexusEndpointResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -979,6 +998,7 @@ for crate::temporal::api::operatorservice::v1::GetNexusEndpointResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::ListNexusEndpointsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -987,6 +1007,7 @@ for crate::temporal::api::operatorservice::v1::ListNexusEndpointsResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::UpdateNexusEndpointRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -995,6 +1016,7 @@ for crate::temporal::api::operatorservice::v1::UpdateNexusEndpointRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::operatorservice::v1::UpdateNexusEndpointResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1023,6 +1045,7 @@ impl CollectPayloads for crate::temporal::api::query::v1::WorkflowQueryResult {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::schedule::v1::Schedule {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.action {
@@ -1030,6 +1053,7 @@ impl CollectPayloads for crate::temporal::api::schedule::v1::Schedule {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::schedule::v1::ScheduleAction {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         match &mut self.action {
@@ -1042,6 +1066,7 @@ impl CollectPayloads for crate::temporal::api::schedule::v1::ScheduleAction {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::schedule::v1::ScheduleListEntry {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.memo {
@@ -1131,6 +1156,7 @@ impl CollectPayloads for crate::temporal::api::workflow::v1::CallbackInfo {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::workflow::v1::NewWorkflowExecutionInfo {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         if let Some(value) = &mut self.input {
@@ -1175,6 +1201,7 @@ impl CollectPayloads for crate::temporal::api::workflow::v1::PendingNexusOperati
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads for crate::temporal::api::workflow::v1::PostResetOperation {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         match &mut self.variant {
@@ -1187,6 +1214,7 @@ impl CollectPayloads for crate::temporal::api::workflow::v1::PostResetOperation 
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflow::v1::post_reset_operation::SignalWorkflow {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1226,6 +1254,7 @@ for crate::temporal::api::workflowservice::v1::count_activity_executions_respons
         slots.push(PayloadSlot::Many(&mut self.group_values));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::CountNexusOperationExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1234,12 +1263,14 @@ for crate::temporal::api::workflowservice::v1::CountNexusOperationExecutionsResp
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::count_nexus_operation_executions_response::AggregationGroup {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.push(PayloadSlot::Many(&mut self.group_values));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::CountSchedulesResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1248,12 +1279,14 @@ for crate::temporal::api::workflowservice::v1::CountSchedulesResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::count_schedules_response::AggregationGroup {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.push(PayloadSlot::Many(&mut self.group_values));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::CountWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1262,12 +1295,14 @@ for crate::temporal::api::workflowservice::v1::CountWorkflowExecutionsResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::count_workflow_executions_response::AggregationGroup {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.push(PayloadSlot::Many(&mut self.group_values));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::CreateScheduleRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1279,6 +1314,7 @@ for crate::temporal::api::workflowservice::v1::CreateScheduleRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::CreateWorkerDeploymentVersionRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1304,6 +1340,7 @@ for crate::temporal::api::workflowservice::v1::DescribeActivityExecutionResponse
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::DescribeDeploymentResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1312,6 +1349,7 @@ for crate::temporal::api::workflowservice::v1::DescribeDeploymentResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::DescribeNexusOperationExecutionResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1334,6 +1372,7 @@ for crate::temporal::api::workflowservice::v1::DescribeNexusOperationExecutionRe
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::DescribeScheduleResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1345,6 +1384,7 @@ for crate::temporal::api::workflowservice::v1::DescribeScheduleResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::DescribeWorkerDeploymentVersionResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1373,6 +1413,7 @@ for crate::temporal::api::workflowservice::v1::DescribeWorkflowExecutionResponse
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ExecuteMultiOperationRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1381,6 +1422,7 @@ for crate::temporal::api::workflowservice::v1::ExecuteMultiOperationRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::execute_multi_operation_request::Operation {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1399,6 +1441,7 @@ for crate::temporal::api::workflowservice::v1::execute_multi_operation_request::
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ExecuteMultiOperationResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1407,6 +1450,7 @@ for crate::temporal::api::workflowservice::v1::ExecuteMultiOperationResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::execute_multi_operation_response::Response {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1425,6 +1469,7 @@ for crate::temporal::api::workflowservice::v1::execute_multi_operation_response:
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::GetCurrentDeploymentResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1433,6 +1478,7 @@ for crate::temporal::api::workflowservice::v1::GetCurrentDeploymentResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::GetDeploymentReachabilityResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1457,6 +1503,7 @@ for crate::temporal::api::workflowservice::v1::GetWorkflowExecutionHistoryRevers
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ListArchivedWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1465,6 +1512,7 @@ for crate::temporal::api::workflowservice::v1::ListArchivedWorkflowExecutionsRes
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ListClosedWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1473,6 +1521,7 @@ for crate::temporal::api::workflowservice::v1::ListClosedWorkflowExecutionsRespo
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ListOpenWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1481,6 +1530,7 @@ for crate::temporal::api::workflowservice::v1::ListOpenWorkflowExecutionsRespons
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ListSchedulesResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1489,6 +1539,7 @@ for crate::temporal::api::workflowservice::v1::ListSchedulesResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ListWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1519,6 +1570,7 @@ for crate::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::PollNexusOperationExecutionResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1599,6 +1651,7 @@ for crate::temporal::api::workflowservice::v1::RecordActivityTaskHeartbeatReques
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ResetWorkflowExecutionRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1734,6 +1787,7 @@ for crate::temporal::api::workflowservice::v1::RespondWorkflowTaskFailedRequest 
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ScanWorkflowExecutionsResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1742,6 +1796,7 @@ for crate::temporal::api::workflowservice::v1::ScanWorkflowExecutionsResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::SetCurrentDeploymentRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1750,6 +1805,7 @@ for crate::temporal::api::workflowservice::v1::SetCurrentDeploymentRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::SetCurrentDeploymentResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1806,6 +1862,7 @@ for crate::temporal::api::workflowservice::v1::StartActivityExecutionRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::StartBatchOperationRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1829,6 +1886,7 @@ for crate::temporal::api::workflowservice::v1::StartBatchOperationRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::StartNexusOperationExecutionRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1877,6 +1935,7 @@ for crate::temporal::api::workflowservice::v1::TerminateWorkflowExecutionRequest
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::UpdateScheduleRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1888,6 +1947,7 @@ for crate::temporal::api::workflowservice::v1::UpdateScheduleRequest {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::UpdateWorkerDeploymentVersionComputeConfigRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1896,12 +1956,14 @@ for crate::temporal::api::workflowservice::v1::UpdateWorkerDeploymentVersionComp
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::UpdateWorkerDeploymentVersionMetadataRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
         slots.extend(self.upsert_entries.values_mut().map(PayloadSlot::One));
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::UpdateWorkerDeploymentVersionMetadataResponse {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {
@@ -1926,6 +1988,7 @@ for crate::temporal::api::workflowservice::v1::UpdateWorkflowExecutionResponse {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 impl CollectPayloads
 for crate::temporal::api::workflowservice::v1::ValidateWorkerDeploymentVersionComputeConfigRequest {
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>) {

@@ -16,16 +16,6 @@ pub mod activity_execution_outcome {
         Failure(super::super::super::failure::v1::Failure),
     }
 }
-impl ::prost::Name for ActivityExecutionOutcome {
-    const NAME: &'static str = "ActivityExecutionOutcome";
-    const PACKAGE: &'static str = "temporal.api.activity.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.activity.v1.ActivityExecutionOutcome".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.activity.v1.ActivityExecutionOutcome".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityOptions {
     #[prost(message, optional, tag = "1")]
@@ -44,16 +34,6 @@ pub struct ActivityOptions {
     pub priority: ::core::option::Option<super::super::common::v1::Priority>,
     #[prost(message, optional, tag = "8")]
     pub start_delay: ::core::option::Option<::prost_types::Duration>,
-}
-impl ::prost::Name for ActivityOptions {
-    const NAME: &'static str = "ActivityOptions";
-    const PACKAGE: &'static str = "temporal.api.activity.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.activity.v1.ActivityOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.activity.v1.ActivityOptions".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityExecutionInfo {
@@ -138,16 +118,6 @@ pub struct ActivityExecutionInfo {
     #[prost(message, optional, tag = "38")]
     pub execution_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for ActivityExecutionInfo {
-    const NAME: &'static str = "ActivityExecutionInfo";
-    const PACKAGE: &'static str = "temporal.api.activity.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.activity.v1.ActivityExecutionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.activity.v1.ActivityExecutionInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityExecutionListInfo {
     #[prost(string, tag = "1")]
@@ -177,16 +147,6 @@ pub struct ActivityExecutionListInfo {
     #[prost(message, optional, tag = "12")]
     pub execution_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for ActivityExecutionListInfo {
-    const NAME: &'static str = "ActivityExecutionListInfo";
-    const PACKAGE: &'static str = "temporal.api.activity.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.activity.v1.ActivityExecutionListInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.activity.v1.ActivityExecutionListInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CallbackInfo {
     #[prost(message, optional, tag = "1")]
@@ -198,16 +158,6 @@ pub struct CallbackInfo {
 pub mod callback_info {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct ActivityClosed {}
-    impl ::prost::Name for ActivityClosed {
-        const NAME: &'static str = "ActivityClosed";
-        const PACKAGE: &'static str = "temporal.api.activity.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.activity.v1.CallbackInfo.ActivityClosed".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.activity.v1.CallbackInfo.ActivityClosed".into()
-        }
-    }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Trigger {
         #[prost(oneof = "trigger::Variant", tags = "1")]
@@ -220,25 +170,5 @@ pub mod callback_info {
             #[prost(message, tag = "1")]
             ActivityClosed(super::ActivityClosed),
         }
-    }
-    impl ::prost::Name for Trigger {
-        const NAME: &'static str = "Trigger";
-        const PACKAGE: &'static str = "temporal.api.activity.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.activity.v1.CallbackInfo.Trigger".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.activity.v1.CallbackInfo.Trigger".into()
-        }
-    }
-}
-impl ::prost::Name for CallbackInfo {
-    const NAME: &'static str = "CallbackInfo";
-    const PACKAGE: &'static str = "temporal.api.activity.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.activity.v1.CallbackInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.activity.v1.CallbackInfo".into()
     }
 }

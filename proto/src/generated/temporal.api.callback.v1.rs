@@ -18,13 +18,3 @@ pub struct CallbackInfo {
     #[prost(string, tag = "8")]
     pub blocked_reason: ::prost::alloc::string::String,
 }
-impl ::prost::Name for CallbackInfo {
-    const NAME: &'static str = "CallbackInfo";
-    const PACKAGE: &'static str = "temporal.api.callback.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.callback.v1.CallbackInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.callback.v1.CallbackInfo".into()
-    }
-}

@@ -28,30 +28,10 @@ pub struct ScheduleActivityTaskCommandAttributes {
     #[prost(message, optional, tag = "14")]
     pub priority: ::core::option::Option<super::super::common::v1::Priority>,
 }
-impl ::prost::Name for ScheduleActivityTaskCommandAttributes {
-    const NAME: &'static str = "ScheduleActivityTaskCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.ScheduleActivityTaskCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.ScheduleActivityTaskCommandAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestCancelActivityTaskCommandAttributes {
     #[prost(int64, tag = "1")]
     pub scheduled_event_id: i64,
-}
-impl ::prost::Name for RequestCancelActivityTaskCommandAttributes {
-    const NAME: &'static str = "RequestCancelActivityTaskCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.RequestCancelActivityTaskCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.RequestCancelActivityTaskCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StartTimerCommandAttributes {
@@ -60,75 +40,25 @@ pub struct StartTimerCommandAttributes {
     #[prost(message, optional, tag = "2")]
     pub start_to_fire_timeout: ::core::option::Option<::prost_types::Duration>,
 }
-impl ::prost::Name for StartTimerCommandAttributes {
-    const NAME: &'static str = "StartTimerCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.StartTimerCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.StartTimerCommandAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CompleteWorkflowExecutionCommandAttributes {
     #[prost(message, optional, tag = "1")]
     pub result: ::core::option::Option<super::super::common::v1::Payloads>,
-}
-impl ::prost::Name for CompleteWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "CompleteWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.CompleteWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.CompleteWorkflowExecutionCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FailWorkflowExecutionCommandAttributes {
     #[prost(message, optional, tag = "1")]
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
 }
-impl ::prost::Name for FailWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "FailWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.FailWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.FailWorkflowExecutionCommandAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelTimerCommandAttributes {
     #[prost(string, tag = "1")]
     pub timer_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for CancelTimerCommandAttributes {
-    const NAME: &'static str = "CancelTimerCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.CancelTimerCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.CancelTimerCommandAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CancelWorkflowExecutionCommandAttributes {
     #[prost(message, optional, tag = "1")]
     pub details: ::core::option::Option<super::super::common::v1::Payloads>,
-}
-impl ::prost::Name for CancelWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "CancelWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.CancelWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.CancelWorkflowExecutionCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestCancelExternalWorkflowExecutionCommandAttributes {
@@ -144,18 +74,6 @@ pub struct RequestCancelExternalWorkflowExecutionCommandAttributes {
     pub child_workflow_only: bool,
     #[prost(string, tag = "6")]
     pub reason: ::prost::alloc::string::String,
-}
-impl ::prost::Name for RequestCancelExternalWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "RequestCancelExternalWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.RequestCancelExternalWorkflowExecutionCommandAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.RequestCancelExternalWorkflowExecutionCommandAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignalExternalWorkflowExecutionCommandAttributes {
@@ -174,17 +92,6 @@ pub struct SignalExternalWorkflowExecutionCommandAttributes {
     #[prost(message, optional, tag = "7")]
     pub header: ::core::option::Option<super::super::common::v1::Header>,
 }
-impl ::prost::Name for SignalExternalWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "SignalExternalWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.SignalExternalWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.SignalExternalWorkflowExecutionCommandAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpsertWorkflowSearchAttributesCommandAttributes {
     #[prost(message, optional, tag = "1")]
@@ -192,30 +99,10 @@ pub struct UpsertWorkflowSearchAttributesCommandAttributes {
         super::super::common::v1::SearchAttributes,
     >,
 }
-impl ::prost::Name for UpsertWorkflowSearchAttributesCommandAttributes {
-    const NAME: &'static str = "UpsertWorkflowSearchAttributesCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.UpsertWorkflowSearchAttributesCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.UpsertWorkflowSearchAttributesCommandAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModifyWorkflowPropertiesCommandAttributes {
     #[prost(message, optional, tag = "1")]
     pub upserted_memo: ::core::option::Option<super::super::common::v1::Memo>,
-}
-impl ::prost::Name for ModifyWorkflowPropertiesCommandAttributes {
-    const NAME: &'static str = "ModifyWorkflowPropertiesCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.ModifyWorkflowPropertiesCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.ModifyWorkflowPropertiesCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RecordMarkerCommandAttributes {
@@ -230,16 +117,6 @@ pub struct RecordMarkerCommandAttributes {
     pub header: ::core::option::Option<super::super::common::v1::Header>,
     #[prost(message, optional, tag = "4")]
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
-}
-impl ::prost::Name for RecordMarkerCommandAttributes {
-    const NAME: &'static str = "RecordMarkerCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.RecordMarkerCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.RecordMarkerCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ContinueAsNewWorkflowExecutionCommandAttributes {
@@ -282,16 +159,6 @@ pub struct ContinueAsNewWorkflowExecutionCommandAttributes {
         tag = "16"
     )]
     pub initial_versioning_behavior: i32,
-}
-impl ::prost::Name for ContinueAsNewWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "ContinueAsNewWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.ContinueAsNewWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.ContinueAsNewWorkflowExecutionCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartChildWorkflowExecutionCommandAttributes {
@@ -338,30 +205,10 @@ pub struct StartChildWorkflowExecutionCommandAttributes {
         super::super::workflow::v1::VersioningOverride,
     >,
 }
-impl ::prost::Name for StartChildWorkflowExecutionCommandAttributes {
-    const NAME: &'static str = "StartChildWorkflowExecutionCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.StartChildWorkflowExecutionCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.StartChildWorkflowExecutionCommandAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProtocolMessageCommandAttributes {
     #[prost(string, tag = "1")]
     pub message_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ProtocolMessageCommandAttributes {
-    const NAME: &'static str = "ProtocolMessageCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.ProtocolMessageCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.ProtocolMessageCommandAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ScheduleNexusOperationCommandAttributes {
@@ -385,30 +232,10 @@ pub struct ScheduleNexusOperationCommandAttributes {
     #[prost(message, optional, tag = "8")]
     pub start_to_close_timeout: ::core::option::Option<::prost_types::Duration>,
 }
-impl ::prost::Name for ScheduleNexusOperationCommandAttributes {
-    const NAME: &'static str = "ScheduleNexusOperationCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.ScheduleNexusOperationCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.ScheduleNexusOperationCommandAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestCancelNexusOperationCommandAttributes {
     #[prost(int64, tag = "1")]
     pub scheduled_event_id: i64,
-}
-impl ::prost::Name for RequestCancelNexusOperationCommandAttributes {
-    const NAME: &'static str = "RequestCancelNexusOperationCommandAttributes";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.RequestCancelNexusOperationCommandAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.RequestCancelNexusOperationCommandAttributes".into()
-    }
 }
 /// What a Workflow Task asks the server to do. The server records it as an Event.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -513,15 +340,5 @@ pub mod command {
                 super::RequestCancelNexusOperationCommandAttributes,
             >,
         ),
-    }
-}
-impl ::prost::Name for Command {
-    const NAME: &'static str = "Command";
-    const PACKAGE: &'static str = "temporal.api.command.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.command.v1.Command".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.command.v1.Command".into()
     }
 }

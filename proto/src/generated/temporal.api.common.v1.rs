@@ -6,31 +6,11 @@ pub struct DataBlob {
     #[prost(bytes = "bytes", tag = "2")]
     pub data: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for DataBlob {
-    const NAME: &'static str = "DataBlob";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.DataBlob".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.DataBlob".into()
-    }
-}
 /// The arguments of a call, or its results, in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Payloads {
     #[prost(message, repeated, tag = "1")]
     pub payloads: ::prost::alloc::vec::Vec<Payload>,
-}
-impl ::prost::Name for Payloads {
-    const NAME: &'static str = "Payloads";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Payloads".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Payloads".into()
-    }
 }
 /// One serialised value. The Cluster never looks inside; only Data Converters do.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -53,26 +33,6 @@ pub mod payload {
         #[prost(int64, tag = "1")]
         pub size_bytes: i64,
     }
-    impl ::prost::Name for ExternalPayloadDetails {
-        const NAME: &'static str = "ExternalPayloadDetails";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Payload.ExternalPayloadDetails".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Payload.ExternalPayloadDetails".into()
-        }
-    }
-}
-impl ::prost::Name for Payload {
-    const NAME: &'static str = "Payload";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Payload".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Payload".into()
-    }
 }
 /// Values which the server indexes, and so must be able to read: no codec ever sees them.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -83,16 +43,6 @@ pub struct SearchAttributes {
         Payload,
     >,
 }
-impl ::prost::Name for SearchAttributes {
-    const NAME: &'static str = "SearchAttributes";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.SearchAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.SearchAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Memo {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -100,16 +50,6 @@ pub struct Memo {
         ::prost::alloc::string::String,
         Payload,
     >,
-}
-impl ::prost::Name for Memo {
-    const NAME: &'static str = "Memo";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Memo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Memo".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Header {
@@ -119,16 +59,6 @@ pub struct Header {
         Payload,
     >,
 }
-impl ::prost::Name for Header {
-    const NAME: &'static str = "Header";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Header".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Header".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecution {
     #[prost(string, tag = "1")]
@@ -136,16 +66,7 @@ pub struct WorkflowExecution {
     #[prost(string, tag = "2")]
     pub run_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowExecution {
-    const NAME: &'static str = "WorkflowExecution";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.WorkflowExecution".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.WorkflowExecution".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Execution {
     #[prost(enumeration = "super::super::enums::v1::ExecutionType", tag = "1")]
@@ -155,45 +76,15 @@ pub struct Execution {
     #[prost(string, tag = "3")]
     pub run_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for Execution {
-    const NAME: &'static str = "Execution";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Execution".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Execution".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowType {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowType {
-    const NAME: &'static str = "WorkflowType";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.WorkflowType".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.WorkflowType".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActivityType {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ActivityType {
-    const NAME: &'static str = "ActivityType";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.ActivityType".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.ActivityType".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RetryPolicy {
@@ -210,30 +101,10 @@ pub struct RetryPolicy {
         ::prost::alloc::string::String,
     >,
 }
-impl ::prost::Name for RetryPolicy {
-    const NAME: &'static str = "RetryPolicy";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.RetryPolicy".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.RetryPolicy".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MeteringMetadata {
     #[prost(uint32, tag = "13")]
     pub nonfirst_local_activity_execution_attempts: u32,
-}
-impl ::prost::Name for MeteringMetadata {
-    const NAME: &'static str = "MeteringMetadata";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.MeteringMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.MeteringMetadata".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerVersionStamp {
@@ -241,16 +112,6 @@ pub struct WorkerVersionStamp {
     pub build_id: ::prost::alloc::string::String,
     #[prost(bool, tag = "3")]
     pub use_versioning: bool,
-}
-impl ::prost::Name for WorkerVersionStamp {
-    const NAME: &'static str = "WorkerVersionStamp";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.WorkerVersionStamp".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.WorkerVersionStamp".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerVersionCapabilities {
@@ -261,16 +122,7 @@ pub struct WorkerVersionCapabilities {
     #[prost(string, tag = "4")]
     pub deployment_series_name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkerVersionCapabilities {
-    const NAME: &'static str = "WorkerVersionCapabilities";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.WorkerVersionCapabilities".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.WorkerVersionCapabilities".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResetOptions {
     #[prost(enumeration = "super::super::enums::v1::ResetReapplyType", tag = "10")]
@@ -286,6 +138,7 @@ pub struct ResetOptions {
     #[prost(oneof = "reset_options::Target", tags = "1, 2, 3, 4")]
     pub target: ::core::option::Option<reset_options::Target>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `ResetOptions`.
 pub mod reset_options {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
@@ -298,16 +151,6 @@ pub mod reset_options {
         WorkflowTaskId(i64),
         #[prost(string, tag = "4")]
         BuildId(::prost::alloc::string::String),
-    }
-}
-impl ::prost::Name for ResetOptions {
-    const NAME: &'static str = "ResetOptions";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.ResetOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.ResetOptions".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -329,30 +172,10 @@ pub mod callback {
             ::prost::alloc::string::String,
         >,
     }
-    impl ::prost::Name for Nexus {
-        const NAME: &'static str = "Nexus";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Callback.Nexus".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Callback.Nexus".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Internal {
         #[prost(bytes = "bytes", tag = "1")]
         pub data: ::prost::bytes::Bytes,
-    }
-    impl ::prost::Name for Internal {
-        const NAME: &'static str = "Internal";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Callback.Internal".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Callback.Internal".into()
-        }
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Variant {
@@ -360,16 +183,6 @@ pub mod callback {
         Nexus(Nexus),
         #[prost(message, tag = "3")]
         Internal(Internal),
-    }
-}
-impl ::prost::Name for Callback {
-    const NAME: &'static str = "Callback";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Callback".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Callback".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -402,16 +215,6 @@ pub mod link {
             )]
             pub event_type: i32,
         }
-        impl ::prost::Name for EventReference {
-            const NAME: &'static str = "EventReference";
-            const PACKAGE: &'static str = "temporal.api.common.v1";
-            fn full_name() -> ::prost::alloc::string::String {
-                "temporal.api.common.v1.Link.WorkflowEvent.EventReference".into()
-            }
-            fn type_url() -> ::prost::alloc::string::String {
-                "/temporal.api.common.v1.Link.WorkflowEvent.EventReference".into()
-            }
-        }
         #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
         pub struct RequestIdReference {
             #[prost(string, tag = "1")]
@@ -422,16 +225,6 @@ pub mod link {
             )]
             pub event_type: i32,
         }
-        impl ::prost::Name for RequestIdReference {
-            const NAME: &'static str = "RequestIdReference";
-            const PACKAGE: &'static str = "temporal.api.common.v1";
-            fn full_name() -> ::prost::alloc::string::String {
-                "temporal.api.common.v1.Link.WorkflowEvent.RequestIdReference".into()
-            }
-            fn type_url() -> ::prost::alloc::string::String {
-                "/temporal.api.common.v1.Link.WorkflowEvent.RequestIdReference".into()
-            }
-        }
         #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
         pub enum Reference {
             #[prost(message, tag = "100")]
@@ -440,30 +233,10 @@ pub mod link {
             RequestIdRef(RequestIdReference),
         }
     }
-    impl ::prost::Name for WorkflowEvent {
-        const NAME: &'static str = "WorkflowEvent";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Link.WorkflowEvent".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Link.WorkflowEvent".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct BatchJob {
         #[prost(string, tag = "1")]
         pub job_id: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for BatchJob {
-        const NAME: &'static str = "BatchJob";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Link.BatchJob".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Link.BatchJob".into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Activity {
@@ -474,16 +247,6 @@ pub mod link {
         #[prost(string, tag = "3")]
         pub run_id: ::prost::alloc::string::String,
     }
-    impl ::prost::Name for Activity {
-        const NAME: &'static str = "Activity";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Link.Activity".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Link.Activity".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct NexusOperation {
         #[prost(string, tag = "1")]
@@ -492,16 +255,6 @@ pub mod link {
         pub operation_id: ::prost::alloc::string::String,
         #[prost(string, tag = "3")]
         pub run_id: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for NexusOperation {
-        const NAME: &'static str = "NexusOperation";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Link.NexusOperation".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Link.NexusOperation".into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Workflow {
@@ -513,16 +266,6 @@ pub mod link {
         pub run_id: ::prost::alloc::string::String,
         #[prost(string, tag = "4")]
         pub reason: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for Workflow {
-        const NAME: &'static str = "Workflow";
-        const PACKAGE: &'static str = "temporal.api.common.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.common.v1.Link.Workflow".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.common.v1.Link.Workflow".into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Variant {
@@ -538,32 +281,12 @@ pub mod link {
         Workflow(Workflow),
     }
 }
-impl ::prost::Name for Link {
-    const NAME: &'static str = "Link";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Link".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Link".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Principal {
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Principal {
-    const NAME: &'static str = "Principal";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Principal".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Principal".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Priority {
@@ -574,37 +297,19 @@ pub struct Priority {
     #[prost(float, tag = "3")]
     pub fairness_weight: f32,
 }
-impl ::prost::Name for Priority {
-    const NAME: &'static str = "Priority";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.Priority".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.Priority".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerSelector {
     #[prost(oneof = "worker_selector::Selector", tags = "1")]
     pub selector: ::core::option::Option<worker_selector::Selector>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `WorkerSelector`.
 pub mod worker_selector {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Selector {
         #[prost(string, tag = "1")]
         WorkerInstanceKey(::prost::alloc::string::String),
-    }
-}
-impl ::prost::Name for WorkerSelector {
-    const NAME: &'static str = "WorkerSelector";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.WorkerSelector".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.WorkerSelector".into()
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -615,16 +320,6 @@ pub struct OnConflictOptions {
     pub attach_completion_callbacks: bool,
     #[prost(bool, tag = "3")]
     pub attach_links: bool,
-}
-impl ::prost::Name for OnConflictOptions {
-    const NAME: &'static str = "OnConflictOptions";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.OnConflictOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.OnConflictOptions".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimeSkippingConfig {
@@ -637,32 +332,12 @@ pub struct TimeSkippingConfig {
     #[prost(int32, tag = "4")]
     pub max_session_skip_count: i32,
 }
-impl ::prost::Name for TimeSkippingConfig {
-    const NAME: &'static str = "TimeSkippingConfig";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.TimeSkippingConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.TimeSkippingConfig".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FastForwardConfig {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub duration: ::core::option::Option<::prost_types::Duration>,
-}
-impl ::prost::Name for FastForwardConfig {
-    const NAME: &'static str = "FastForwardConfig";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.FastForwardConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.FastForwardConfig".into()
-    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimeSkippingStatePropagation {
@@ -672,16 +347,6 @@ pub struct TimeSkippingStatePropagation {
     pub fast_forward_target_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(int32, tag = "3")]
     pub initial_skip_count: i32,
-}
-impl ::prost::Name for TimeSkippingStatePropagation {
-    const NAME: &'static str = "TimeSkippingStatePropagation";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.TimeSkippingStatePropagation".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.TimeSkippingStatePropagation".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimeSkippingInfo {
@@ -694,16 +359,6 @@ pub struct TimeSkippingInfo {
     #[prost(int32, tag = "6")]
     pub current_session_skip_count: i32,
 }
-impl ::prost::Name for TimeSkippingInfo {
-    const NAME: &'static str = "TimeSkippingInfo";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.TimeSkippingInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.TimeSkippingInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimeSkippingFastForwardInfo {
     #[prost(message, optional, tag = "1")]
@@ -714,14 +369,4 @@ pub struct TimeSkippingFastForwardInfo {
     pub target_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(bool, tag = "4")]
     pub has_completed: bool,
-}
-impl ::prost::Name for TimeSkippingFastForwardInfo {
-    const NAME: &'static str = "TimeSkippingFastForwardInfo";
-    const PACKAGE: &'static str = "temporal.api.common.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.common.v1.TimeSkippingFastForwardInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.common.v1.TimeSkippingFastForwardInfo".into()
-    }
 }

@@ -8,16 +8,6 @@ pub struct WorkerDeploymentOptions {
     #[prost(enumeration = "super::super::enums::v1::WorkerVersioningMode", tag = "3")]
     pub worker_versioning_mode: i32,
 }
-impl ::prost::Name for WorkerDeploymentOptions {
-    const NAME: &'static str = "WorkerDeploymentOptions";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.WorkerDeploymentOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.WorkerDeploymentOptions".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Deployment {
     #[prost(string, tag = "1")]
@@ -25,16 +15,7 @@ pub struct Deployment {
     #[prost(string, tag = "2")]
     pub build_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for Deployment {
-    const NAME: &'static str = "Deployment";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.Deployment".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.Deployment".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeploymentInfo {
     #[prost(message, optional, tag = "1")]
@@ -51,6 +32,7 @@ pub struct DeploymentInfo {
     #[prost(bool, tag = "5")]
     pub is_current: bool,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `DeploymentInfo`.
 pub mod deployment_info {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -65,27 +47,8 @@ pub mod deployment_info {
         #[prost(message, optional, tag = "3")]
         pub first_poller_time: ::core::option::Option<::prost_types::Timestamp>,
     }
-    impl ::prost::Name for TaskQueueInfo {
-        const NAME: &'static str = "TaskQueueInfo";
-        const PACKAGE: &'static str = "temporal.api.deployment.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.deployment.v1.DeploymentInfo.TaskQueueInfo".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.deployment.v1.DeploymentInfo.TaskQueueInfo".into()
-        }
-    }
 }
-impl ::prost::Name for DeploymentInfo {
-    const NAME: &'static str = "DeploymentInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.DeploymentInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.DeploymentInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateDeploymentMetadata {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -96,16 +59,7 @@ pub struct UpdateDeploymentMetadata {
     #[prost(string, repeated, tag = "2")]
     pub remove_entries: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-impl ::prost::Name for UpdateDeploymentMetadata {
-    const NAME: &'static str = "UpdateDeploymentMetadata";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.UpdateDeploymentMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.UpdateDeploymentMetadata".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeploymentListInfo {
     #[prost(message, optional, tag = "1")]
@@ -115,16 +69,7 @@ pub struct DeploymentListInfo {
     #[prost(bool, tag = "3")]
     pub is_current: bool,
 }
-impl ::prost::Name for DeploymentListInfo {
-    const NAME: &'static str = "DeploymentListInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.DeploymentListInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.DeploymentListInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerDeploymentVersionInfo {
     #[prost(string, tag = "1")]
@@ -167,6 +112,7 @@ pub struct WorkerDeploymentVersionInfo {
     #[prost(string, tag = "17")]
     pub last_modifier_identity: ::prost::alloc::string::String,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `WorkerDeploymentVersionInfo`.
 pub mod worker_deployment_version_info {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -179,28 +125,6 @@ pub mod worker_deployment_version_info {
         )]
         pub r#type: i32,
     }
-    impl ::prost::Name for VersionTaskQueueInfo {
-        const NAME: &'static str = "VersionTaskQueueInfo";
-        const PACKAGE: &'static str = "temporal.api.deployment.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.deployment.v1.WorkerDeploymentVersionInfo.VersionTaskQueueInfo"
-                .into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.deployment.v1.WorkerDeploymentVersionInfo.VersionTaskQueueInfo"
-                .into()
-        }
-    }
-}
-impl ::prost::Name for WorkerDeploymentVersionInfo {
-    const NAME: &'static str = "WorkerDeploymentVersionInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.WorkerDeploymentVersionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.WorkerDeploymentVersionInfo".into()
-    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VersionDrainageInfo {
@@ -210,16 +134,6 @@ pub struct VersionDrainageInfo {
     pub last_changed_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "3")]
     pub last_checked_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-impl ::prost::Name for VersionDrainageInfo {
-    const NAME: &'static str = "VersionDrainageInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.VersionDrainageInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.VersionDrainageInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ComputeStatus {
@@ -236,26 +150,6 @@ pub mod compute_status {
         pub error_message: ::prost::alloc::string::String,
         #[prost(message, optional, tag = "2")]
         pub last_check_time: ::core::option::Option<::prost_types::Timestamp>,
-    }
-    impl ::prost::Name for ProviderValidationStatus {
-        const NAME: &'static str = "ProviderValidationStatus";
-        const PACKAGE: &'static str = "temporal.api.deployment.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.deployment.v1.ComputeStatus.ProviderValidationStatus".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.deployment.v1.ComputeStatus.ProviderValidationStatus".into()
-        }
-    }
-}
-impl ::prost::Name for ComputeStatus {
-    const NAME: &'static str = "ComputeStatus";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.ComputeStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.ComputeStatus".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -321,28 +215,6 @@ pub mod worker_deployment_info {
         #[prost(message, optional, tag = "14")]
         pub compute_status: ::core::option::Option<super::ComputeStatus>,
     }
-    impl ::prost::Name for WorkerDeploymentVersionSummary {
-        const NAME: &'static str = "WorkerDeploymentVersionSummary";
-        const PACKAGE: &'static str = "temporal.api.deployment.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.deployment.v1.WorkerDeploymentInfo.WorkerDeploymentVersionSummary"
-                .into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.deployment.v1.WorkerDeploymentInfo.WorkerDeploymentVersionSummary"
-                .into()
-        }
-    }
-}
-impl ::prost::Name for WorkerDeploymentInfo {
-    const NAME: &'static str = "WorkerDeploymentInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.WorkerDeploymentInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.WorkerDeploymentInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerDeploymentVersion {
@@ -351,16 +223,7 @@ pub struct WorkerDeploymentVersion {
     #[prost(string, tag = "2")]
     pub deployment_name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkerDeploymentVersion {
-    const NAME: &'static str = "WorkerDeploymentVersion";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.WorkerDeploymentVersion".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.WorkerDeploymentVersion".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct VersionMetadata {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -368,16 +231,6 @@ pub struct VersionMetadata {
         ::prost::alloc::string::String,
         super::super::common::v1::Payload,
     >,
-}
-impl ::prost::Name for VersionMetadata {
-    const NAME: &'static str = "VersionMetadata";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.VersionMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.VersionMetadata".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RoutingConfig {
@@ -402,16 +255,6 @@ pub struct RoutingConfig {
     #[prost(int64, tag = "10")]
     pub revision_number: i64,
 }
-impl ::prost::Name for RoutingConfig {
-    const NAME: &'static str = "RoutingConfig";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.RoutingConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.RoutingConfig".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InheritedAutoUpgradeInfo {
     #[prost(message, optional, tag = "1")]
@@ -423,14 +266,4 @@ pub struct InheritedAutoUpgradeInfo {
         tag = "3"
     )]
     pub continue_as_new_initial_versioning_behavior: i32,
-}
-impl ::prost::Name for InheritedAutoUpgradeInfo {
-    const NAME: &'static str = "InheritedAutoUpgradeInfo";
-    const PACKAGE: &'static str = "temporal.api.deployment.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.deployment.v1.InheritedAutoUpgradeInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.deployment.v1.InheritedAutoUpgradeInfo".into()
-    }
 }

@@ -28,6 +28,7 @@ impl EncodingType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum IndexedValueType {
@@ -40,6 +41,7 @@ pub enum IndexedValueType {
     Datetime = 6,
     KeywordList = 7,
 }
+#[cfg(feature = "all-rpcs")]
 impl IndexedValueType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -72,6 +74,7 @@ impl IndexedValueType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Severity {
@@ -80,6 +83,7 @@ pub enum Severity {
     Medium = 2,
     Low = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl Severity {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -221,6 +225,7 @@ impl NexusOperationCancellationState {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum WorkflowRuleActionScope {
@@ -228,6 +233,7 @@ pub enum WorkflowRuleActionScope {
     Workflow = 1,
     Activity = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl WorkflowRuleActionScope {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -308,6 +314,7 @@ impl WorkerStatus {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ExecutionType {
@@ -315,6 +322,7 @@ pub enum ExecutionType {
     Workflow = 1,
     Activity = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl ExecutionType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -674,6 +682,7 @@ impl EventType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ResetReapplyExcludeType {
@@ -683,6 +692,7 @@ pub enum ResetReapplyExcludeType {
     Nexus = 3,
     CancelRequest = 4,
 }
+#[cfg(feature = "all-rpcs")]
 impl ResetReapplyExcludeType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -709,6 +719,7 @@ impl ResetReapplyExcludeType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ResetReapplyType {
@@ -717,6 +728,7 @@ pub enum ResetReapplyType {
     None = 2,
     AllEligible = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl ResetReapplyType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -741,6 +753,7 @@ impl ResetReapplyType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ResetType {
@@ -748,6 +761,7 @@ pub enum ResetType {
     FirstWorkflowTask = 1,
     LastWorkflowTask = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl ResetType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -801,6 +815,7 @@ impl NexusHandlerErrorRetryBehavior {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum NexusOperationExecutionStatus {
@@ -812,6 +827,7 @@ pub enum NexusOperationExecutionStatus {
     Terminated = 5,
     TimedOut = 6,
 }
+#[cfg(feature = "all-rpcs")]
 impl NexusOperationExecutionStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -842,6 +858,7 @@ impl NexusOperationExecutionStatus {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum NexusOperationWaitStage {
@@ -849,6 +866,7 @@ pub enum NexusOperationWaitStage {
     Started = 1,
     Closed = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl NexusOperationWaitStage {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -871,6 +889,7 @@ impl NexusOperationWaitStage {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum NexusOperationIdReusePolicy {
@@ -879,6 +898,7 @@ pub enum NexusOperationIdReusePolicy {
     AllowDuplicateFailedOnly = 2,
     RejectDuplicate = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl NexusOperationIdReusePolicy {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -911,6 +931,7 @@ impl NexusOperationIdReusePolicy {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum NexusOperationIdConflictPolicy {
@@ -918,6 +939,7 @@ pub enum NexusOperationIdConflictPolicy {
     Fail = 1,
     UseExisting = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl NexusOperationIdConflictPolicy {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1469,6 +1491,7 @@ impl TaskQueueType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum TaskReachability {
@@ -1478,6 +1501,7 @@ pub enum TaskReachability {
     OpenWorkflows = 3,
     ClosedWorkflows = 4,
 }
+#[cfg(feature = "all-rpcs")]
 impl TaskReachability {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1504,6 +1528,7 @@ impl TaskReachability {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum BuildIdTaskReachability {
@@ -1512,6 +1537,7 @@ pub enum BuildIdTaskReachability {
     ClosedWorkflowsOnly = 2,
     Unreachable = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl BuildIdTaskReachability {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1540,12 +1566,14 @@ impl BuildIdTaskReachability {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DescribeTaskQueueMode {
     Unspecified = 0,
     Enhanced = 1,
 }
+#[cfg(feature = "all-rpcs")]
 impl DescribeTaskQueueMode {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1566,6 +1594,7 @@ impl DescribeTaskQueueMode {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum RateLimitSource {
@@ -1574,6 +1603,7 @@ pub enum RateLimitSource {
     Worker = 2,
     System = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl RateLimitSource {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1627,6 +1657,7 @@ impl RoutingConfigUpdateState {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeploymentReachability {
@@ -1635,6 +1666,7 @@ pub enum DeploymentReachability {
     ClosedWorkflowsOnly = 2,
     Unreachable = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl DeploymentReachability {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1869,6 +1901,7 @@ impl ActivityIdConflictPolicy {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum BatchOperationType {
@@ -1892,6 +1925,7 @@ pub enum BatchOperationType {
     CancelActivity = 11,
     DeleteActivity = 12,
 }
+#[cfg(feature = "all-rpcs")]
 impl BatchOperationType {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -1956,6 +1990,7 @@ impl BatchOperationType {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum BatchOperationState {
@@ -1964,6 +1999,7 @@ pub enum BatchOperationState {
     Completed = 2,
     Failed = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl BatchOperationState {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -2510,6 +2546,7 @@ impl SignalExternalWorkflowExecutionFailedCause {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ResourceExhaustedCause {
@@ -2525,6 +2562,7 @@ pub enum ResourceExhaustedCause {
     OpsLimit = 9,
     WorkerDeploymentLimits = 10,
 }
+#[cfg(feature = "all-rpcs")]
 impl ResourceExhaustedCause {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -2573,6 +2611,7 @@ impl ResourceExhaustedCause {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ResourceExhaustedScope {
@@ -2580,6 +2619,7 @@ pub enum ResourceExhaustedScope {
     Namespace = 1,
     System = 2,
 }
+#[cfg(feature = "all-rpcs")]
 impl ResourceExhaustedScope {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -2755,6 +2795,7 @@ impl QueryRejectCondition {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ScheduleOverlapPolicy {
@@ -2766,6 +2807,7 @@ pub enum ScheduleOverlapPolicy {
     TerminateOther = 5,
     AllowAll = 6,
 }
+#[cfg(feature = "all-rpcs")]
 impl ScheduleOverlapPolicy {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///
@@ -2796,6 +2838,7 @@ impl ScheduleOverlapPolicy {
         }
     }
 }
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum FastForwardPollingResult {
@@ -2804,6 +2847,7 @@ pub enum FastForwardPollingResult {
     FastForwardCompleted = 2,
     FastForwardFailed = 3,
 }
+#[cfg(feature = "all-rpcs")]
 impl FastForwardPollingResult {
     /// String value of the enum field names used in the ProtoBuf definition.
     ///

@@ -15,16 +15,6 @@ pub struct ApplicationFailureInfo {
     )]
     pub category: i32,
 }
-impl ::prost::Name for ApplicationFailureInfo {
-    const NAME: &'static str = "ApplicationFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.ApplicationFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.ApplicationFailureInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TimeoutFailureInfo {
     #[prost(enumeration = "super::super::enums::v1::TimeoutType", tag = "1")]
@@ -34,16 +24,6 @@ pub struct TimeoutFailureInfo {
         super::super::common::v1::Payloads,
     >,
 }
-impl ::prost::Name for TimeoutFailureInfo {
-    const NAME: &'static str = "TimeoutFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.TimeoutFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.TimeoutFailureInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CanceledFailureInfo {
     #[prost(message, optional, tag = "1")]
@@ -51,45 +31,15 @@ pub struct CanceledFailureInfo {
     #[prost(string, tag = "2")]
     pub identity: ::prost::alloc::string::String,
 }
-impl ::prost::Name for CanceledFailureInfo {
-    const NAME: &'static str = "CanceledFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.CanceledFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.CanceledFailureInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminatedFailureInfo {
     #[prost(string, tag = "1")]
     pub identity: ::prost::alloc::string::String,
 }
-impl ::prost::Name for TerminatedFailureInfo {
-    const NAME: &'static str = "TerminatedFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.TerminatedFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.TerminatedFailureInfo".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServerFailureInfo {
     #[prost(bool, tag = "1")]
     pub non_retryable: bool,
-}
-impl ::prost::Name for ServerFailureInfo {
-    const NAME: &'static str = "ServerFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.ServerFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.ServerFailureInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResetWorkflowFailureInfo {
@@ -97,16 +47,6 @@ pub struct ResetWorkflowFailureInfo {
     pub last_heartbeat_details: ::core::option::Option<
         super::super::common::v1::Payloads,
     >,
-}
-impl ::prost::Name for ResetWorkflowFailureInfo {
-    const NAME: &'static str = "ResetWorkflowFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.ResetWorkflowFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.ResetWorkflowFailureInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActivityFailureInfo {
@@ -122,16 +62,6 @@ pub struct ActivityFailureInfo {
     pub activity_id: ::prost::alloc::string::String,
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "6")]
     pub retry_state: i32,
-}
-impl ::prost::Name for ActivityFailureInfo {
-    const NAME: &'static str = "ActivityFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.ActivityFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.ActivityFailureInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChildWorkflowExecutionFailureInfo {
@@ -150,16 +80,6 @@ pub struct ChildWorkflowExecutionFailureInfo {
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "6")]
     pub retry_state: i32,
 }
-impl ::prost::Name for ChildWorkflowExecutionFailureInfo {
-    const NAME: &'static str = "ChildWorkflowExecutionFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.ChildWorkflowExecutionFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.ChildWorkflowExecutionFailureInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NexusOperationFailureInfo {
     #[prost(int64, tag = "1")]
@@ -175,16 +95,6 @@ pub struct NexusOperationFailureInfo {
     #[prost(string, tag = "6")]
     pub operation_token: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationFailureInfo {
-    const NAME: &'static str = "NexusOperationFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.NexusOperationFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.NexusOperationFailureInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NexusHandlerFailureInfo {
     #[prost(string, tag = "1")]
@@ -194,16 +104,6 @@ pub struct NexusHandlerFailureInfo {
         tag = "2"
     )]
     pub retry_behavior: i32,
-}
-impl ::prost::Name for NexusHandlerFailureInfo {
-    const NAME: &'static str = "NexusHandlerFailureInfo";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.NexusHandlerFailureInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.NexusHandlerFailureInfo".into()
-    }
 }
 /// Why something failed: a message, what kind of failure it is, and the failure that caused it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -248,25 +148,6 @@ pub mod failure {
         NexusHandlerFailureInfo(super::NexusHandlerFailureInfo),
     }
 }
-impl ::prost::Name for Failure {
-    const NAME: &'static str = "Failure";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.Failure".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.Failure".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MultiOperationExecutionAborted {}
-impl ::prost::Name for MultiOperationExecutionAborted {
-    const NAME: &'static str = "MultiOperationExecutionAborted";
-    const PACKAGE: &'static str = "temporal.api.failure.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.failure.v1.MultiOperationExecutionAborted".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.failure.v1.MultiOperationExecutionAborted".into()
-    }
-}

@@ -112,16 +112,6 @@ pub struct WorkflowExecutionStartedEventAttributes {
         super::super::common::v1::TimeSkippingStatePropagation,
     >,
 }
-impl ::prost::Name for WorkflowExecutionStartedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionStartedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeclinedTargetVersionUpgrade {
     #[prost(message, optional, tag = "1")]
@@ -131,16 +121,6 @@ pub struct DeclinedTargetVersionUpgrade {
     #[prost(int64, tag = "2")]
     pub revision_number: i64,
 }
-impl ::prost::Name for DeclinedTargetVersionUpgrade {
-    const NAME: &'static str = "DeclinedTargetVersionUpgrade";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.DeclinedTargetVersionUpgrade".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.DeclinedTargetVersionUpgrade".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionCompletedEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -149,16 +129,6 @@ pub struct WorkflowExecutionCompletedEventAttributes {
     pub workflow_task_completed_event_id: i64,
     #[prost(string, tag = "3")]
     pub new_execution_run_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for WorkflowExecutionCompletedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionCompletedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionFailedEventAttributes {
@@ -171,32 +141,12 @@ pub struct WorkflowExecutionFailedEventAttributes {
     #[prost(string, tag = "4")]
     pub new_execution_run_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowExecutionFailedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionFailedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionTimedOutEventAttributes {
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "1")]
     pub retry_state: i32,
     #[prost(string, tag = "2")]
     pub new_execution_run_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for WorkflowExecutionTimedOutEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionTimedOutEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionTimedOutEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionTimedOutEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionContinuedAsNewEventAttributes {
@@ -240,16 +190,6 @@ pub struct WorkflowExecutionContinuedAsNewEventAttributes {
     )]
     pub initial_versioning_behavior: i32,
 }
-impl ::prost::Name for WorkflowExecutionContinuedAsNewEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionContinuedAsNewEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionContinuedAsNewEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionContinuedAsNewEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowTaskScheduledEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -258,16 +198,6 @@ pub struct WorkflowTaskScheduledEventAttributes {
     pub start_to_close_timeout: ::core::option::Option<::prost_types::Duration>,
     #[prost(int32, tag = "3")]
     pub attempt: i32,
-}
-impl ::prost::Name for WorkflowTaskScheduledEventAttributes {
-    const NAME: &'static str = "WorkflowTaskScheduledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowTaskScheduledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowTaskScheduledEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowTaskStartedEventAttributes {
@@ -295,16 +225,6 @@ pub struct WorkflowTaskStartedEventAttributes {
     >,
     #[prost(int64, tag = "7")]
     pub build_id_redirect_counter: i64,
-}
-impl ::prost::Name for WorkflowTaskStartedEventAttributes {
-    const NAME: &'static str = "WorkflowTaskStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowTaskStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowTaskStartedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowTaskCompletedEventAttributes {
@@ -341,16 +261,6 @@ pub struct WorkflowTaskCompletedEventAttributes {
         super::super::deployment::v1::WorkerDeploymentVersion,
     >,
 }
-impl ::prost::Name for WorkflowTaskCompletedEventAttributes {
-    const NAME: &'static str = "WorkflowTaskCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowTaskCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowTaskCompletedEventAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowTaskTimedOutEventAttributes {
     #[prost(int64, tag = "1")]
@@ -359,16 +269,6 @@ pub struct WorkflowTaskTimedOutEventAttributes {
     pub started_event_id: i64,
     #[prost(enumeration = "super::super::enums::v1::TimeoutType", tag = "3")]
     pub timeout_type: i32,
-}
-impl ::prost::Name for WorkflowTaskTimedOutEventAttributes {
-    const NAME: &'static str = "WorkflowTaskTimedOutEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowTaskTimedOutEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowTaskTimedOutEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowTaskFailedEventAttributes {
@@ -394,16 +294,6 @@ pub struct WorkflowTaskFailedEventAttributes {
     pub worker_version: ::core::option::Option<
         super::super::common::v1::WorkerVersionStamp,
     >,
-}
-impl ::prost::Name for WorkflowTaskFailedEventAttributes {
-    const NAME: &'static str = "WorkflowTaskFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowTaskFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowTaskFailedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskScheduledEventAttributes {
@@ -434,16 +324,6 @@ pub struct ActivityTaskScheduledEventAttributes {
     #[prost(message, optional, tag = "14")]
     pub priority: ::core::option::Option<super::super::common::v1::Priority>,
 }
-impl ::prost::Name for ActivityTaskScheduledEventAttributes {
-    const NAME: &'static str = "ActivityTaskScheduledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskScheduledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskScheduledEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskStartedEventAttributes {
     #[prost(int64, tag = "1")]
@@ -463,16 +343,6 @@ pub struct ActivityTaskStartedEventAttributes {
     #[prost(int64, tag = "7")]
     pub build_id_redirect_counter: i64,
 }
-impl ::prost::Name for ActivityTaskStartedEventAttributes {
-    const NAME: &'static str = "ActivityTaskStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskStartedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskCompletedEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -487,16 +357,6 @@ pub struct ActivityTaskCompletedEventAttributes {
     pub worker_version: ::core::option::Option<
         super::super::common::v1::WorkerVersionStamp,
     >,
-}
-impl ::prost::Name for ActivityTaskCompletedEventAttributes {
-    const NAME: &'static str = "ActivityTaskCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskCompletedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskFailedEventAttributes {
@@ -515,16 +375,6 @@ pub struct ActivityTaskFailedEventAttributes {
         super::super::common::v1::WorkerVersionStamp,
     >,
 }
-impl ::prost::Name for ActivityTaskFailedEventAttributes {
-    const NAME: &'static str = "ActivityTaskFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskFailedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskTimedOutEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -536,32 +386,12 @@ pub struct ActivityTaskTimedOutEventAttributes {
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "4")]
     pub retry_state: i32,
 }
-impl ::prost::Name for ActivityTaskTimedOutEventAttributes {
-    const NAME: &'static str = "ActivityTaskTimedOutEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskTimedOutEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskTimedOutEventAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActivityTaskCancelRequestedEventAttributes {
     #[prost(int64, tag = "1")]
     pub scheduled_event_id: i64,
     #[prost(int64, tag = "2")]
     pub workflow_task_completed_event_id: i64,
-}
-impl ::prost::Name for ActivityTaskCancelRequestedEventAttributes {
-    const NAME: &'static str = "ActivityTaskCancelRequestedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskCancelRequestedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskCancelRequestedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityTaskCanceledEventAttributes {
@@ -580,16 +410,6 @@ pub struct ActivityTaskCanceledEventAttributes {
         super::super::common::v1::WorkerVersionStamp,
     >,
 }
-impl ::prost::Name for ActivityTaskCanceledEventAttributes {
-    const NAME: &'static str = "ActivityTaskCanceledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityTaskCanceledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityTaskCanceledEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerStartedEventAttributes {
     #[prost(string, tag = "1")]
@@ -599,32 +419,12 @@ pub struct TimerStartedEventAttributes {
     #[prost(int64, tag = "3")]
     pub workflow_task_completed_event_id: i64,
 }
-impl ::prost::Name for TimerStartedEventAttributes {
-    const NAME: &'static str = "TimerStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.TimerStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.TimerStartedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerFiredEventAttributes {
     #[prost(string, tag = "1")]
     pub timer_id: ::prost::alloc::string::String,
     #[prost(int64, tag = "2")]
     pub started_event_id: i64,
-}
-impl ::prost::Name for TimerFiredEventAttributes {
-    const NAME: &'static str = "TimerFiredEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.TimerFiredEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.TimerFiredEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimerCanceledEventAttributes {
@@ -636,16 +436,6 @@ pub struct TimerCanceledEventAttributes {
     pub workflow_task_completed_event_id: i64,
     #[prost(string, tag = "4")]
     pub identity: ::prost::alloc::string::String,
-}
-impl ::prost::Name for TimerCanceledEventAttributes {
-    const NAME: &'static str = "TimerCanceledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.TimerCanceledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.TimerCanceledEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionCancelRequestedEventAttributes {
@@ -660,32 +450,12 @@ pub struct WorkflowExecutionCancelRequestedEventAttributes {
     #[prost(string, tag = "4")]
     pub identity: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowExecutionCancelRequestedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionCancelRequestedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionCancelRequestedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionCancelRequestedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionCanceledEventAttributes {
     #[prost(int64, tag = "1")]
     pub workflow_task_completed_event_id: i64,
     #[prost(message, optional, tag = "2")]
     pub details: ::core::option::Option<super::super::common::v1::Payloads>,
-}
-impl ::prost::Name for WorkflowExecutionCanceledEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionCanceledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionCanceledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionCanceledEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MarkerRecordedEventAttributes {
@@ -702,16 +472,6 @@ pub struct MarkerRecordedEventAttributes {
     pub header: ::core::option::Option<super::super::common::v1::Header>,
     #[prost(message, optional, tag = "5")]
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
-}
-impl ::prost::Name for MarkerRecordedEventAttributes {
-    const NAME: &'static str = "MarkerRecordedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.MarkerRecordedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.MarkerRecordedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionSignaledEventAttributes {
@@ -732,16 +492,6 @@ pub struct WorkflowExecutionSignaledEventAttributes {
     #[prost(string, tag = "7")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowExecutionSignaledEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionSignaledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionSignaledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionSignaledEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionTerminatedEventAttributes {
     #[prost(string, tag = "1")]
@@ -750,16 +500,6 @@ pub struct WorkflowExecutionTerminatedEventAttributes {
     pub details: ::core::option::Option<super::super::common::v1::Payloads>,
     #[prost(string, tag = "3")]
     pub identity: ::prost::alloc::string::String,
-}
-impl ::prost::Name for WorkflowExecutionTerminatedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionTerminatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionTerminatedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionTerminatedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
@@ -779,18 +519,6 @@ pub struct RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
     pub child_workflow_only: bool,
     #[prost(string, tag = "6")]
     pub reason: ::prost::alloc::string::String,
-}
-impl ::prost::Name for RequestCancelExternalWorkflowExecutionInitiatedEventAttributes {
-    const NAME: &'static str = "RequestCancelExternalWorkflowExecutionInitiatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.RequestCancelExternalWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestCancelExternalWorkflowExecutionFailedEventAttributes {
@@ -814,18 +542,6 @@ pub struct RequestCancelExternalWorkflowExecutionFailedEventAttributes {
     #[prost(string, tag = "6")]
     pub control: ::prost::alloc::string::String,
 }
-impl ::prost::Name for RequestCancelExternalWorkflowExecutionFailedEventAttributes {
-    const NAME: &'static str = "RequestCancelExternalWorkflowExecutionFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.RequestCancelExternalWorkflowExecutionFailedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.RequestCancelExternalWorkflowExecutionFailedEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExternalWorkflowExecutionCancelRequestedEventAttributes {
     #[prost(int64, tag = "1")]
@@ -838,18 +554,6 @@ pub struct ExternalWorkflowExecutionCancelRequestedEventAttributes {
     pub workflow_execution: ::core::option::Option<
         super::super::common::v1::WorkflowExecution,
     >,
-}
-impl ::prost::Name for ExternalWorkflowExecutionCancelRequestedEventAttributes {
-    const NAME: &'static str = "ExternalWorkflowExecutionCancelRequestedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ExternalWorkflowExecutionCancelRequestedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ExternalWorkflowExecutionCancelRequestedEventAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SignalExternalWorkflowExecutionInitiatedEventAttributes {
@@ -874,18 +578,6 @@ pub struct SignalExternalWorkflowExecutionInitiatedEventAttributes {
     #[prost(message, optional, tag = "8")]
     pub header: ::core::option::Option<super::super::common::v1::Header>,
 }
-impl ::prost::Name for SignalExternalWorkflowExecutionInitiatedEventAttributes {
-    const NAME: &'static str = "SignalExternalWorkflowExecutionInitiatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.SignalExternalWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.SignalExternalWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalExternalWorkflowExecutionFailedEventAttributes {
     #[prost(
@@ -908,18 +600,6 @@ pub struct SignalExternalWorkflowExecutionFailedEventAttributes {
     #[prost(string, tag = "6")]
     pub control: ::prost::alloc::string::String,
 }
-impl ::prost::Name for SignalExternalWorkflowExecutionFailedEventAttributes {
-    const NAME: &'static str = "SignalExternalWorkflowExecutionFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.SignalExternalWorkflowExecutionFailedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.SignalExternalWorkflowExecutionFailedEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExternalWorkflowExecutionSignaledEventAttributes {
     #[prost(int64, tag = "1")]
@@ -935,17 +615,6 @@ pub struct ExternalWorkflowExecutionSignaledEventAttributes {
     #[prost(string, tag = "4")]
     pub control: ::prost::alloc::string::String,
 }
-impl ::prost::Name for ExternalWorkflowExecutionSignaledEventAttributes {
-    const NAME: &'static str = "ExternalWorkflowExecutionSignaledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ExternalWorkflowExecutionSignaledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ExternalWorkflowExecutionSignaledEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpsertWorkflowSearchAttributesEventAttributes {
     #[prost(int64, tag = "1")]
@@ -955,32 +624,12 @@ pub struct UpsertWorkflowSearchAttributesEventAttributes {
         super::super::common::v1::SearchAttributes,
     >,
 }
-impl ::prost::Name for UpsertWorkflowSearchAttributesEventAttributes {
-    const NAME: &'static str = "UpsertWorkflowSearchAttributesEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.UpsertWorkflowSearchAttributesEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.UpsertWorkflowSearchAttributesEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowPropertiesModifiedEventAttributes {
     #[prost(int64, tag = "1")]
     pub workflow_task_completed_event_id: i64,
     #[prost(message, optional, tag = "2")]
     pub upserted_memo: ::core::option::Option<super::super::common::v1::Memo>,
-}
-impl ::prost::Name for WorkflowPropertiesModifiedEventAttributes {
-    const NAME: &'static str = "WorkflowPropertiesModifiedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowPropertiesModifiedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowPropertiesModifiedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartChildWorkflowExecutionInitiatedEventAttributes {
@@ -1039,18 +688,6 @@ pub struct StartChildWorkflowExecutionInitiatedEventAttributes {
         super::super::workflow::v1::VersioningOverride,
     >,
 }
-impl ::prost::Name for StartChildWorkflowExecutionInitiatedEventAttributes {
-    const NAME: &'static str = "StartChildWorkflowExecutionInitiatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.StartChildWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.StartChildWorkflowExecutionInitiatedEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StartChildWorkflowExecutionFailedEventAttributes {
     #[prost(string, tag = "1")]
@@ -1073,17 +710,6 @@ pub struct StartChildWorkflowExecutionFailedEventAttributes {
     #[prost(int64, tag = "7")]
     pub workflow_task_completed_event_id: i64,
 }
-impl ::prost::Name for StartChildWorkflowExecutionFailedEventAttributes {
-    const NAME: &'static str = "StartChildWorkflowExecutionFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.StartChildWorkflowExecutionFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.StartChildWorkflowExecutionFailedEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ChildWorkflowExecutionStartedEventAttributes {
     #[prost(string, tag = "1")]
@@ -1100,16 +726,6 @@ pub struct ChildWorkflowExecutionStartedEventAttributes {
     pub workflow_type: ::core::option::Option<super::super::common::v1::WorkflowType>,
     #[prost(message, optional, tag = "5")]
     pub header: ::core::option::Option<super::super::common::v1::Header>,
-}
-impl ::prost::Name for ChildWorkflowExecutionStartedEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionStartedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ChildWorkflowExecutionCompletedEventAttributes {
@@ -1129,16 +745,6 @@ pub struct ChildWorkflowExecutionCompletedEventAttributes {
     pub initiated_event_id: i64,
     #[prost(int64, tag = "6")]
     pub started_event_id: i64,
-}
-impl ::prost::Name for ChildWorkflowExecutionCompletedEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionCompletedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ChildWorkflowExecutionFailedEventAttributes {
@@ -1161,16 +767,6 @@ pub struct ChildWorkflowExecutionFailedEventAttributes {
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "7")]
     pub retry_state: i32,
 }
-impl ::prost::Name for ChildWorkflowExecutionFailedEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionFailedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ChildWorkflowExecutionCanceledEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -1189,16 +785,6 @@ pub struct ChildWorkflowExecutionCanceledEventAttributes {
     pub initiated_event_id: i64,
     #[prost(int64, tag = "6")]
     pub started_event_id: i64,
-}
-impl ::prost::Name for ChildWorkflowExecutionCanceledEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionCanceledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionCanceledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionCanceledEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChildWorkflowExecutionTimedOutEventAttributes {
@@ -1219,16 +805,6 @@ pub struct ChildWorkflowExecutionTimedOutEventAttributes {
     #[prost(enumeration = "super::super::enums::v1::RetryState", tag = "6")]
     pub retry_state: i32,
 }
-impl ::prost::Name for ChildWorkflowExecutionTimedOutEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionTimedOutEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionTimedOutEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionTimedOutEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ChildWorkflowExecutionTerminatedEventAttributes {
     #[prost(string, tag = "1")]
@@ -1245,16 +821,6 @@ pub struct ChildWorkflowExecutionTerminatedEventAttributes {
     pub initiated_event_id: i64,
     #[prost(int64, tag = "5")]
     pub started_event_id: i64,
-}
-impl ::prost::Name for ChildWorkflowExecutionTerminatedEventAttributes {
-    const NAME: &'static str = "ChildWorkflowExecutionTerminatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ChildWorkflowExecutionTerminatedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ChildWorkflowExecutionTerminatedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionOptionsUpdatedEventAttributes {
@@ -1298,28 +864,6 @@ pub mod workflow_execution_options_updated_event_attributes {
             super::super::super::common::v1::Callback,
         >,
     }
-    impl ::prost::Name for WorkflowUpdateOptionsUpdate {
-        const NAME: &'static str = "WorkflowUpdateOptionsUpdate";
-        const PACKAGE: &'static str = "temporal.api.history.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.history.v1.WorkflowExecutionOptionsUpdatedEventAttributes.WorkflowUpdateOptionsUpdate"
-                .into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.history.v1.WorkflowExecutionOptionsUpdatedEventAttributes.WorkflowUpdateOptionsUpdate"
-                .into()
-        }
-    }
-}
-impl ::prost::Name for WorkflowExecutionOptionsUpdatedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionOptionsUpdatedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionOptionsUpdatedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionOptionsUpdatedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowPropertiesModifiedExternallyEventAttributes {
@@ -1334,36 +878,12 @@ pub struct WorkflowPropertiesModifiedExternallyEventAttributes {
     #[prost(message, optional, tag = "5")]
     pub upserted_memo: ::core::option::Option<super::super::common::v1::Memo>,
 }
-impl ::prost::Name for WorkflowPropertiesModifiedExternallyEventAttributes {
-    const NAME: &'static str = "WorkflowPropertiesModifiedExternallyEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowPropertiesModifiedExternallyEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowPropertiesModifiedExternallyEventAttributes"
-            .into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ActivityPropertiesModifiedExternallyEventAttributes {
     #[prost(int64, tag = "1")]
     pub scheduled_event_id: i64,
     #[prost(message, optional, tag = "2")]
     pub new_retry_policy: ::core::option::Option<super::super::common::v1::RetryPolicy>,
-}
-impl ::prost::Name for ActivityPropertiesModifiedExternallyEventAttributes {
-    const NAME: &'static str = "ActivityPropertiesModifiedExternallyEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.ActivityPropertiesModifiedExternallyEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.ActivityPropertiesModifiedExternallyEventAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionUpdateAcceptedEventAttributes {
@@ -1376,16 +896,6 @@ pub struct WorkflowExecutionUpdateAcceptedEventAttributes {
     #[prost(message, optional, tag = "4")]
     pub accepted_request: ::core::option::Option<super::super::update::v1::Request>,
 }
-impl ::prost::Name for WorkflowExecutionUpdateAcceptedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionUpdateAcceptedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionUpdateAcceptedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionUpdateAcceptedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionUpdateCompletedEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -1394,16 +904,6 @@ pub struct WorkflowExecutionUpdateCompletedEventAttributes {
     pub accepted_event_id: i64,
     #[prost(message, optional, tag = "2")]
     pub outcome: ::core::option::Option<super::super::update::v1::Outcome>,
-}
-impl ::prost::Name for WorkflowExecutionUpdateCompletedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionUpdateCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionUpdateCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionUpdateCompletedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionUpdateRejectedEventAttributes {
@@ -1418,16 +918,6 @@ pub struct WorkflowExecutionUpdateRejectedEventAttributes {
     #[prost(message, optional, tag = "5")]
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
 }
-impl ::prost::Name for WorkflowExecutionUpdateRejectedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionUpdateRejectedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionUpdateRejectedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionUpdateRejectedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionUpdateAdmittedEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -1438,16 +928,6 @@ pub struct WorkflowExecutionUpdateAdmittedEventAttributes {
     )]
     pub origin: i32,
 }
-impl ::prost::Name for WorkflowExecutionUpdateAdmittedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionUpdateAdmittedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionUpdateAdmittedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionUpdateAdmittedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionPausedEventAttributes {
     #[prost(string, tag = "1")]
@@ -1456,16 +936,6 @@ pub struct WorkflowExecutionPausedEventAttributes {
     pub reason: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for WorkflowExecutionPausedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionPausedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionPausedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionPausedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionUnpausedEventAttributes {
@@ -1476,16 +946,6 @@ pub struct WorkflowExecutionUnpausedEventAttributes {
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowExecutionUnpausedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionUnpausedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionUnpausedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionUnpausedEventAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionTimeSkippingTransitionedEventAttributes {
     #[prost(message, optional, tag = "1")]
@@ -1494,18 +954,6 @@ pub struct WorkflowExecutionTimeSkippingTransitionedEventAttributes {
     pub disabled_after_fast_forward: bool,
     #[prost(message, optional, tag = "3")]
     pub wall_clock_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-impl ::prost::Name for WorkflowExecutionTimeSkippingTransitionedEventAttributes {
-    const NAME: &'static str = "WorkflowExecutionTimeSkippingTransitionedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.WorkflowExecutionTimeSkippingTransitionedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.WorkflowExecutionTimeSkippingTransitionedEventAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationScheduledEventAttributes {
@@ -1535,16 +983,6 @@ pub struct NexusOperationScheduledEventAttributes {
     #[prost(message, optional, tag = "11")]
     pub start_to_close_timeout: ::core::option::Option<::prost_types::Duration>,
 }
-impl ::prost::Name for NexusOperationScheduledEventAttributes {
-    const NAME: &'static str = "NexusOperationScheduledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationScheduledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationScheduledEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NexusOperationStartedEventAttributes {
     #[prost(int64, tag = "1")]
@@ -1556,16 +994,6 @@ pub struct NexusOperationStartedEventAttributes {
     #[prost(string, tag = "5")]
     pub operation_token: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationStartedEventAttributes {
-    const NAME: &'static str = "NexusOperationStartedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationStartedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationStartedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationCompletedEventAttributes {
     #[prost(int64, tag = "1")]
@@ -1574,16 +1002,6 @@ pub struct NexusOperationCompletedEventAttributes {
     pub result: ::core::option::Option<super::super::common::v1::Payload>,
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for NexusOperationCompletedEventAttributes {
-    const NAME: &'static str = "NexusOperationCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationCompletedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationCompletedEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationFailedEventAttributes {
@@ -1594,16 +1012,6 @@ pub struct NexusOperationFailedEventAttributes {
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationFailedEventAttributes {
-    const NAME: &'static str = "NexusOperationFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationFailedEventAttributes".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationTimedOutEventAttributes {
     #[prost(int64, tag = "1")]
@@ -1612,16 +1020,6 @@ pub struct NexusOperationTimedOutEventAttributes {
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for NexusOperationTimedOutEventAttributes {
-    const NAME: &'static str = "NexusOperationTimedOutEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationTimedOutEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationTimedOutEventAttributes".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationCanceledEventAttributes {
@@ -1632,32 +1030,12 @@ pub struct NexusOperationCanceledEventAttributes {
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationCanceledEventAttributes {
-    const NAME: &'static str = "NexusOperationCanceledEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationCanceledEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationCanceledEventAttributes".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NexusOperationCancelRequestedEventAttributes {
     #[prost(int64, tag = "1")]
     pub scheduled_event_id: i64,
     #[prost(int64, tag = "2")]
     pub workflow_task_completed_event_id: i64,
-}
-impl ::prost::Name for NexusOperationCancelRequestedEventAttributes {
-    const NAME: &'static str = "NexusOperationCancelRequestedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationCancelRequestedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationCancelRequestedEventAttributes".into()
-    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NexusOperationCancelRequestCompletedEventAttributes {
@@ -1667,18 +1045,6 @@ pub struct NexusOperationCancelRequestCompletedEventAttributes {
     pub workflow_task_completed_event_id: i64,
     #[prost(int64, tag = "3")]
     pub scheduled_event_id: i64,
-}
-impl ::prost::Name for NexusOperationCancelRequestCompletedEventAttributes {
-    const NAME: &'static str = "NexusOperationCancelRequestCompletedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationCancelRequestCompletedEventAttributes"
-            .into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationCancelRequestCompletedEventAttributes"
-            .into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationCancelRequestFailedEventAttributes {
@@ -1690,17 +1056,6 @@ pub struct NexusOperationCancelRequestFailedEventAttributes {
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
     #[prost(int64, tag = "4")]
     pub scheduled_event_id: i64,
-}
-impl ::prost::Name for NexusOperationCancelRequestFailedEventAttributes {
-    const NAME: &'static str = "NexusOperationCancelRequestFailedEventAttributes";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.NexusOperationCancelRequestFailedEventAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.NexusOperationCancelRequestFailedEventAttributes"
-            .into()
-    }
 }
 /// One fact of a Workflow Execution's history.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2037,16 +1392,6 @@ pub mod history_event {
                 super::WorkflowExecutionTimeSkippingTransitionedEventAttributes,
             >,
         ),
-    }
-}
-impl ::prost::Name for HistoryEvent {
-    const NAME: &'static str = "HistoryEvent";
-    const PACKAGE: &'static str = "temporal.api.history.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.history.v1.HistoryEvent".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.history.v1.HistoryEvent".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -62,16 +62,6 @@ pub mod namespace_info {
         #[prost(bool, tag = "17")]
         pub standalone_activity_operator_commands: bool,
     }
-    impl ::prost::Name for Capabilities {
-        const NAME: &'static str = "Capabilities";
-        const PACKAGE: &'static str = "temporal.api.namespace.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.namespace.v1.NamespaceInfo.Capabilities".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.namespace.v1.NamespaceInfo.Capabilities".into()
-        }
-    }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Limits {
         #[prost(int64, tag = "1")]
@@ -80,26 +70,6 @@ pub mod namespace_info {
         pub memo_size_limit_error: i64,
         #[prost(int64, tag = "3")]
         pub workflow_task_completion_size_limit_error: i64,
-    }
-    impl ::prost::Name for Limits {
-        const NAME: &'static str = "Limits";
-        const PACKAGE: &'static str = "temporal.api.namespace.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.namespace.v1.NamespaceInfo.Limits".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.namespace.v1.NamespaceInfo.Limits".into()
-        }
-    }
-}
-impl ::prost::Name for NamespaceInfo {
-    const NAME: &'static str = "NamespaceInfo";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.NamespaceInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.NamespaceInfo".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -124,16 +94,6 @@ pub struct NamespaceConfig {
         ::prost::alloc::string::String,
     >,
 }
-impl ::prost::Name for NamespaceConfig {
-    const NAME: &'static str = "NamespaceConfig";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.NamespaceConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.NamespaceConfig".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BadBinaries {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -141,16 +101,6 @@ pub struct BadBinaries {
         ::prost::alloc::string::String,
         BadBinaryInfo,
     >,
-}
-impl ::prost::Name for BadBinaries {
-    const NAME: &'static str = "BadBinaries";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.BadBinaries".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.BadBinaries".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BadBinaryInfo {
@@ -161,16 +111,7 @@ pub struct BadBinaryInfo {
     #[prost(message, optional, tag = "3")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for BadBinaryInfo {
-    const NAME: &'static str = "BadBinaryInfo";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.BadBinaryInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.BadBinaryInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateNamespaceInfo {
     #[prost(string, tag = "1")]
@@ -185,28 +126,9 @@ pub struct UpdateNamespaceInfo {
     #[prost(enumeration = "super::super::enums::v1::NamespaceState", tag = "4")]
     pub state: i32,
 }
-impl ::prost::Name for UpdateNamespaceInfo {
-    const NAME: &'static str = "UpdateNamespaceInfo";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.UpdateNamespaceInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.UpdateNamespaceInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NamespaceFilter {
     #[prost(bool, tag = "1")]
     pub include_deleted: bool,
-}
-impl ::prost::Name for NamespaceFilter {
-    const NAME: &'static str = "NamespaceFilter";
-    const PACKAGE: &'static str = "temporal.api.namespace.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.namespace.v1.NamespaceFilter".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.namespace.v1.NamespaceFilter".into()
-    }
 }

@@ -15,16 +15,6 @@ pub struct Failure {
     #[prost(message, optional, boxed, tag = "5")]
     pub cause: ::core::option::Option<::prost::alloc::boxed::Box<Failure>>,
 }
-impl ::prost::Name for Failure {
-    const NAME: &'static str = "Failure";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.Failure".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.Failure".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HandlerError {
     #[prost(string, tag = "1")]
@@ -37,16 +27,6 @@ pub struct HandlerError {
     )]
     pub retry_behavior: i32,
 }
-impl ::prost::Name for HandlerError {
-    const NAME: &'static str = "HandlerError";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.HandlerError".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.HandlerError".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UnsuccessfulOperationError {
     #[prost(string, tag = "1")]
@@ -54,32 +34,12 @@ pub struct UnsuccessfulOperationError {
     #[prost(message, optional, tag = "2")]
     pub failure: ::core::option::Option<Failure>,
 }
-impl ::prost::Name for UnsuccessfulOperationError {
-    const NAME: &'static str = "UnsuccessfulOperationError";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.UnsuccessfulOperationError".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.UnsuccessfulOperationError".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Link {
     #[prost(string, tag = "1")]
     pub url: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub r#type: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Link {
-    const NAME: &'static str = "Link";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.Link".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.Link".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartOperationRequest {
@@ -101,16 +61,6 @@ pub struct StartOperationRequest {
     #[prost(message, repeated, tag = "7")]
     pub links: ::prost::alloc::vec::Vec<Link>,
 }
-impl ::prost::Name for StartOperationRequest {
-    const NAME: &'static str = "StartOperationRequest";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.StartOperationRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.StartOperationRequest".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelOperationRequest {
     #[prost(string, tag = "1")]
@@ -121,16 +71,6 @@ pub struct CancelOperationRequest {
     pub operation_id: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub operation_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for CancelOperationRequest {
-    const NAME: &'static str = "CancelOperationRequest";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.CancelOperationRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.CancelOperationRequest".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Request {
@@ -155,32 +95,12 @@ pub mod request {
         #[prost(bool, tag = "1")]
         pub temporal_failure_responses: bool,
     }
-    impl ::prost::Name for Capabilities {
-        const NAME: &'static str = "Capabilities";
-        const PACKAGE: &'static str = "temporal.api.nexus.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.nexus.v1.Request.Capabilities".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.nexus.v1.Request.Capabilities".into()
-        }
-    }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Variant {
         #[prost(message, tag = "3")]
         StartOperation(super::StartOperationRequest),
         #[prost(message, tag = "4")]
         CancelOperation(super::CancelOperationRequest),
-    }
-}
-impl ::prost::Name for Request {
-    const NAME: &'static str = "Request";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.Request".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.Request".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -197,16 +117,6 @@ pub mod start_operation_response {
         #[prost(message, repeated, tag = "2")]
         pub links: ::prost::alloc::vec::Vec<super::Link>,
     }
-    impl ::prost::Name for Sync {
-        const NAME: &'static str = "Sync";
-        const PACKAGE: &'static str = "temporal.api.nexus.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.nexus.v1.StartOperationResponse.Sync".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.nexus.v1.StartOperationResponse.Sync".into()
-        }
-    }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Async {
         #[prost(string, tag = "1")]
@@ -215,16 +125,6 @@ pub mod start_operation_response {
         pub links: ::prost::alloc::vec::Vec<super::Link>,
         #[prost(string, tag = "3")]
         pub operation_token: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for Async {
-        const NAME: &'static str = "Async";
-        const PACKAGE: &'static str = "temporal.api.nexus.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.nexus.v1.StartOperationResponse.Async".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.nexus.v1.StartOperationResponse.Async".into()
-        }
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Variant {
@@ -238,28 +138,8 @@ pub mod start_operation_response {
         Failure(super::super::super::failure::v1::Failure),
     }
 }
-impl ::prost::Name for StartOperationResponse {
-    const NAME: &'static str = "StartOperationResponse";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.StartOperationResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.StartOperationResponse".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelOperationResponse {}
-impl ::prost::Name for CancelOperationResponse {
-    const NAME: &'static str = "CancelOperationResponse";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.CancelOperationResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.CancelOperationResponse".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Response {
     #[prost(oneof = "response::Variant", tags = "1, 2")]
@@ -275,16 +155,7 @@ pub mod response {
         CancelOperation(super::CancelOperationResponse),
     }
 }
-impl ::prost::Name for Response {
-    const NAME: &'static str = "Response";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.Response".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.Response".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Endpoint {
     #[prost(int64, tag = "1")]
@@ -300,16 +171,7 @@ pub struct Endpoint {
     #[prost(string, tag = "6")]
     pub url_prefix: ::prost::alloc::string::String,
 }
-impl ::prost::Name for Endpoint {
-    const NAME: &'static str = "Endpoint";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.Endpoint".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.Endpoint".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EndpointSpec {
     #[prost(string, tag = "1")]
@@ -319,21 +181,13 @@ pub struct EndpointSpec {
     #[prost(message, optional, tag = "3")]
     pub target: ::core::option::Option<EndpointTarget>,
 }
-impl ::prost::Name for EndpointSpec {
-    const NAME: &'static str = "EndpointSpec";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.EndpointSpec".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.EndpointSpec".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EndpointTarget {
     #[prost(oneof = "endpoint_target::Variant", tags = "1, 2")]
     pub variant: ::core::option::Option<endpoint_target::Variant>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `EndpointTarget`.
 pub mod endpoint_target {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -343,30 +197,10 @@ pub mod endpoint_target {
         #[prost(string, tag = "2")]
         pub task_queue: ::prost::alloc::string::String,
     }
-    impl ::prost::Name for Worker {
-        const NAME: &'static str = "Worker";
-        const PACKAGE: &'static str = "temporal.api.nexus.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.nexus.v1.EndpointTarget.Worker".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.nexus.v1.EndpointTarget.Worker".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct External {
         #[prost(string, tag = "1")]
         pub url: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for External {
-        const NAME: &'static str = "External";
-        const PACKAGE: &'static str = "temporal.api.nexus.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.nexus.v1.EndpointTarget.External".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.nexus.v1.EndpointTarget.External".into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Variant {
@@ -376,16 +210,7 @@ pub mod endpoint_target {
         External(External),
     }
 }
-impl ::prost::Name for EndpointTarget {
-    const NAME: &'static str = "EndpointTarget";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.EndpointTarget".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.EndpointTarget".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationExecutionCancellationInfo {
     #[prost(message, optional, tag = "1")]
@@ -408,16 +233,7 @@ pub struct NexusOperationExecutionCancellationInfo {
     #[prost(string, tag = "8")]
     pub reason: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationExecutionCancellationInfo {
-    const NAME: &'static str = "NexusOperationExecutionCancellationInfo";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.NexusOperationExecutionCancellationInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.NexusOperationExecutionCancellationInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationExecutionInfo {
     #[prost(string, tag = "1")]
@@ -492,16 +308,7 @@ pub struct NexusOperationExecutionInfo {
     #[prost(int64, tag = "29")]
     pub state_size_bytes: i64,
 }
-impl ::prost::Name for NexusOperationExecutionInfo {
-    const NAME: &'static str = "NexusOperationExecutionInfo";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.NexusOperationExecutionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.NexusOperationExecutionInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationExecutionListInfo {
     #[prost(string, tag = "1")]
@@ -533,14 +340,4 @@ pub struct NexusOperationExecutionListInfo {
     pub execution_duration: ::core::option::Option<::prost_types::Duration>,
     #[prost(int64, tag = "12")]
     pub state_size_bytes: i64,
-}
-impl ::prost::Name for NexusOperationExecutionListInfo {
-    const NAME: &'static str = "NexusOperationExecutionListInfo";
-    const PACKAGE: &'static str = "temporal.api.nexus.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.nexus.v1.NexusOperationExecutionListInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.nexus.v1.NexusOperationExecutionListInfo".into()
-    }
 }

@@ -20,13 +20,3 @@ pub mod message {
         CommandIndex(i64),
     }
 }
-impl ::prost::Name for Message {
-    const NAME: &'static str = "Message";
-    const PACKAGE: &'static str = "temporal.api.protocol.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.protocol.v1.Message".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.protocol.v1.Message".into()
-    }
-}

@@ -8,16 +8,6 @@ pub struct WorkflowQuery {
     #[prost(message, optional, tag = "3")]
     pub header: ::core::option::Option<super::super::common::v1::Header>,
 }
-impl ::prost::Name for WorkflowQuery {
-    const NAME: &'static str = "WorkflowQuery";
-    const PACKAGE: &'static str = "temporal.api.query.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.query.v1.WorkflowQuery".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.query.v1.WorkflowQuery".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowQueryResult {
     #[prost(enumeration = "super::super::enums::v1::QueryResultType", tag = "1")]
@@ -29,28 +19,8 @@ pub struct WorkflowQueryResult {
     #[prost(message, optional, tag = "4")]
     pub failure: ::core::option::Option<super::super::failure::v1::Failure>,
 }
-impl ::prost::Name for WorkflowQueryResult {
-    const NAME: &'static str = "WorkflowQueryResult";
-    const PACKAGE: &'static str = "temporal.api.query.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.query.v1.WorkflowQueryResult".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.query.v1.WorkflowQueryResult".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryRejected {
     #[prost(enumeration = "super::super::enums::v1::WorkflowExecutionStatus", tag = "1")]
     pub status: i32,
-}
-impl ::prost::Name for QueryRejected {
-    const NAME: &'static str = "QueryRejected";
-    const PACKAGE: &'static str = "temporal.api.query.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.query.v1.QueryRejected".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.query.v1.QueryRejected".into()
-    }
 }

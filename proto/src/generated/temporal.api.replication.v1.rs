@@ -4,16 +4,6 @@ pub struct ClusterReplicationConfig {
     #[prost(string, tag = "1")]
     pub cluster_name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for ClusterReplicationConfig {
-    const NAME: &'static str = "ClusterReplicationConfig";
-    const PACKAGE: &'static str = "temporal.api.replication.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.replication.v1.ClusterReplicationConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.replication.v1.ClusterReplicationConfig".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NamespaceReplicationConfig {
     #[prost(string, tag = "1")]
@@ -23,30 +13,10 @@ pub struct NamespaceReplicationConfig {
     #[prost(enumeration = "super::super::enums::v1::ReplicationState", tag = "3")]
     pub state: i32,
 }
-impl ::prost::Name for NamespaceReplicationConfig {
-    const NAME: &'static str = "NamespaceReplicationConfig";
-    const PACKAGE: &'static str = "temporal.api.replication.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.replication.v1.NamespaceReplicationConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.replication.v1.NamespaceReplicationConfig".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FailoverStatus {
     #[prost(message, optional, tag = "1")]
     pub failover_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(int64, tag = "2")]
     pub failover_version: i64,
-}
-impl ::prost::Name for FailoverStatus {
-    const NAME: &'static str = "FailoverStatus";
-    const PACKAGE: &'static str = "temporal.api.replication.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.replication.v1.FailoverStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.replication.v1.FailoverStatus".into()
-    }
 }

@@ -6,16 +6,6 @@ pub struct UserMetadata {
     #[prost(message, optional, tag = "2")]
     pub details: ::core::option::Option<super::super::common::v1::Payload>,
 }
-impl ::prost::Name for UserMetadata {
-    const NAME: &'static str = "UserMetadata";
-    const PACKAGE: &'static str = "temporal.api.sdk.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.sdk.v1.UserMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.sdk.v1.UserMetadata".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EventGroupMarker {
     #[prost(oneof = "event_group_marker::Variant", tags = "1, 2, 3")]
@@ -30,45 +20,15 @@ pub mod event_group_marker {
         #[prost(message, optional, tag = "2")]
         pub label: ::core::option::Option<super::super::super::common::v1::Payload>,
     }
-    impl ::prost::Name for Label {
-        const NAME: &'static str = "Label";
-        const PACKAGE: &'static str = "temporal.api.sdk.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.sdk.v1.EventGroupMarker.Label".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.sdk.v1.EventGroupMarker.Label".into()
-        }
-    }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct InboundEvent {
         #[prost(int64, tag = "1")]
         pub inbound_event_id: i64,
     }
-    impl ::prost::Name for InboundEvent {
-        const NAME: &'static str = "InboundEvent";
-        const PACKAGE: &'static str = "temporal.api.sdk.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.sdk.v1.EventGroupMarker.InboundEvent".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.sdk.v1.EventGroupMarker.InboundEvent".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct InboundUpdate {
         #[prost(string, tag = "1")]
         pub inbound_update_id: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for InboundUpdate {
-        const NAME: &'static str = "InboundUpdate";
-        const PACKAGE: &'static str = "temporal.api.sdk.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.sdk.v1.EventGroupMarker.InboundUpdate".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.sdk.v1.EventGroupMarker.InboundUpdate".into()
-        }
     }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Variant {
@@ -78,16 +38,6 @@ pub mod event_group_marker {
         InboundEvent(InboundEvent),
         #[prost(message, tag = "3")]
         InboundUpdate(InboundUpdate),
-    }
-}
-impl ::prost::Name for EventGroupMarker {
-    const NAME: &'static str = "EventGroupMarker";
-    const PACKAGE: &'static str = "temporal.api.sdk.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.sdk.v1.EventGroupMarker".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.sdk.v1.EventGroupMarker".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -101,16 +51,7 @@ pub struct WorkflowTaskCompletedMetadata {
     #[prost(string, tag = "4")]
     pub sdk_version: ::prost::alloc::string::String,
 }
-impl ::prost::Name for WorkflowTaskCompletedMetadata {
-    const NAME: &'static str = "WorkflowTaskCompletedMetadata";
-    const PACKAGE: &'static str = "temporal.api.sdk.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.sdk.v1.WorkflowTaskCompletedMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.sdk.v1.WorkflowTaskCompletedMetadata".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerConfig {
     #[prost(int32, tag = "1")]
@@ -118,22 +59,13 @@ pub struct WorkerConfig {
     #[prost(oneof = "worker_config::PollerBehavior", tags = "2, 3")]
     pub poller_behavior: ::core::option::Option<worker_config::PollerBehavior>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `WorkerConfig`.
 pub mod worker_config {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct SimplePollerBehavior {
         #[prost(int32, tag = "1")]
         pub max_pollers: i32,
-    }
-    impl ::prost::Name for SimplePollerBehavior {
-        const NAME: &'static str = "SimplePollerBehavior";
-        const PACKAGE: &'static str = "temporal.api.sdk.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.sdk.v1.WorkerConfig.SimplePollerBehavior".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.sdk.v1.WorkerConfig.SimplePollerBehavior".into()
-        }
     }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct AutoscalingPollerBehavior {
@@ -144,31 +76,11 @@ pub mod worker_config {
         #[prost(int32, tag = "3")]
         pub initial_pollers: i32,
     }
-    impl ::prost::Name for AutoscalingPollerBehavior {
-        const NAME: &'static str = "AutoscalingPollerBehavior";
-        const PACKAGE: &'static str = "temporal.api.sdk.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.sdk.v1.WorkerConfig.AutoscalingPollerBehavior".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.sdk.v1.WorkerConfig.AutoscalingPollerBehavior".into()
-        }
-    }
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum PollerBehavior {
         #[prost(message, tag = "2")]
         SimplePollerBehavior(SimplePollerBehavior),
         #[prost(message, tag = "3")]
         AutoscalingPollerBehavior(AutoscalingPollerBehavior),
-    }
-}
-impl ::prost::Name for WorkerConfig {
-    const NAME: &'static str = "WorkerConfig";
-    const PACKAGE: &'static str = "temporal.api.sdk.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.sdk.v1.WorkerConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.sdk.v1.WorkerConfig".into()
     }
 }

@@ -8,31 +8,12 @@ pub struct TaskQueue {
     #[prost(string, tag = "3")]
     pub normal_name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for TaskQueue {
-    const NAME: &'static str = "TaskQueue";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueue".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueue".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct TaskQueueMetadata {
     #[prost(message, optional, tag = "1")]
     pub max_tasks_per_second: ::core::option::Option<f64>,
 }
-impl ::prost::Name for TaskQueueMetadata {
-    const NAME: &'static str = "TaskQueueMetadata";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueMetadata".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TaskQueueVersioningInfo {
     #[prost(message, optional, tag = "7")]
@@ -52,16 +33,7 @@ pub struct TaskQueueVersioningInfo {
     #[prost(message, optional, tag = "4")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for TaskQueueVersioningInfo {
-    const NAME: &'static str = "TaskQueueVersioningInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueVersioningInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueVersioningInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskQueueVersionSelection {
     #[prost(string, repeated, tag = "1")]
@@ -71,16 +43,7 @@ pub struct TaskQueueVersionSelection {
     #[prost(bool, tag = "3")]
     pub all_active: bool,
 }
-impl ::prost::Name for TaskQueueVersionSelection {
-    const NAME: &'static str = "TaskQueueVersionSelection";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueVersionSelection".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueVersionSelection".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TaskQueueVersionInfo {
     #[prost(btree_map = "int32, message", tag = "1")]
@@ -88,16 +51,7 @@ pub struct TaskQueueVersionInfo {
     #[prost(enumeration = "super::super::enums::v1::BuildIdTaskReachability", tag = "2")]
     pub task_reachability: i32,
 }
-impl ::prost::Name for TaskQueueVersionInfo {
-    const NAME: &'static str = "TaskQueueVersionInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueVersionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueVersionInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TaskQueueTypeInfo {
     #[prost(message, repeated, tag = "1")]
@@ -105,16 +59,7 @@ pub struct TaskQueueTypeInfo {
     #[prost(message, optional, tag = "2")]
     pub stats: ::core::option::Option<TaskQueueStats>,
 }
-impl ::prost::Name for TaskQueueTypeInfo {
-    const NAME: &'static str = "TaskQueueTypeInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueTypeInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueTypeInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct TaskQueueStats {
     #[prost(int64, tag = "1")]
@@ -128,16 +73,7 @@ pub struct TaskQueueStats {
     #[prost(bool, tag = "5")]
     pub rate_limiting_active: bool,
 }
-impl ::prost::Name for TaskQueueStats {
-    const NAME: &'static str = "TaskQueueStats";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueStats".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueStats".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct TaskQueueStatus {
     #[prost(int64, tag = "1")]
@@ -151,16 +87,7 @@ pub struct TaskQueueStatus {
     #[prost(message, optional, tag = "5")]
     pub task_id_block: ::core::option::Option<TaskIdBlock>,
 }
-impl ::prost::Name for TaskQueueStatus {
-    const NAME: &'static str = "TaskQueueStatus";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueStatus".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueStatus".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskIdBlock {
     #[prost(int64, tag = "1")]
@@ -168,16 +95,7 @@ pub struct TaskIdBlock {
     #[prost(int64, tag = "2")]
     pub end_id: i64,
 }
-impl ::prost::Name for TaskIdBlock {
-    const NAME: &'static str = "TaskIdBlock";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskIdBlock".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskIdBlock".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskQueuePartitionMetadata {
     #[prost(string, tag = "1")]
@@ -185,16 +103,7 @@ pub struct TaskQueuePartitionMetadata {
     #[prost(string, tag = "2")]
     pub owner_host_name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for TaskQueuePartitionMetadata {
-    const NAME: &'static str = "TaskQueuePartitionMetadata";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueuePartitionMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueuePartitionMetadata".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PollerInfo {
     #[prost(message, optional, tag = "1")]
@@ -212,16 +121,6 @@ pub struct PollerInfo {
         super::super::deployment::v1::WorkerDeploymentOptions,
     >,
 }
-impl ::prost::Name for PollerInfo {
-    const NAME: &'static str = "PollerInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.PollerInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.PollerInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StickyExecutionAttributes {
     #[prost(message, optional, tag = "1")]
@@ -229,31 +128,13 @@ pub struct StickyExecutionAttributes {
     #[prost(message, optional, tag = "2")]
     pub schedule_to_start_timeout: ::core::option::Option<::prost_types::Duration>,
 }
-impl ::prost::Name for StickyExecutionAttributes {
-    const NAME: &'static str = "StickyExecutionAttributes";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.StickyExecutionAttributes".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.StickyExecutionAttributes".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CompatibleVersionSet {
     #[prost(string, repeated, tag = "1")]
     pub build_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-impl ::prost::Name for CompatibleVersionSet {
-    const NAME: &'static str = "CompatibleVersionSet";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.CompatibleVersionSet".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.CompatibleVersionSet".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TaskQueueReachability {
     #[prost(string, tag = "1")]
@@ -265,16 +146,7 @@ pub struct TaskQueueReachability {
     )]
     pub reachability: ::prost::alloc::vec::Vec<i32>,
 }
-impl ::prost::Name for TaskQueueReachability {
-    const NAME: &'static str = "TaskQueueReachability";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueReachability".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueReachability".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BuildIdReachability {
     #[prost(string, tag = "1")]
@@ -282,31 +154,13 @@ pub struct BuildIdReachability {
     #[prost(message, repeated, tag = "2")]
     pub task_queue_reachability: ::prost::alloc::vec::Vec<TaskQueueReachability>,
 }
-impl ::prost::Name for BuildIdReachability {
-    const NAME: &'static str = "BuildIdReachability";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.BuildIdReachability".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.BuildIdReachability".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct RampByPercentage {
     #[prost(float, tag = "1")]
     pub ramp_percentage: f32,
 }
-impl ::prost::Name for RampByPercentage {
-    const NAME: &'static str = "RampByPercentage";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.RampByPercentage".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.RampByPercentage".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BuildIdAssignmentRule {
     #[prost(string, tag = "1")]
@@ -314,6 +168,7 @@ pub struct BuildIdAssignmentRule {
     #[prost(oneof = "build_id_assignment_rule::Ramp", tags = "3")]
     pub ramp: ::core::option::Option<build_id_assignment_rule::Ramp>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `BuildIdAssignmentRule`.
 pub mod build_id_assignment_rule {
     #[derive(Clone, Copy, PartialEq, ::prost::Oneof)]
@@ -322,16 +177,7 @@ pub mod build_id_assignment_rule {
         PercentageRamp(super::RampByPercentage),
     }
 }
-impl ::prost::Name for BuildIdAssignmentRule {
-    const NAME: &'static str = "BuildIdAssignmentRule";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.BuildIdAssignmentRule".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.BuildIdAssignmentRule".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CompatibleBuildIdRedirectRule {
     #[prost(string, tag = "1")]
@@ -339,16 +185,7 @@ pub struct CompatibleBuildIdRedirectRule {
     #[prost(string, tag = "2")]
     pub target_build_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for CompatibleBuildIdRedirectRule {
-    const NAME: &'static str = "CompatibleBuildIdRedirectRule";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.CompatibleBuildIdRedirectRule".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.CompatibleBuildIdRedirectRule".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TimestampedBuildIdAssignmentRule {
     #[prost(message, optional, tag = "1")]
@@ -356,32 +193,13 @@ pub struct TimestampedBuildIdAssignmentRule {
     #[prost(message, optional, tag = "2")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for TimestampedBuildIdAssignmentRule {
-    const NAME: &'static str = "TimestampedBuildIdAssignmentRule";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TimestampedBuildIdAssignmentRule".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TimestampedBuildIdAssignmentRule".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TimestampedCompatibleBuildIdRedirectRule {
     #[prost(message, optional, tag = "1")]
     pub rule: ::core::option::Option<CompatibleBuildIdRedirectRule>,
     #[prost(message, optional, tag = "2")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-impl ::prost::Name for TimestampedCompatibleBuildIdRedirectRule {
-    const NAME: &'static str = "TimestampedCompatibleBuildIdRedirectRule";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TimestampedCompatibleBuildIdRedirectRule".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TimestampedCompatibleBuildIdRedirectRule".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PollerGroupInfo {
@@ -390,16 +208,6 @@ pub struct PollerGroupInfo {
     #[prost(float, tag = "2")]
     pub weight: f32,
 }
-impl ::prost::Name for PollerGroupInfo {
-    const NAME: &'static str = "PollerGroupInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.PollerGroupInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.PollerGroupInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PollerGroupsInfo {
     #[prost(int64, tag = "1")]
@@ -407,46 +215,18 @@ pub struct PollerGroupsInfo {
     #[prost(message, repeated, tag = "2")]
     pub poller_groups: ::prost::alloc::vec::Vec<PollerGroupInfo>,
 }
-impl ::prost::Name for PollerGroupsInfo {
-    const NAME: &'static str = "PollerGroupsInfo";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.PollerGroupsInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.PollerGroupsInfo".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PollerScalingDecision {
     #[prost(int32, tag = "1")]
     pub poll_request_delta_suggestion: i32,
 }
-impl ::prost::Name for PollerScalingDecision {
-    const NAME: &'static str = "PollerScalingDecision";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.PollerScalingDecision".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.PollerScalingDecision".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct RateLimit {
     #[prost(float, tag = "1")]
     pub requests_per_second: f32,
 }
-impl ::prost::Name for RateLimit {
-    const NAME: &'static str = "RateLimit";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.RateLimit".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.RateLimit".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConfigMetadata {
     #[prost(string, tag = "1")]
@@ -456,16 +236,7 @@ pub struct ConfigMetadata {
     #[prost(message, optional, tag = "3")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-impl ::prost::Name for ConfigMetadata {
-    const NAME: &'static str = "ConfigMetadata";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.ConfigMetadata".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.ConfigMetadata".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RateLimitConfig {
     #[prost(message, optional, tag = "1")]
@@ -473,16 +244,7 @@ pub struct RateLimitConfig {
     #[prost(message, optional, tag = "2")]
     pub metadata: ::core::option::Option<ConfigMetadata>,
 }
-impl ::prost::Name for RateLimitConfig {
-    const NAME: &'static str = "RateLimitConfig";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.RateLimitConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.RateLimitConfig".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TaskQueueConfig {
     #[prost(message, optional, tag = "1")]
@@ -494,14 +256,4 @@ pub struct TaskQueueConfig {
         ::prost::alloc::string::String,
         f32,
     >,
-}
-impl ::prost::Name for TaskQueueConfig {
-    const NAME: &'static str = "TaskQueueConfig";
-    const PACKAGE: &'static str = "temporal.api.taskqueue.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.taskqueue.v1.TaskQueueConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.taskqueue.v1.TaskQueueConfig".into()
-    }
 }

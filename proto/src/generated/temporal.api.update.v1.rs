@@ -7,16 +7,6 @@ pub struct WaitPolicy {
     )]
     pub lifecycle_stage: i32,
 }
-impl ::prost::Name for WaitPolicy {
-    const NAME: &'static str = "WaitPolicy";
-    const PACKAGE: &'static str = "temporal.api.update.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.update.v1.WaitPolicy".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.update.v1.WaitPolicy".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateRef {
     #[prost(message, optional, tag = "1")]
@@ -25,16 +15,6 @@ pub struct UpdateRef {
     >,
     #[prost(string, tag = "2")]
     pub update_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for UpdateRef {
-    const NAME: &'static str = "UpdateRef";
-    const PACKAGE: &'static str = "temporal.api.update.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.update.v1.UpdateRef".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.update.v1.UpdateRef".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Outcome {
@@ -51,32 +31,12 @@ pub mod outcome {
         Failure(super::super::super::failure::v1::Failure),
     }
 }
-impl ::prost::Name for Outcome {
-    const NAME: &'static str = "Outcome";
-    const PACKAGE: &'static str = "temporal.api.update.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.update.v1.Outcome".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.update.v1.Outcome".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Meta {
     #[prost(string, tag = "1")]
     pub update_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub identity: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Meta {
-    const NAME: &'static str = "Meta";
-    const PACKAGE: &'static str = "temporal.api.update.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.update.v1.Meta".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.update.v1.Meta".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Input {
@@ -86,16 +46,6 @@ pub struct Input {
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub args: ::core::option::Option<super::super::common::v1::Payloads>,
-}
-impl ::prost::Name for Input {
-    const NAME: &'static str = "Input";
-    const PACKAGE: &'static str = "temporal.api.update.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.update.v1.Input".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.update.v1.Input".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Request {

@@ -8,16 +8,6 @@ pub struct WorkerPollerInfo {
     #[prost(bool, tag = "3")]
     pub is_autoscaling: bool,
 }
-impl ::prost::Name for WorkerPollerInfo {
-    const NAME: &'static str = "WorkerPollerInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerPollerInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerPollerInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerSlotsInfo {
     #[prost(int32, tag = "1")]
@@ -35,16 +25,6 @@ pub struct WorkerSlotsInfo {
     #[prost(int32, tag = "7")]
     pub last_interval_failure_tasks: i32,
 }
-impl ::prost::Name for WorkerSlotsInfo {
-    const NAME: &'static str = "WorkerSlotsInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerSlotsInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerSlotsInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerHostInfo {
     #[prost(string, tag = "1")]
@@ -57,16 +37,6 @@ pub struct WorkerHostInfo {
     pub current_host_cpu_usage: f32,
     #[prost(float, tag = "4")]
     pub current_host_mem_usage: f32,
-}
-impl ::prost::Name for WorkerHostInfo {
-    const NAME: &'static str = "WorkerHostInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerHostInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerHostInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerHeartbeat {
@@ -123,31 +93,13 @@ pub struct WorkerHeartbeat {
     #[prost(message, optional, tag = "25")]
     pub environment: ::core::option::Option<EnvironmentInfo>,
 }
-impl ::prost::Name for WorkerHeartbeat {
-    const NAME: &'static str = "WorkerHeartbeat";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerHeartbeat".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerHeartbeat".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerInfo {
     #[prost(message, optional, tag = "1")]
     pub worker_heartbeat: ::core::option::Option<WorkerHeartbeat>,
 }
-impl ::prost::Name for WorkerInfo {
-    const NAME: &'static str = "WorkerInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerListInfo {
     #[prost(string, tag = "1")]
@@ -179,16 +131,6 @@ pub struct WorkerListInfo {
     #[prost(message, repeated, tag = "13")]
     pub drivers: ::prost::alloc::vec::Vec<StorageDriverInfo>,
 }
-impl ::prost::Name for WorkerListInfo {
-    const NAME: &'static str = "WorkerListInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.WorkerListInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.WorkerListInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PluginInfo {
     #[prost(string, tag = "1")]
@@ -196,30 +138,10 @@ pub struct PluginInfo {
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
 }
-impl ::prost::Name for PluginInfo {
-    const NAME: &'static str = "PluginInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.PluginInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.PluginInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StorageDriverInfo {
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
-}
-impl ::prost::Name for StorageDriverInfo {
-    const NAME: &'static str = "StorageDriverInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.StorageDriverInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.StorageDriverInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EnvironmentInfo {
@@ -307,16 +229,6 @@ pub mod environment_info {
             }
         }
     }
-    impl ::prost::Name for Runtime {
-        const NAME: &'static str = "Runtime";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.Runtime".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.Runtime".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct HostingEnvironment {
         #[prost(enumeration = "hosting_environment::HostingEnvironmentType", tag = "1")]
@@ -399,16 +311,6 @@ pub mod environment_info {
             }
         }
     }
-    impl ::prost::Name for HostingEnvironment {
-        const NAME: &'static str = "HostingEnvironment";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.HostingEnvironment".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.HostingEnvironment".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Platform {
         #[prost(oneof = "platform::Variant", tags = "1, 2, 3")]
@@ -424,16 +326,6 @@ pub mod environment_info {
             Macos(super::MacOsPlatform),
             #[prost(message, tag = "3")]
             Windows(super::WindowsPlatform),
-        }
-    }
-    impl ::prost::Name for Platform {
-        const NAME: &'static str = "Platform";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.Platform".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.Platform".into()
         }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -487,32 +379,12 @@ pub mod environment_info {
             }
         }
     }
-    impl ::prost::Name for LinuxPlatform {
-        const NAME: &'static str = "LinuxPlatform";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.LinuxPlatform".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.LinuxPlatform".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct MacOsPlatform {
         #[prost(string, tag = "1")]
         pub version: ::prost::alloc::string::String,
         #[prost(enumeration = "Architecture", tag = "2")]
         pub architecture: i32,
-    }
-    impl ::prost::Name for MacOsPlatform {
-        const NAME: &'static str = "MacOSPlatform";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.MacOSPlatform".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.MacOSPlatform".into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WindowsPlatform {
@@ -571,16 +443,6 @@ pub mod environment_info {
             }
         }
     }
-    impl ::prost::Name for WindowsPlatform {
-        const NAME: &'static str = "WindowsPlatform";
-        const PACKAGE: &'static str = "temporal.api.worker.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.worker.v1.EnvironmentInfo.WindowsPlatform".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.worker.v1.EnvironmentInfo.WindowsPlatform".into()
-        }
-    }
     #[derive(
         Clone,
         Copy,
@@ -621,16 +483,6 @@ pub mod environment_info {
         }
     }
 }
-impl ::prost::Name for EnvironmentInfo {
-    const NAME: &'static str = "EnvironmentInfo";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.EnvironmentInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.EnvironmentInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerCommand {
     #[prost(oneof = "worker_command::Type", tags = "1")]
@@ -659,16 +511,6 @@ pub struct CancelActivityCommand {
     #[prost(bytes = "bytes", tag = "1")]
     pub task_token: ::prost::bytes::Bytes,
 }
-impl ::prost::Name for CancelActivityCommand {
-    const NAME: &'static str = "CancelActivityCommand";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.CancelActivityCommand".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.CancelActivityCommand".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerCommandResult {
     #[prost(oneof = "worker_command_result::Type", tags = "1")]
@@ -694,13 +536,3 @@ impl ::prost::Name for WorkerCommandResult {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelActivityResult {}
-impl ::prost::Name for CancelActivityResult {
-    const NAME: &'static str = "CancelActivityResult";
-    const PACKAGE: &'static str = "temporal.api.worker.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.worker.v1.CancelActivityResult".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.worker.v1.CancelActivityResult".into()
-    }
-}

@@ -62,16 +62,6 @@ pub struct WorkflowExecutionInfo {
     #[prost(int64, tag = "26")]
     pub external_payload_count: i64,
 }
-impl ::prost::Name for WorkflowExecutionInfo {
-    const NAME: &'static str = "WorkflowExecutionInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionExtendedInfo {
     #[prost(message, optional, tag = "1")]
@@ -97,16 +87,6 @@ pub struct WorkflowExecutionExtendedInfo {
     pub time_skipping_info: ::core::option::Option<
         super::super::common::v1::TimeSkippingInfo,
     >,
-}
-impl ::prost::Name for WorkflowExecutionExtendedInfo {
-    const NAME: &'static str = "WorkflowExecutionExtendedInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionExtendedInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionExtendedInfo".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkflowExecutionVersioningInfo {
@@ -134,30 +114,10 @@ pub struct WorkflowExecutionVersioningInfo {
     )]
     pub continue_as_new_initial_versioning_behavior: i32,
 }
-impl ::prost::Name for WorkflowExecutionVersioningInfo {
-    const NAME: &'static str = "WorkflowExecutionVersioningInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionVersioningInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionVersioningInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeploymentTransition {
     #[prost(message, optional, tag = "1")]
     pub deployment: ::core::option::Option<super::super::deployment::v1::Deployment>,
-}
-impl ::prost::Name for DeploymentTransition {
-    const NAME: &'static str = "DeploymentTransition";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.DeploymentTransition".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.DeploymentTransition".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeploymentVersionTransition {
@@ -167,16 +127,6 @@ pub struct DeploymentVersionTransition {
     pub deployment_version: ::core::option::Option<
         super::super::deployment::v1::WorkerDeploymentVersion,
     >,
-}
-impl ::prost::Name for DeploymentVersionTransition {
-    const NAME: &'static str = "DeploymentVersionTransition";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.DeploymentVersionTransition".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.DeploymentVersionTransition".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionConfig {
@@ -190,16 +140,6 @@ pub struct WorkflowExecutionConfig {
     pub default_workflow_task_timeout: ::core::option::Option<::prost_types::Duration>,
     #[prost(message, optional, tag = "5")]
     pub user_metadata: ::core::option::Option<super::super::sdk::v1::UserMetadata>,
-}
-impl ::prost::Name for WorkflowExecutionConfig {
-    const NAME: &'static str = "WorkflowExecutionConfig";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionConfig".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionConfig".into()
-    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PendingActivityInfo {
@@ -280,16 +220,6 @@ pub mod pending_activity_info {
             #[prost(string, tag = "2")]
             pub reason: ::prost::alloc::string::String,
         }
-        impl ::prost::Name for Manual {
-            const NAME: &'static str = "Manual";
-            const PACKAGE: &'static str = "temporal.api.workflow.v1";
-            fn full_name() -> ::prost::alloc::string::String {
-                "temporal.api.workflow.v1.PendingActivityInfo.PauseInfo.Manual".into()
-            }
-            fn type_url() -> ::prost::alloc::string::String {
-                "/temporal.api.workflow.v1.PendingActivityInfo.PauseInfo.Manual".into()
-            }
-        }
         #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
         pub struct Rule {
             #[prost(string, tag = "1")]
@@ -299,16 +229,6 @@ pub mod pending_activity_info {
             #[prost(string, tag = "3")]
             pub reason: ::prost::alloc::string::String,
         }
-        impl ::prost::Name for Rule {
-            const NAME: &'static str = "Rule";
-            const PACKAGE: &'static str = "temporal.api.workflow.v1";
-            fn full_name() -> ::prost::alloc::string::String {
-                "temporal.api.workflow.v1.PendingActivityInfo.PauseInfo.Rule".into()
-            }
-            fn type_url() -> ::prost::alloc::string::String {
-                "/temporal.api.workflow.v1.PendingActivityInfo.PauseInfo.Rule".into()
-            }
-        }
         #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
         pub enum PausedBy {
             #[prost(message, tag = "2")]
@@ -317,32 +237,12 @@ pub mod pending_activity_info {
             Rule(Rule),
         }
     }
-    impl ::prost::Name for PauseInfo {
-        const NAME: &'static str = "PauseInfo";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.PendingActivityInfo.PauseInfo".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.PendingActivityInfo.PauseInfo".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum AssignedBuildId {
         #[prost(message, tag = "13")]
         UseWorkflowBuildId(()),
         #[prost(string, tag = "14")]
         LastIndependentlyAssignedBuildId(::prost::alloc::string::String),
-    }
-}
-impl ::prost::Name for PendingActivityInfo {
-    const NAME: &'static str = "PendingActivityInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.PendingActivityInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.PendingActivityInfo".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -357,16 +257,6 @@ pub struct PendingChildExecutionInfo {
     pub initiated_id: i64,
     #[prost(enumeration = "super::super::enums::v1::ParentClosePolicy", tag = "5")]
     pub parent_close_policy: i32,
-}
-impl ::prost::Name for PendingChildExecutionInfo {
-    const NAME: &'static str = "PendingChildExecutionInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.PendingChildExecutionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.PendingChildExecutionInfo".into()
-    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PendingWorkflowTaskInfo {
@@ -384,30 +274,10 @@ pub struct PendingWorkflowTaskInfo {
     #[prost(int32, tag = "5")]
     pub attempt: i32,
 }
-impl ::prost::Name for PendingWorkflowTaskInfo {
-    const NAME: &'static str = "PendingWorkflowTaskInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.PendingWorkflowTaskInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.PendingWorkflowTaskInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResetPoints {
     #[prost(message, repeated, tag = "1")]
     pub points: ::prost::alloc::vec::Vec<ResetPointInfo>,
-}
-impl ::prost::Name for ResetPoints {
-    const NAME: &'static str = "ResetPoints";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.ResetPoints".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.ResetPoints".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResetPointInfo {
@@ -426,16 +296,7 @@ pub struct ResetPointInfo {
     #[prost(bool, tag = "6")]
     pub resettable: bool,
 }
-impl ::prost::Name for ResetPointInfo {
-    const NAME: &'static str = "ResetPointInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.ResetPointInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.ResetPointInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NewWorkflowExecutionInfo {
     #[prost(string, tag = "1")]
@@ -473,16 +334,6 @@ pub struct NewWorkflowExecutionInfo {
     #[prost(message, optional, tag = "16")]
     pub priority: ::core::option::Option<super::super::common::v1::Priority>,
 }
-impl ::prost::Name for NewWorkflowExecutionInfo {
-    const NAME: &'static str = "NewWorkflowExecutionInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.NewWorkflowExecutionInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.NewWorkflowExecutionInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CallbackInfo {
     #[prost(message, optional, tag = "1")]
@@ -508,32 +359,10 @@ pub struct CallbackInfo {
 pub mod callback_info {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct WorkflowClosed {}
-    impl ::prost::Name for WorkflowClosed {
-        const NAME: &'static str = "WorkflowClosed";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.CallbackInfo.WorkflowClosed".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.CallbackInfo.WorkflowClosed".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct UpdateWorkflowExecutionCompleted {
         #[prost(string, tag = "1")]
         pub update_id: ::prost::alloc::string::String,
-    }
-    impl ::prost::Name for UpdateWorkflowExecutionCompleted {
-        const NAME: &'static str = "UpdateWorkflowExecutionCompleted";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.CallbackInfo.UpdateWorkflowExecutionCompleted"
-                .into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.CallbackInfo.UpdateWorkflowExecutionCompleted"
-                .into()
-        }
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Trigger {
@@ -549,26 +378,6 @@ pub mod callback_info {
             #[prost(message, tag = "2")]
             UpdateWorkflowExecutionCompleted(super::UpdateWorkflowExecutionCompleted),
         }
-    }
-    impl ::prost::Name for Trigger {
-        const NAME: &'static str = "Trigger";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.CallbackInfo.Trigger".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.CallbackInfo.Trigger".into()
-        }
-    }
-}
-impl ::prost::Name for CallbackInfo {
-    const NAME: &'static str = "CallbackInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.CallbackInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.CallbackInfo".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -611,16 +420,6 @@ pub struct PendingNexusOperationInfo {
     #[prost(message, optional, tag = "17")]
     pub start_to_close_timeout: ::core::option::Option<::prost_types::Duration>,
 }
-impl ::prost::Name for PendingNexusOperationInfo {
-    const NAME: &'static str = "PendingNexusOperationInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.PendingNexusOperationInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.PendingNexusOperationInfo".into()
-    }
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NexusOperationCancellationInfo {
     #[prost(message, optional, tag = "1")]
@@ -641,16 +440,7 @@ pub struct NexusOperationCancellationInfo {
     #[prost(string, tag = "7")]
     pub blocked_reason: ::prost::alloc::string::String,
 }
-impl ::prost::Name for NexusOperationCancellationInfo {
-    const NAME: &'static str = "NexusOperationCancellationInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.NexusOperationCancellationInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.NexusOperationCancellationInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkflowExecutionOptions {
     #[prost(message, optional, tag = "1")]
@@ -661,16 +451,6 @@ pub struct WorkflowExecutionOptions {
     pub time_skipping_config: ::core::option::Option<
         super::super::common::v1::TimeSkippingConfig,
     >,
-}
-impl ::prost::Name for WorkflowExecutionOptions {
-    const NAME: &'static str = "WorkflowExecutionOptions";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionOptions".into()
-    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VersioningOverride {
@@ -694,32 +474,12 @@ pub mod versioning_override {
             super::super::super::deployment::v1::WorkerDeploymentVersion,
         >,
     }
-    impl ::prost::Name for PinnedOverride {
-        const NAME: &'static str = "PinnedOverride";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.VersioningOverride.PinnedOverride".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.VersioningOverride.PinnedOverride".into()
-        }
-    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct OneTimeOverride {
         #[prost(message, optional, tag = "1")]
         pub target_deployment_version: ::core::option::Option<
             super::super::super::deployment::v1::WorkerDeploymentVersion,
         >,
-    }
-    impl ::prost::Name for OneTimeOverride {
-        const NAME: &'static str = "OneTimeOverride";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.VersioningOverride.OneTimeOverride".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.VersioningOverride.OneTimeOverride".into()
-        }
     }
     #[derive(
         Clone,
@@ -767,16 +527,6 @@ pub mod versioning_override {
         OneTime(OneTimeOverride),
     }
 }
-impl ::prost::Name for VersioningOverride {
-    const NAME: &'static str = "VersioningOverride";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.VersioningOverride".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.VersioningOverride".into()
-    }
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OnConflictOptions {
     #[prost(bool, tag = "1")]
@@ -785,16 +535,6 @@ pub struct OnConflictOptions {
     pub attach_completion_callbacks: bool,
     #[prost(bool, tag = "3")]
     pub attach_links: bool,
-}
-impl ::prost::Name for OnConflictOptions {
-    const NAME: &'static str = "OnConflictOptions";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.OnConflictOptions".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.OnConflictOptions".into()
-    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RequestIdInfo {
@@ -805,21 +545,13 @@ pub struct RequestIdInfo {
     #[prost(bool, tag = "3")]
     pub buffered: bool,
 }
-impl ::prost::Name for RequestIdInfo {
-    const NAME: &'static str = "RequestIdInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.RequestIdInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.RequestIdInfo".into()
-    }
-}
+#[cfg(feature = "all-rpcs")]
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PostResetOperation {
     #[prost(oneof = "post_reset_operation::Variant", tags = "1, 2")]
     pub variant: ::core::option::Option<post_reset_operation::Variant>,
 }
+#[cfg(feature = "all-rpcs")]
 /// Nested message and enum types in `PostResetOperation`.
 pub mod post_reset_operation {
     #[derive(Clone, PartialEq, ::prost::Message)]
@@ -833,16 +565,6 @@ pub mod post_reset_operation {
         #[prost(message, repeated, tag = "4")]
         pub links: ::prost::alloc::vec::Vec<super::super::super::common::v1::Link>,
     }
-    impl ::prost::Name for SignalWorkflow {
-        const NAME: &'static str = "SignalWorkflow";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.PostResetOperation.SignalWorkflow".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.PostResetOperation.SignalWorkflow".into()
-        }
-    }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct UpdateWorkflowOptions {
         #[prost(message, optional, tag = "1")]
@@ -852,32 +574,12 @@ pub mod post_reset_operation {
         #[prost(message, optional, tag = "2")]
         pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     }
-    impl ::prost::Name for UpdateWorkflowOptions {
-        const NAME: &'static str = "UpdateWorkflowOptions";
-        const PACKAGE: &'static str = "temporal.api.workflow.v1";
-        fn full_name() -> ::prost::alloc::string::String {
-            "temporal.api.workflow.v1.PostResetOperation.UpdateWorkflowOptions".into()
-        }
-        fn type_url() -> ::prost::alloc::string::String {
-            "/temporal.api.workflow.v1.PostResetOperation.UpdateWorkflowOptions".into()
-        }
-    }
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Variant {
         #[prost(message, tag = "1")]
         SignalWorkflow(SignalWorkflow),
         #[prost(message, tag = "2")]
         UpdateWorkflowOptions(UpdateWorkflowOptions),
-    }
-}
-impl ::prost::Name for PostResetOperation {
-    const NAME: &'static str = "PostResetOperation";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.PostResetOperation".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.PostResetOperation".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -888,14 +590,4 @@ pub struct WorkflowExecutionPauseInfo {
     pub paused_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
-}
-impl ::prost::Name for WorkflowExecutionPauseInfo {
-    const NAME: &'static str = "WorkflowExecutionPauseInfo";
-    const PACKAGE: &'static str = "temporal.api.workflow.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "temporal.api.workflow.v1.WorkflowExecutionPauseInfo".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/temporal.api.workflow.v1.WorkflowExecutionPauseInfo".into()
-    }
 }

@@ -80,6 +80,8 @@ pub mod workflow_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn register_namespace(
             &mut self,
             request: impl tonic::IntoRequest<super::RegisterNamespaceRequest>,
@@ -138,6 +140,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_namespaces(
             &mut self,
             request: impl tonic::IntoRequest<super::ListNamespacesRequest>,
@@ -167,6 +171,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_namespace(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateNamespaceRequest>,
@@ -196,6 +202,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn deprecate_namespace(
             &mut self,
             request: impl tonic::IntoRequest<super::DeprecateNamespaceRequest>,
@@ -254,6 +262,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn execute_multi_operation(
             &mut self,
             request: impl tonic::IntoRequest<super::ExecuteMultiOperationRequest>,
@@ -757,6 +767,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn signal_with_start_workflow_execution(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -788,6 +800,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn reset_workflow_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::ResetWorkflowExecutionRequest>,
@@ -846,6 +860,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_workflow_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteWorkflowExecutionRequest>,
@@ -875,6 +891,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_open_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListOpenWorkflowExecutionsRequest>,
@@ -904,6 +922,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_closed_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListClosedWorkflowExecutionsRequest>,
@@ -933,6 +953,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListWorkflowExecutionsRequest>,
@@ -962,6 +984,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_archived_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -993,6 +1017,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn scan_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::ScanWorkflowExecutionsRequest>,
@@ -1022,6 +1048,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn count_workflow_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::CountWorkflowExecutionsRequest>,
@@ -1051,6 +1079,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_search_attributes(
             &mut self,
             request: impl tonic::IntoRequest<super::GetSearchAttributesRequest>,
@@ -1109,6 +1139,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn reset_sticky_task_queue(
             &mut self,
             request: impl tonic::IntoRequest<super::ResetStickyTaskQueueRequest>,
@@ -1225,6 +1257,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_task_queue(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeTaskQueueRequest>,
@@ -1254,6 +1288,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_cluster_info(
             &mut self,
             request: impl tonic::IntoRequest<super::GetClusterInfoRequest>,
@@ -1312,6 +1348,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_task_queue_partitions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListTaskQueuePartitionsRequest>,
@@ -1341,6 +1379,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn create_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateScheduleRequest>,
@@ -1370,6 +1410,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeScheduleRequest>,
@@ -1399,6 +1441,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateScheduleRequest>,
@@ -1428,6 +1472,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn patch_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::PatchScheduleRequest>,
@@ -1457,6 +1503,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_schedule_matching_times(
             &mut self,
             request: impl tonic::IntoRequest<super::ListScheduleMatchingTimesRequest>,
@@ -1486,6 +1534,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_schedule(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteScheduleRequest>,
@@ -1515,6 +1565,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_schedules(
             &mut self,
             request: impl tonic::IntoRequest<super::ListSchedulesRequest>,
@@ -1544,6 +1596,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn count_schedules(
             &mut self,
             request: impl tonic::IntoRequest<super::CountSchedulesRequest>,
@@ -1573,6 +1627,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_worker_build_id_compatibility(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -1604,6 +1660,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_worker_build_id_compatibility(
             &mut self,
             request: impl tonic::IntoRequest<super::GetWorkerBuildIdCompatibilityRequest>,
@@ -1633,6 +1691,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_worker_versioning_rules(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateWorkerVersioningRulesRequest>,
@@ -1662,6 +1722,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_worker_versioning_rules(
             &mut self,
             request: impl tonic::IntoRequest<super::GetWorkerVersioningRulesRequest>,
@@ -1691,6 +1753,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_worker_task_reachability(
             &mut self,
             request: impl tonic::IntoRequest<super::GetWorkerTaskReachabilityRequest>,
@@ -1720,6 +1784,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_deployment(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeDeploymentRequest>,
@@ -1749,6 +1815,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_worker_deployment_version(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -1780,6 +1848,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_deployments(
             &mut self,
             request: impl tonic::IntoRequest<super::ListDeploymentsRequest>,
@@ -1809,6 +1879,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_deployment_reachability(
             &mut self,
             request: impl tonic::IntoRequest<super::GetDeploymentReachabilityRequest>,
@@ -1838,6 +1910,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn get_current_deployment(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCurrentDeploymentRequest>,
@@ -1867,6 +1941,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn set_current_deployment(
             &mut self,
             request: impl tonic::IntoRequest<super::SetCurrentDeploymentRequest>,
@@ -1956,6 +2032,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_worker_deployment(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteWorkerDeploymentRequest>,
@@ -1985,6 +2063,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_worker_deployment_version(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteWorkerDeploymentVersionRequest>,
@@ -2045,6 +2125,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_worker_deployments(
             &mut self,
             request: impl tonic::IntoRequest<super::ListWorkerDeploymentsRequest>,
@@ -2074,6 +2156,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn create_worker_deployment(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateWorkerDeploymentRequest>,
@@ -2103,6 +2187,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn create_worker_deployment_version(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateWorkerDeploymentVersionRequest>,
@@ -2132,6 +2218,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_worker_deployment_version_compute_config(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -2163,6 +2251,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn validate_worker_deployment_version_compute_config(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -2194,6 +2284,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_worker_deployment_version_metadata(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -2225,6 +2317,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn set_worker_deployment_manager(
             &mut self,
             request: impl tonic::IntoRequest<super::SetWorkerDeploymentManagerRequest>,
@@ -2312,6 +2406,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn start_batch_operation(
             &mut self,
             request: impl tonic::IntoRequest<super::StartBatchOperationRequest>,
@@ -2341,6 +2437,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn stop_batch_operation(
             &mut self,
             request: impl tonic::IntoRequest<super::StopBatchOperationRequest>,
@@ -2370,6 +2468,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_batch_operation(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeBatchOperationRequest>,
@@ -2399,6 +2499,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_batch_operations(
             &mut self,
             request: impl tonic::IntoRequest<super::ListBatchOperationsRequest>,
@@ -2515,6 +2617,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_activity_options(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateActivityOptionsRequest>,
@@ -2544,6 +2648,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_workflow_execution_options(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -2575,6 +2681,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn pause_activity(
             &mut self,
             request: impl tonic::IntoRequest<super::PauseActivityRequest>,
@@ -2604,6 +2712,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn unpause_activity(
             &mut self,
             request: impl tonic::IntoRequest<super::UnpauseActivityRequest>,
@@ -2633,6 +2743,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn reset_activity(
             &mut self,
             request: impl tonic::IntoRequest<super::ResetActivityRequest>,
@@ -2662,6 +2774,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn create_workflow_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateWorkflowRuleRequest>,
@@ -2691,6 +2805,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_workflow_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeWorkflowRuleRequest>,
@@ -2720,6 +2836,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_workflow_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteWorkflowRuleRequest>,
@@ -2749,6 +2867,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_workflow_rules(
             &mut self,
             request: impl tonic::IntoRequest<super::ListWorkflowRulesRequest>,
@@ -2778,6 +2898,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn trigger_workflow_rule(
             &mut self,
             request: impl tonic::IntoRequest<super::TriggerWorkflowRuleRequest>,
@@ -2836,6 +2958,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_workers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListWorkersRequest>,
@@ -2865,6 +2989,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn count_workers(
             &mut self,
             request: impl tonic::IntoRequest<super::CountWorkersRequest>,
@@ -2894,6 +3020,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_task_queue_config(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateTaskQueueConfigRequest>,
@@ -2923,6 +3051,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn fetch_worker_config(
             &mut self,
             request: impl tonic::IntoRequest<super::FetchWorkerConfigRequest>,
@@ -2952,6 +3082,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn update_worker_config(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateWorkerConfigRequest>,
@@ -2981,6 +3113,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_worker(
             &mut self,
             request: impl tonic::IntoRequest<super::DescribeWorkerRequest>,
@@ -3010,6 +3144,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn pause_workflow_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::PauseWorkflowExecutionRequest>,
@@ -3039,6 +3175,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn unpause_workflow_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::UnpauseWorkflowExecutionRequest>,
@@ -3097,6 +3235,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn start_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::StartNexusOperationExecutionRequest>,
@@ -3155,6 +3295,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn describe_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -3215,6 +3357,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn poll_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::PollNexusOperationExecutionRequest>,
@@ -3273,6 +3417,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn list_nexus_operation_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListNexusOperationExecutionsRequest>,
@@ -3331,6 +3477,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn count_nexus_operation_executions(
             &mut self,
             request: impl tonic::IntoRequest<super::CountNexusOperationExecutionsRequest>,
@@ -3391,6 +3539,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn request_cancel_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -3598,6 +3748,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn terminate_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<
@@ -3629,6 +3781,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn delete_nexus_operation_execution(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteNexusOperationExecutionRequest>,
@@ -3658,6 +3812,8 @@ pub mod workflow_service_client {
                 );
             crate::unary(&mut self.inner, req, path, codec).await
         }
+        /// Needs the feature `all-rpcs`.
+        #[cfg(feature = "all-rpcs")]
         pub async fn poll_workflow_execution_time_skipping(
             &mut self,
             request: impl tonic::IntoRequest<

@@ -13,6 +13,7 @@ mod generate;
 mod payloads;
 mod print;
 mod reflect;
+mod surface;
 mod tree;
 
 use std::path::PathBuf;

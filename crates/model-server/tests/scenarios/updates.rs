@@ -101,7 +101,9 @@ pub(super) fn message(task: &PollWorkflowTaskQueueResponse, text: &str) -> Optio
             let outcome = (!words.has("no-outcome")).then_some(Outcome { value: Some(value) });
             Any::from_msg(&Response { meta: Some(meta), outcome })
         }
-        "nonsense" => Any::from_msg(&meta),
+        "nonsense" => {
+            Ok(Any { type_url: "type.googleapis.com/temporal.api.update.v1.Meta".into(), value: meta.encode_to_vec() })
+        }
         _ => return None,
     };
     let body = (!words.has("no-body")).then(|| body.unwrap());
