@@ -90,7 +90,7 @@ impl Work {
             Self::TwentySignals => at.send_signals(20).await,
             Self::TenUpdates => at.send_updates(10).await,
             Self::Timer => at.execute(Timer, 100).await.map(drop),
-            Self::Computation => at.execute(Computation, 25_000_000).await.map(drop),
+            Self::Computation => at.execute(Computation, 60_000_000).await.map(drop),
             Self::Child => at.execute(Child, "hello".to_owned()).await.map(drop),
             Self::SmallPayloads => at.execute(Payload, "x".repeat(1024)).await.map(drop),
             Self::LargePayloads => at.execute(Payload, "x".repeat(100 * 1024)).await.map(drop),
