@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use timewright_converter::BoxFuture;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
 use timewright_protocol::task_queue::{
     PollFailure, PollHints, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
@@ -168,7 +169,9 @@ impl<T: Send + 'static> TaskPoller<T> {
             control: control.clone(),
             snapshot,
         };
-        tokio::spawn(driver.run(controls));
+        // In a box, as other tasks are: tokio's part is compiled for each kind of future.
+        let run: BoxFuture<'static, ()> = Box::pin(driver.run(controls));
+        tokio::spawn(run);
         Self { tasks, control, snapshots }
     }
 
