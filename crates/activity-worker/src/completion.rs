@@ -8,6 +8,7 @@ use timewright_converter::{
     FailureConverter, FailureKind, Payload,
 };
 use timewright_proto::common::Payloads;
+use timewright_proto::failure::Failure as ProtoFailure;
 use timewright_proto::temporal::api::deployment::v1::WorkerDeploymentOptions;
 use timewright_proto::workflow_service::{
     RespondActivityTaskCanceledRequest, RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
@@ -61,13 +62,14 @@ impl Completer {
         let Some(mut request) = self.request(told, completion) else { return false };
         // At most three: as it is, with the reason why not, and that without heartbeat details.
         for is_replacement in [false, true, true] {
-            let Err(refusal) = self.deliver(told, request.clone(), is_replacement).await else {
-                return matches!(request, Request::Failed(_));
-            };
+            let name = request.name();
+            let failure = request.failure();
+            let Err(refusal) = self.deliver(told, request, is_replacement).await else { return failure.is_some() };
             if !matches!(refusal, Refusal::TooLarge { what: RESULT | CANCELLATION | FAILURE, .. }) {
                 newest_heartbeat = None;
             }
-            request = Request::Failed(Box::new(self.replacement(told, &request, &refusal, newest_heartbeat.clone())));
+            let details = newest_heartbeat.clone();
+            request = Request::Failed(Box::new(self.replacement(told, name, failure, &refusal, details)));
         }
         tracing::error!("the end of the attempt cannot be told; the server will let it time out");
         true
@@ -144,14 +146,15 @@ impl Completer {
     fn replacement(
         &self,
         told: &Told<'_>,
-        refused: &Request,
+        refused: &str,
+        refused_failure: Option<ProtoFailure>,
         refusal: &Refusal,
         details: Option<Vec<Payload>>,
     ) -> RespondActivityTaskFailedRequest {
         match refusal {
             // Without any Payload: the codec that could not encode the one would not encode another.
             Refusal::Codec(error) => {
-                let failure = failures::codec(told.activity_type, refused.name(), error).into();
+                let failure = failures::codec(told.activity_type, refused, error).into();
                 log(&failure);
                 self.failed(told, &failure, &DataConverter::default(), None)
             }
@@ -159,8 +162,7 @@ impl Completer {
                 let failure = failures::too_large(told.activity_type, what, *size, self.size_limit);
                 let mut failure = Failure::from(failure);
                 log(&failure);
-                if let Request::Failed(request) = refused {
-                    let original = request.failure.clone().unwrap_or_default();
+                if let Some(original) = refused_failure {
                     shorten_into(&mut failure, self.converter().failure_from_proto(original));
                 }
                 self.failed(told, &failure, self.converter(), details)
@@ -241,6 +243,14 @@ impl Request {
             Self::Cancelled(_) => CANCELLATION,
             Self::Completed(_) => RESULT,
             Self::Failed(_) => FAILURE,
+        }
+    }
+
+    /// The failure that it tells, before Payload Codecs.
+    fn failure(&self) -> Option<ProtoFailure> {
+        match self {
+            Self::Cancelled(_) | Self::Completed(_) => None,
+            Self::Failed(request) => Some(request.failure.clone().unwrap_or_default()),
         }
     }
 

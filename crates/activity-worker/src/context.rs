@@ -331,7 +331,7 @@ impl ActivityContext {
     }
 
     pub(crate) fn new(
-        task: &ActivityTask,
+        task: ActivityTask,
         client: Client,
         size_limit: usize,
         metrics_task_queue: Option<Arc<str>>,
@@ -340,10 +340,10 @@ impl ActivityContext {
         slot: AttemptSlot,
     ) -> Self {
         let shared = Arc::new(Shared {
-            info: task.info.clone(),
-            header: task.header.clone(),
-            task_token: task.task_token.clone(),
-            previous_heartbeat_details: task.heartbeat_details.clone(),
+            info: task.info,
+            header: task.header,
+            task_token: task.task_token,
+            previous_heartbeat_details: task.heartbeat_details,
             is_local: false,
             size_limit,
             metrics_task_queue,

@@ -48,18 +48,22 @@ pub(crate) struct Ended {
 
 /// Executes a task until user code has ended. What is to happen when, [`Attempt`] decides; here it is done. By `commands` the
 /// server's commands have found it since it arrived.
-pub(crate) async fn execute(
-    task: ActivityTask,
+///
+/// No `async fn`: it would have room for the whole task as long as it runs, whose parts are elsewhere by then.
+pub(crate) fn execute(
+    mut task: ActivityTask,
     received_at: Instant,
     surroundings: Surroundings,
     slot: AttemptSlot,
     commands: RunningAttempt,
-) -> Ended {
-    let Surroundings { client, service, options, size_limit, metrics_task_queue, worker_shutdown, mut grace_over } =
+) -> impl Future<Output = Ended> {
+    let Surroundings { client, service, options, size_limit, metrics_task_queue, worker_shutdown, grace_over } =
         surroundings;
     let (cancel, cancel_reason) = watch::channel(None);
+    let attempt = Attempt::new(&task.info, options, received_at);
+    let input = std::mem::take(&mut task.input);
     let context = ActivityContext::new(
-        &task,
+        task,
         client.clone(),
         size_limit,
         metrics_task_queue,
@@ -67,52 +71,74 @@ pub(crate) async fn execute(
         worker_shutdown,
         slot,
     );
-    let mut attempt = Attempt::new(&task.info, options, received_at);
-    let mut user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input: task.input });
-    let mut sending: Option<Sending> = None;
-    let mut shutdown_told = false;
-    loop {
-        if let Some(details) = context.take_heartbeat() {
-            attempt.handle_heartbeat(details, now());
-        }
-        while let Some(output) = attempt.poll_output() {
-            match output {
-                AttemptOutput::SendHeartbeat(details) => {
-                    sending = Some(send(client.clone(), task.task_token.clone(), details, size_limit));
-                }
-                AttemptOutput::Cancel(reason) => tell(&cancel, reason),
-                AttemptOutput::Complete(completion) => {
-                    if !matches!(completion, Completion::WillCompleteAsynchronously { .. }) {
-                        // For what the activity left running: tasks it spawned, blocking code that a layer gave up.
-                        cancel.send_modify(|reason| *reason = reason.or(Some(CancelReason::NotFound)));
+    let user_code = UserCode::spawn(service, ActivityRequest { context: context.clone(), input });
+    let execution = Execution { attempt, user_code, context, client, size_limit, cancel, grace_over, commands };
+    execution.run()
+}
+
+/// An attempt whose user code runs.
+struct Execution {
+    attempt: Attempt,
+    user_code: UserCode,
+    context: ActivityContext,
+    client: Client,
+    size_limit: usize,
+    cancel: watch::Sender<Option<CancelReason>>,
+    grace_over: watch::Receiver<bool>,
+    commands: RunningAttempt,
+}
+
+impl Execution {
+    async fn run(mut self) -> Ended {
+        let mut sending: Option<Sending> = None;
+        let mut shutdown_told = false;
+        loop {
+            if let Some(details) = self.context.take_heartbeat() {
+                self.attempt.handle_heartbeat(details, now());
+            }
+            while let Some(output) = self.attempt.poll_output() {
+                match output {
+                    AttemptOutput::SendHeartbeat(details) => {
+                        let task_token = self.context.task_token().clone();
+                        sending = Some(send(self.client.clone(), task_token, details, self.size_limit));
                     }
-                    let newest_heartbeat = attempt.newest_heartbeat().map(<[_]>::to_vec);
-                    return Ended { completion, newest_heartbeat, has_panicked: user_code.has_panicked };
+                    AttemptOutput::Cancel(reason) => tell(&self.cancel, reason),
+                    AttemptOutput::Complete(completion) => return self.end(completion),
                 }
             }
-        }
-        tokio::select! {
-            // User code's end before all else; heartbeats last, since they may come without pause.
-            biased;
-            outcome = user_code.ended(&task.info.activity_type) => {
-                if let Some(details) = context.take_heartbeat() {
-                    attempt.handle_heartbeat(details, now());
+            let Self { attempt, user_code, context, grace_over, commands, .. } = &mut self;
+            tokio::select! {
+                // User code's end before all else; heartbeats last, since they may come without pause.
+                biased;
+                outcome = user_code.ended(&context.info().activity_type) => {
+                    if let Some(details) = context.take_heartbeat() {
+                        attempt.handle_heartbeat(details, now());
+                    }
+                    attempt.handle_outcome(outcome);
                 }
-                attempt.handle_outcome(outcome);
+                answer = answer(&mut sending) => {
+                    sending = None;
+                    attempt.handle_heartbeat_answer(answer, now());
+                }
+                () = commands.cancel_requested() => attempt.handle_cancel_requested(now()),
+                () = is_true(grace_over), if !shutdown_told => {
+                    shutdown_told = true;
+                    attempt.handle_worker_shutdown(now());
+                }
+                () = sleep_until(attempt.poll_timeout()) => attempt.handle_timeout(now()),
+                // While one waits for its time, newer ones only replace its details, for which nobody needs to wake up.
+                () = context.heartbeat_given(), if !attempt.is_heartbeat_waiting() => (),
             }
-            answer = answer(&mut sending) => {
-                sending = None;
-                attempt.handle_heartbeat_answer(answer, now());
-            }
-            () = commands.cancel_requested() => attempt.handle_cancel_requested(now()),
-            () = is_true(&mut grace_over), if !shutdown_told => {
-                shutdown_told = true;
-                attempt.handle_worker_shutdown(now());
-            }
-            () = sleep_until(attempt.poll_timeout()) => attempt.handle_timeout(now()),
-            // While one waits for its time, newer ones only replace its details, for which nobody needs to wake up.
-            () = context.heartbeat_given(), if !attempt.is_heartbeat_waiting() => (),
         }
+    }
+
+    fn end(self, completion: Completion) -> Ended {
+        if !matches!(completion, Completion::WillCompleteAsynchronously { .. }) {
+            // For what the activity left running: tasks it spawned, blocking code that a layer gave up.
+            self.cancel.send_modify(|reason| *reason = reason.or(Some(CancelReason::NotFound)));
+        }
+        let newest_heartbeat = self.attempt.newest_heartbeat().map(<[_]>::to_vec);
+        Ended { completion, newest_heartbeat, has_panicked: self.user_code.has_panicked }
     }
 }
 

@@ -93,17 +93,17 @@ where
     }
 }
 
-/// Polls a future to its end; its panic is an error. It is in a box, since whoever awaits this would else have room for it twice.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+/// Polls a future to its end; its panic is an error. It is in a box, since whoever awaits this would else have room for it twice; and this
+/// is no `async fn`, which would have room for what it is given beside the box.
+pub(crate) fn caught<F: Future>(future: F) -> impl Future<Output = Result<F::Output, Box<dyn Any + Send>>> {
     let mut future = Box::pin(future);
-    poll_fn(|context| {
+    poll_fn(move |context| {
         // What was being done is given up as a whole, so nobody sees it half done.
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         }
     })
-    .await
 }
 
 /// What a task panicked with. One that the runtime dropped while it shut down has nothing to say.

@@ -22,7 +22,7 @@ pub(crate) struct ActivityTaskSource {
 }
 
 impl TaskSource for ActivityTaskSource {
-    type Task = PollActivityTaskQueueResponse;
+    type Task = Box<PollActivityTaskQueueResponse>;
 
     /// There is no sticky queue for activities.
     async fn poll(&self, _queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {

@@ -273,7 +273,7 @@ impl ActivityWorker {
                     None => polls_ended = true,
                 },
                 eager = eager_tasks.next(), if !eager_ended => match eager {
-                    Some((response, slot)) => executions.start(&worker, response, slot),
+                    Some((response, slot)) => executions.start(&worker, Box::new(response), slot),
                     None => eager_ended = true,
                 },
                 has_failed = executions.next_end(), if !executions.tasks.is_empty() => presence.count_task(has_failed),
@@ -394,7 +394,7 @@ struct Executions {
 }
 
 impl Executions {
-    fn start(&mut self, worker: &Arc<Running>, response: PollActivityTaskQueueResponse, slot: Slot) {
+    fn start(&mut self, worker: &Arc<Running>, response: Box<PollActivityTaskQueueResponse>, slot: Slot) {
         let received_at = now();
         let activity_type = response.activity_type.as_ref().map_or("", |known| known.name.as_str());
         let execution = response.workflow_execution.clone().unwrap_or_default();
@@ -408,9 +408,9 @@ impl Executions {
         let until = response.start_to_close_timeout.as_ref().and_then(from_duration);
         // Before anything else happens: what the server says from now on concerns it.
         let attempt = worker.attempts.register(response.task_token.clone());
-        let response = Box::new(response);
         let (known_as, parent) = (Arc::clone(&name), Span::current());
-        let task = async move {
+        // In a box: what is on a tokio task is moved when it begins, when it ends, and when that is heard.
+        let task: BoxFuture<'static, bool> = Box::pin(async move {
             let mut measured = worker.metrics.begin(&response);
             let executed = caught(async {
                 // Here, since those who look at spans may panic, too.
@@ -433,7 +433,7 @@ impl Executions {
             // Only now is there room for another.
             drop(slot.take());
             has_failed
-        };
+        });
         let handle = self.tasks.spawn(task);
         self.names.insert(handle.id(), name);
     }

@@ -62,7 +62,8 @@ pub struct Polled<T> {
     pub hints: PollHints,
 }
 
-impl From<PollActivityTaskQueueResponse> for Polled<PollActivityTaskQueueResponse> {
+/// In a box: a task changes hands often on its way to whoever executes it.
+impl From<PollActivityTaskQueueResponse> for Polled<Box<PollActivityTaskQueueResponse>> {
     fn from(mut response: PollActivityTaskQueueResponse) -> Self {
         let hints = PollHints::read(
             response.poller_scaling_decision.take(),
@@ -70,18 +71,19 @@ impl From<PollActivityTaskQueueResponse> for Polled<PollActivityTaskQueueRespons
             std::mem::take(&mut response.poller_group_infos),
         );
         // The server's way to say that there was no task in all that time.
-        Self { task: (!response.task_token.is_empty()).then_some(response), hints }
+        Self { task: (!response.task_token.is_empty()).then(|| Box::new(response)), hints }
     }
 }
 
-impl From<PollWorkflowTaskQueueResponse> for Polled<PollWorkflowTaskQueueResponse> {
+/// In a box: a task changes hands often on its way to whoever executes it.
+impl From<PollWorkflowTaskQueueResponse> for Polled<Box<PollWorkflowTaskQueueResponse>> {
     fn from(mut response: PollWorkflowTaskQueueResponse) -> Self {
         let hints = PollHints::read(
             response.poller_scaling_decision.take(),
             response.poller_groups_info.take(),
             std::mem::take(&mut response.poller_group_infos),
         );
-        Self { task: (!response.task_token.is_empty()).then_some(response), hints }
+        Self { task: (!response.task_token.is_empty()).then(|| Box::new(response)), hints }
     }
 }
 
@@ -347,7 +349,10 @@ impl<S: TaskSource> Driver<S> {
 
     fn open(&mut self, slot: SlotId, queue: QueueKind, group: Option<Arc<str>>) {
         let source = Arc::clone(&self.source);
-        let poll: AbortHandle = self.polls.spawn(async move { source.poll(queue, group.as_deref()).await });
+        // In a box: what is on a tokio task is moved when it begins, when it ends, and when that is heard.
+        let poll: BoxFuture<'static, PollEnd<S::Task>> =
+            Box::pin(async move { source.poll(queue, group.as_deref()).await });
+        let poll: AbortHandle = self.polls.spawn(poll);
         self.slots.insert(poll.id(), (slot, queue));
     }
 

@@ -109,15 +109,17 @@ impl Answerer {
                 if leaves_room && !completion.may_wait.is_zero() {
                     Box::pin(self.hold.wait(completion.may_wait)).await;
                 }
-                match self.complete(&workflow, run_id, completion, attempt).await {
+                let answer = match self.complete(&workflow, run_id, completion, attempt).await {
                     Ok(response) => {
                         let receipt = CompletionReceipt::from(&response);
                         let response = response.workflow_task.filter(|task| !task.task_token.is_empty());
                         next_task = response.zip(task.map(|task| task.slot));
-                        Some(Input::Completed { key: key.clone(), receipt })
+                        Input::Completed { key: key.clone(), receipt }
                     }
-                    Err(NotTaken) => Some(Input::NotTaken { key: key.clone() }),
-                }
+                    Err(NotTaken) => Input::NotTaken { key: key.clone() },
+                };
+                // A Run has left with the answer that ends it.
+                goes_on.then_some(answer)
             }
             Action::Fail(failure) => {
                 let attempt = task.as_ref().map_or(1, |open| open.task.attempt);

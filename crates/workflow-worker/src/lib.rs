@@ -13,6 +13,8 @@
 
 mod activity;
 #[cfg(feature = "worker")]
+mod alarm;
+#[cfg(feature = "worker")]
 mod answer;
 mod cancellation;
 mod child_workflow;

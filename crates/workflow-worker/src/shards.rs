@@ -179,9 +179,9 @@ impl Shards {
         }
     }
 
-    /// When to [`flush`](Self::flush) at the latest; `None` while there is nothing.
-    pub(crate) const fn next_flush(&self) -> Option<Instant> {
-        self.unhurried_until
+    /// When to [`flush`](Self::flush), and to [`look`](Self::look), next, with tasks open or not; `None` for never.
+    pub(crate) fn next_timeout(&mut self, has_open_tasks: bool) -> Option<Instant> {
+        self.next_look(has_open_tasks).into_iter().chain(self.unhurried_until).min()
     }
 
     /// Tells what was not told yet: the bytes of a Run count, and the time after which it leaves begins, when it has heard it.
@@ -203,8 +203,7 @@ impl Shards {
         (0..self.places.len()).for_each(|index| self.tell_at(index, Input::Pressure(each)));
     }
 
-    /// When to [`look`](Self::look) next, with tasks open or not; `None` for never.
-    pub(crate) fn next_look(&mut self, has_open_tasks: bool) -> Option<Instant> {
+    fn next_look(&mut self, has_open_tasks: bool) -> Option<Instant> {
         let lacks_threads = self.places.iter().any(|place| place.shard.is_none());
         let watchdog = self.watchdog.as_mut()?;
         if !has_open_tasks && !lacks_threads {
@@ -341,8 +340,8 @@ impl Shards {
     }
 }
 
-/// How long a thread may not know what it need not know at once.
-const UNHURRIED: Duration = Duration::from_millis(100);
+/// How long a thread may not know what it need not know at once: where tasks are open, until the watchdog's next look.
+const UNHURRIED: Duration = Duration::from_millis(250);
 
 impl Watchdog {
     /// Between two looks.

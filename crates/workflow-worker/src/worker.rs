@@ -32,6 +32,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::alarm::Alarm;
 use crate::answer::{Answerer, Outcome};
 use crate::eager_activities::EagerActivityExecutor;
 use crate::error::task_failure;
@@ -334,7 +335,7 @@ struct Source {
 }
 
 impl TaskSource for Source {
-    type Task = PollWorkflowTaskQueueResponse;
+    type Task = Box<PollWorkflowTaskQueueResponse>;
 
     async fn poll(&self, queue: QueueKind, group: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let task_queue = match (queue, &self.sticky_queue) {
@@ -400,7 +401,7 @@ struct Running {
     options: Options,
     answerer: Arc<Answerer>,
     metrics: WorkflowMetrics,
-    tasks: TaskPoller<PollWorkflowTaskQueueResponse>,
+    tasks: TaskPoller<Box<PollWorkflowTaskQueueResponse>>,
     polls: watch::Receiver<PollerSnapshot>,
     open: BTreeMap<Bytes, OpenTask>,
     in_flight: JoinSet<Done>,
@@ -431,14 +432,14 @@ struct Running {
 
 impl Running {
     async fn run(mut self, mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<(), WorkerError> {
+        let mut alarm = Alarm::new();
         while self.polling || self.takes_eager_tasks || !self.open.is_empty() || !self.in_flight.is_empty() {
             let deadline = self.deadline.unwrap_or_else(Instant::now);
-            let look = self.shards.next_look(!self.open.is_empty());
-            let flush = self.shards.next_flush();
+            let next = self.shards.next_timeout(!self.open.is_empty());
             tokio::select! {
                 () = &mut shutdown, if self.deadline.is_none() => self.start_shutdown(),
                 next = self.tasks.next(), if self.polling => match next {
-                    Some(Ok((response, slot))) => self.take_task(response, slot),
+                    Some(Ok((response, slot))) => self.take_task(*response, slot),
                     Some(Err(error)) => {
                         tracing::error!(task_queue = self.options.task_queue, %error, "the Workflow Worker stops");
                         let task_queue = self.options.task_queue.clone();
@@ -467,8 +468,7 @@ impl Running {
                 ended = next_local_activity(&mut self.local_activities) => {
                     self.shards.tell(ended.key.clone().run_id(), Input::LocalActivity(Box::new(ended)));
                 }
-                () = sleep_until(look.unwrap_or(deadline)), if look.is_some() => self.watch_shards(),
-                () = sleep_until(flush.unwrap_or(deadline)), if flush.is_some() => self.shards.flush(),
+                () = alarm.ring(next) => self.watch_shards(),
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.give_up();
                     break;
@@ -557,8 +557,9 @@ impl Running {
         });
     }
 
-    /// Takes the work away from threads that do not come back: the task that holds one fails, all others go elsewhere.
+    /// Tells threads what was not told yet. Takes the work away from those that do not come back: the task that holds one fails, all others go elsewhere.
     fn watch_shards(&mut self) {
+        self.shards.flush();
         for abandoned in self.shards.look() {
             let is_there = |shards: &Shards, run_id: &str| shards.is_at(run_id, abandoned.index);
             if let Some(local_activities) = &mut self.local_activities {
@@ -630,9 +631,10 @@ impl Running {
         let answerer = Arc::clone(&self.answerer);
         let key = request.key.clone();
         let leaves_room = leaves_room(&self.polls.borrow().slots);
-        let spawned = self.in_flight.spawn(async move {
+        // In a box, as that which polls.
+        let spawned = self.in_flight.spawn(Box::pin(async move {
             Done::Answered { shard, outcome: Box::new(answerer.carry_out(request, task, leaves_room).await) }
-        });
+        }));
         self.answering.insert(spawned.id(), (shard, key));
     }
 

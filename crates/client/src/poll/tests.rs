@@ -409,7 +409,7 @@ fn an_answer_is_read_for_what_it_says_of_polls() {
     assert!(polled.hints.groups.is_some());
     let task = PollWorkflowTaskQueueResponse { task_token: "token".into(), ..PollWorkflowTaskQueueResponse::default() };
     let polled = Polled::from(task.clone());
-    assert_eq!(polled, Polled { task: Some(task), hints: PollHints::default() });
+    assert_eq!(polled, Polled { task: Some(Box::new(task)), hints: PollHints::default() });
 }
 
 #[tokio::test(start_paused = true)]

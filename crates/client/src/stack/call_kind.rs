@@ -53,6 +53,14 @@ impl CallKind {
             Self::LongPoll | Self::TaskPoll => Duration::from_secs(70),
         }
     }
+
+    /// The same as gRPC writes it.
+    pub(super) const fn deadline_in_header(self) -> &'static str {
+        match self {
+            Self::Unary => "30S",
+            Self::LongPoll | Self::TaskPoll => "70S",
+        }
+    }
 }
 
 /// The RPC's name, such as `StartWorkflowExecution`; generated stubs say it.

@@ -1,6 +1,7 @@
 //! The `grpc-timeout` header: how long the caller is willing to wait, which the server is told too.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
+use super::CallKind;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -23,6 +24,12 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
 
 /// Says so in the header, in the finest unit that has room for it.
 pub(super) fn write(headers: &mut HeaderMap, timeout: Duration) {
+    // What most calls say need not be written each time.
+    let usual = [CallKind::Unary, CallKind::LongPoll].into_iter().find(|kind| kind.deadline() == timeout);
+    if let Some(kind) = usual {
+        headers.insert(GRPC_TIMEOUT, HeaderValue::from_static(kind.deadline_in_header()));
+        return;
+    }
     const MOST: u128 = 99_999_999;
     let units = [(timeout.as_nanos(), "n"), (timeout.as_micros(), "u"), (timeout.as_millis(), "m")];
     let (number, unit) =

@@ -8,6 +8,7 @@ use super::{HttpRequest, HttpResponse, grpc_timeout};
 use crate::random;
 use crate::sdk_metrics::RequestMetrics;
 use bytes::Bytes;
+use http::HeaderMap;
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
 use std::future::Future;
@@ -157,6 +158,10 @@ impl Call {
 /// neither, some proxy has answered in the server's stead.
 fn failure(answer: Answer) -> Result<HttpResponse, Status> {
     let trailers = answer.body().trailers();
+    let code = |headers: &HeaderMap| headers.get(Status::GRPC_STATUS).map(|code| code == "0");
+    if code(answer.headers()).or_else(|| trailers.and_then(code)) == Some(true) {
+        return Ok(answer.map(|body| Body::new(HeaderFirst::new(body))));
+    }
     let status = Status::from_header_map(answer.headers()).or_else(|| trailers.and_then(Status::from_header_map));
     match status {
         Some(status) if status.code() != Code::Ok => Err(status),

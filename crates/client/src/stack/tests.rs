@@ -134,7 +134,7 @@ async fn g1_deadlines_by_kind_of_call_and_none_is_tried_again() {
             assert_eq!(began.elapsed().as_secs(), seconds);
             // The server is told, so that it lets a long poll return in time.
             let timeouts: Vec<_> = server.calls().iter().map(|call| call.header("grpc-timeout").to_owned()).collect();
-            assert_eq!(timeouts, [format!("{seconds}000000u")]);
+            assert_eq!(timeouts, [format!("{seconds}S")]);
         }
     }
 }
@@ -146,7 +146,7 @@ async fn x1_task_polls_are_known_by_name_and_tried_once() {
     stub.poll_activity_task_queue(PollActivityTaskQueueRequest::default()).await.unwrap_err();
     let calls = server.calls();
     assert_eq!(calls.len(), 1);
-    assert_eq!(calls[0].header("grpc-timeout"), "70000000u");
+    assert_eq!(calls[0].header("grpc-timeout"), "70S");
 }
 
 #[tokio::test(start_paused = true)]

@@ -87,7 +87,7 @@ impl MiniWorker {
                         Some(Ok((task, slot))) => {
                             let (worker, counter) = (worker.clone(), Arc::clone(&counter));
                             running.spawn(async move {
-                                execute(&worker, task, program).await;
+                                execute(&worker, *task, program).await;
                                 counter.executed.fetch_add(1, Ordering::Relaxed);
                                 drop(slot);
                             });
@@ -145,9 +145,9 @@ struct Source {
 }
 
 impl TaskSource for Source {
-    type Task = PollWorkflowTaskQueueResponse;
+    type Task = Box<PollWorkflowTaskQueueResponse>;
 
-    async fn poll(&self, _: QueueKind, _: Option<&str>) -> Result<Polled<PollWorkflowTaskQueueResponse>, RpcError> {
+    async fn poll(&self, _: QueueKind, _: Option<&str>) -> Result<Polled<Self::Task>, RpcError> {
         let request = PollWorkflowTaskQueueRequest {
             namespace: self.client.namespace().to_owned(),
             task_queue: Some(TaskQueue {
@@ -165,7 +165,7 @@ impl TaskSource for Source {
         Ok(polled)
     }
 
-    fn type_name<'a>(&self, task: &'a PollWorkflowTaskQueueResponse) -> &'a str {
+    fn type_name<'a>(&self, task: &'a Self::Task) -> &'a str {
         task.workflow_type.as_ref().map_or("", |known| known.name.as_str())
     }
 }

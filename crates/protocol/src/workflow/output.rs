@@ -248,7 +248,7 @@ pub enum AbandonReason {
 /// Why a Run is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EvictionReason {
-    /// The workflow has ended.
+    /// The workflow has ended, with the answer that was given just before.
     Closed,
     /// There are more cached Runs than there is room for.
     CacheFull,

@@ -18,7 +18,7 @@ const ENDS: [(&str, &str, &str); 4] = [
 ];
 
 #[test]
-fn w12_a_run_leaves_the_cache_when_the_server_has_taken_its_end() {
+fn w12_a_run_leaves_the_cache_with_its_end() {
     for (end, command, _) in ENDS {
         check(
             &format!("start: {end}"),
@@ -27,8 +27,8 @@ fn w12_a_run_leaves_the_cache_when_the_server_has_taken_its_end() {
                  > task WES WFT*
                  3 live: Initialize
                  complete task 1: {command}
-                 > server takes
-                 evict: closed"
+                 evict: closed
+                 > server takes"
             ),
         );
     }

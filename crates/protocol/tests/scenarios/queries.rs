@@ -322,7 +322,7 @@ fn a_query_that_is_refused_or_panics_harms_nobody() {
 
 /// The run is on its way out, and so that the confirmation finds nobody else it waits for that.
 #[test]
-fn a_run_that_failed_at_a_query_leaves_when_the_answer_has_arrived() {
+fn a_run_that_failed_at_a_query_leaves_with_the_answer() {
     check(
         "query bad: timer 1",
         "> server waits
@@ -330,12 +330,12 @@ fn a_run_that_failed_at_a_query_leaves_when_the_answer_has_arrived() {
          3 replaying: Initialize
          3 replaying: Query bad
          respond task 1: refused
-         > query status WES WFT
-         > server takes
          evict: task failed
+         > query status WES WFT
          3 replaying: Initialize
          3 replaying: Query status
-         respond task 2: answered",
+         respond task 2: answered
+         > server takes",
     );
 }
 

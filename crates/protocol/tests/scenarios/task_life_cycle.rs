@@ -25,13 +25,13 @@ fn w1_a_task_times_out_while_user_code_runs_and_comes_again() {
          > server waits
          > code answers
          complete task 2: CompleteWorkflowExecution
-         > server refuses
-         evict: completion not taken
+         evict: closed
          fetch the first page
          3 replaying: Initialize
          14 live: Signal a; Signal b; ResolveActivity 1 completed
          complete task 3: CompleteWorkflowExecution
-         evict: closed",
+         evict: closed
+         > server refuses",
     );
     // Several times in a row, only the newest counts.
     check(
@@ -46,12 +46,12 @@ fn w1_a_task_times_out_while_user_code_runs_and_comes_again() {
          > code answers
          9 live: ResolveActivity 1 completed
          complete task 1: CompleteWorkflowExecution
-         > server refuses
-         evict: completion not taken
+         evict: closed
          3 replaying: Initialize
          15 live: ResolveActivity 1 completed
          complete task 3: CompleteWorkflowExecution
-         evict: closed",
+         evict: closed
+         > server refuses",
     );
 }
 
@@ -67,8 +67,8 @@ fn w2_a_refused_completion_is_done_again_with_the_news() {
          3 replaying: Initialize
          8 live: FireTimer 1
          complete task 1: CompleteWorkflowExecution
+         evict: closed
          > server refuses
-         evict: completion not taken
          > task WES WFT TS TF WTS WTSt WTF SIG WFT*
          3 replaying: Initialize
          12 live: Signal go; FireTimer 1
@@ -162,12 +162,12 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
          > server waits
          > code answers
          complete task 2: CompleteWorkflowExecution
+         evict: closed
          > late commands A
          > late failure A
          > late history A
          > late history failure A
-         > server takes
-         evict: closed",
+         > server takes",
     );
 }
 

@@ -119,7 +119,8 @@ impl LocalActivities {
         let (cancel, _) = watch::channel(false);
         self.open.insert((key.clone(), start.sequence), cancel.clone());
         let attempt = Attempt { key, workflow, start, clock, cancel, surroundings: self.surroundings.clone() };
-        self.attempts.spawn(attempt.execute());
+        // In a box: what is on a tokio task is moved when it begins and when it ends.
+        self.attempts.spawn(Box::pin(attempt.execute()));
         while self.attempts.try_join_next().is_some() {}
     }
 

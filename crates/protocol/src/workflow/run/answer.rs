@@ -54,8 +54,7 @@ impl Run {
             return Ok(());
         }
         self.history.forget_uncut();
-        // No task makes progress any more once the workflow has ended, and a Query can have the Run built again.
-        self.phase = Phase::Completing(self.operations.ended().then_some(EvictionReason::Closed));
+        self.phase = Phase::Completing;
         if task.replay {
             self.task = None;
             self.outputs.push_back(Output::FinishReplay);
@@ -70,6 +69,7 @@ impl Run {
             self.burst.end();
             let answer = answers.into_iter().next().map(|(_, answer)| answer).unwrap_or(QueryAnswer::Succeeded(None));
             self.outputs.push_back(Output::RespondQuery { task_token, answer });
+            self.leave_if_closed();
             return Ok(());
         }
         let (commands, messages) = self.operations.take_commands();
@@ -89,7 +89,16 @@ impl Run {
             may_wait,
             sdk: self.flags.sdk_to_note(),
         }));
+        self.leave_if_closed();
         Ok(())
+    }
+
+    /// No task makes progress any more once the workflow has ended, and a Query can have the Run built again. It is not waited for
+    /// whether the server takes the answer: if it does not, the Run would have to go as well.
+    fn leave_if_closed(&mut self) {
+        if self.operations.ended() {
+            self.evict(EvictionReason::Closed);
+        }
     }
 
     pub(super) fn fail_with(&mut self, problem: Problem) {
@@ -124,14 +133,10 @@ impl Run {
     ) {
         if let Some(task) = self.task.take() {
             let task_token = task.token;
-            if task.only_query {
+            let output = if task.only_query {
                 // Whoever asked waits for an answer, not for a worker that agrees.
-                let answer = QueryAnswer::Failed(Box::new(failure));
-                self.outputs.push_back(Output::RespondQuery { task_token, answer });
-                self.phase = Phase::Completing(Some(EvictionReason::TaskFailed));
-                return;
-            }
-            let output = if task.attempt > 1 {
+                Output::RespondQuery { task_token, answer: QueryAnswer::Failed(Box::new(failure)) }
+            } else if task.attempt > 1 {
                 let reason = AbandonReason::FailedAgain { attempt: task.attempt, cause, message: failure.message };
                 Output::AbandonTask { task_token, reason }
             } else {

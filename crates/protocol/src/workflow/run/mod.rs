@@ -106,8 +106,8 @@ enum Phase {
     Querying(Query),
     /// Everything is done but Local Activities: for an outcome, or until the task must be answered.
     AwaitingLocalActivities,
-    /// The answer to the task is on its way to the server. When it has arrived the Run is dropped, if there is a reason.
-    Completing(Option<EvictionReason>),
+    /// The answer to the task is on its way to the server.
+    Completing,
     /// Of no further use.
     Evicted,
 }
@@ -354,7 +354,9 @@ impl Run {
 
     /// The server took the answer to the task.
     pub fn handle_completed(&mut self, receipt: CompletionReceipt) {
-        let Phase::Completing(eviction) = self.phase else { return };
+        if self.phase != Phase::Completing {
+            return;
+        }
         self.phase = Phase::Idle;
         self.task = None;
         if self.outputs.is_empty() {
@@ -369,9 +371,6 @@ impl Run {
             self.last_started_event_id = started_event_id;
             self.moment = moment;
         }
-        if let Some(reason) = eviction {
-            self.evict(reason);
-        }
     }
 
     /// Drops the Run: what is open is abandoned.
@@ -379,7 +378,7 @@ impl Run {
         if self.phase == Phase::Evicted {
             return;
         }
-        let answered = matches!(self.phase, Phase::Completing(_));
+        let answered = self.phase == Phase::Completing;
         if let Some(task) = self.task.take().filter(|_| !answered) {
             self.abandon(task.token, AbandonReason::Evicted);
         }

@@ -54,7 +54,7 @@ pub struct Worker {
     /// Tasks that were completed, as far as each Run can know: their `WorkflowTaskStarted`.
     seen: BTreeMap<String, BTreeSet<u64>>,
     /// What user code of each Run went through since the last answer that the server took.
-    hearing: BTreeMap<String, Vec<Heard>>,
+    hearing: BTreeMap<RunKey, Vec<Heard>>,
     /// What user code went through for good: for tasks whose answer the server took.
     pub heard: BTreeMap<String, Vec<Heard>>,
     /// Tasks at whose news user code fails.
@@ -306,7 +306,12 @@ impl Worker {
                 Output::Evict { .. } => {
                     self.local_activities.handle_eviction(&key);
                     drop(self.code.remove(&run_id));
-                    self.hearing.remove(&run_id);
+                    // What its answer on the way tells is lived, if the server takes it.
+                    let is_answering =
+                        |(of, request): &(RunKey, Output)| *of == key && matches!(request, Output::CompleteTask(_));
+                    if !self.requests.iter().any(is_answering) {
+                        self.hearing.remove(&key);
+                    }
                     self.seen.remove(&run_id);
                     self.see_open_tasks(&run_id);
                 }
@@ -388,7 +393,7 @@ impl Worker {
         self.local_activities.note(key, &activation, &commands);
         if !activation.replaying {
             let heard = Heard { activation, commands: commands.clone() };
-            self.hearing.entry(run_id.to_owned()).or_default().push(heard);
+            self.hearing.entry(key.clone()).or_default().push(heard);
         }
         self.runs.handle_commands(key, commands);
     }
@@ -432,8 +437,9 @@ impl Worker {
         match server.handle_workflow_task_completed(request) {
             Ok(response) => {
                 let receipt = CompletionReceipt::from(&response);
-                if is_alive {
-                    let heard = self.hearing.remove(run_id).unwrap_or_default();
+                let heard = self.hearing.remove(key);
+                if is_alive || heard.is_some() {
+                    let heard = heard.unwrap_or_default();
                     match receipt.reset_history_event_id {
                         None => self.heard.entry(run_id.to_owned()).or_default().extend(heard),
                         Some(_) => {
@@ -453,6 +459,7 @@ impl Worker {
             Err(ServerError::InvalidArgument(message)) if message == "UnhandledCommand" => (),
             Err(error) => panic!("the server refused an answer: {error}"),
         }
+        self.hearing.remove(key);
         self.runs.handle_eviction(key, EvictionReason::CompletionNotTaken);
         None
     }
