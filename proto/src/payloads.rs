@@ -30,7 +30,7 @@ pub enum PayloadSlot<'a> {
 /// failure.collect_payloads(&mut slots);
 /// assert!(matches!(slots.as_slice(), [PayloadSlot::One(_)]));
 /// ```
-pub trait CollectPayloads {
+pub trait CollectPayloads: Send {
     /// Appends every place of this message, and of the messages in it, where Payloads stand, in the order of the fields.
     fn collect_payloads<'a>(&'a mut self, slots: &mut Vec<PayloadSlot<'a>>);
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use timewright_client::{
     CallKind, Client, Polled, RpcError, SlotKind, SlotRequest, TaskPoller, TaskSource, WorkerSlots, jitter_seed,
 };
+use timewright_converter::BoxFuture;
 use timewright_proto::common::Payload;
 use timewright_proto::enums::TaskQueueKind;
 use timewright_proto::task_queue::TaskQueue;
@@ -33,7 +34,11 @@ pub(crate) fn task_queue(namespace: &str, worker_instance_key: &str) -> String {
 }
 
 /// Does what the server says, until it is dropped, or the server refuses for good to say anything.
-pub(crate) async fn obey(client: Client, task_queue: String, attempts: RunningAttempts) {
+pub(crate) fn obey(client: Client, task_queue: String, attempts: RunningAttempts) -> BoxFuture<'static, ()> {
+    Box::pin(obey_commands(client, task_queue, attempts))
+}
+
+async fn obey_commands(client: Client, task_queue: String, attempts: RunningAttempts) {
     // The second slot is for the poll that is open while a command is answered.
     let slots = WorkerSlots::fixed(2);
     let options = slots.poller_options().behavior(PollerBehavior::Fixed { maximum: 1 }).jitter_seed(jitter_seed());

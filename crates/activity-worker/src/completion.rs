@@ -83,14 +83,16 @@ impl Completer {
     }
 
     /// Fails an attempt around which something panicked. Whatever of the user's code could panic again is left out.
-    pub(crate) async fn fail_plainly(&self, told: &Told<'_>, failure: ApplicationFailure) {
+    pub(crate) fn fail_plainly<'a>(&'a self, told: &'a Told<'_>, failure: ApplicationFailure) -> BoxFuture<'a, ()> {
         let failure = failure.into();
         log(&failure);
         let request = self.failed(told, &failure, &DataConverter::default(), None);
-        // It has no Payload, so that there is nothing to refuse.
-        if let Err(refusal) = Box::pin(self.deliver(told, Request::Failed(Box::new(request)), true)).await {
-            tracing::error!("the end of the attempt cannot be told; the server will let it time out: {refusal:?}");
-        }
+        Box::pin(async move {
+            // It has no Payload, so that there is nothing to refuse.
+            if let Err(refusal) = self.deliver(told, Request::Failed(Box::new(request)), true).await {
+                tracing::error!("the end of the attempt cannot be told; the server will let it time out: {refusal:?}");
+            }
+        })
     }
 
     fn request(&self, told: &Told<'_>, completion: Completion) -> Option<Request> {

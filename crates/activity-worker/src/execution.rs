@@ -1,11 +1,10 @@
 //! User code, and what happens around it while it runs: heartbeats, timeouts, cancellation.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use timewright_client::{Client, RpcError};
-use timewright_converter::Payload;
+use timewright_converter::{BoxFuture, Payload};
 use timewright_proto::common::Payloads;
 use timewright_proto::workflow_service::RecordActivityTaskHeartbeatRequest;
 use timewright_proto::{Bytes, Message};
@@ -101,7 +100,7 @@ impl Execution {
                 match output {
                     AttemptOutput::SendHeartbeat(details) => {
                         let task_token = self.context.task_token().clone();
-                        sending = Some(Box::pin(send(self.client.clone(), task_token, details, self.size_limit)));
+                        sending = Some(send(self.client.clone(), task_token, details, self.size_limit));
                     }
                     AttemptOutput::Cancel(reason) => tell(&self.cancel, reason),
                     AttemptOutput::Complete(completion) => return self.end(completion),
@@ -179,7 +178,7 @@ fn tell(cancel: &watch::Sender<Option<CancelReason>>, reason: CancelReason) {
     cancel.send_replace(Some(reason));
 }
 
-type Sending = Pin<Box<dyn Future<Output = HeartbeatAnswer> + Send>>;
+type Sending = BoxFuture<'static, HeartbeatAnswer>;
 
 async fn answer(sending: &mut Option<Sending>) -> HeartbeatAnswer {
     match sending {
@@ -189,12 +188,11 @@ async fn answer(sending: &mut Option<Sending>) -> HeartbeatAnswer {
 }
 
 /// Sends one heartbeat. What becomes of it is never the activity's problem.
-pub(crate) async fn send(
-    client: Client,
-    task_token: Bytes,
-    details: Vec<Payload>,
-    size_limit: usize,
-) -> HeartbeatAnswer {
+pub(crate) fn send(client: Client, task_token: Bytes, details: Vec<Payload>, size_limit: usize) -> Sending {
+    Box::pin(send_unboxed(client, task_token, details, size_limit))
+}
+
+async fn send_unboxed(client: Client, task_token: Bytes, details: Vec<Payload>, size_limit: usize) -> HeartbeatAnswer {
     let mut request = RecordActivityTaskHeartbeatRequest {
         task_token,
         details: Some(Payloads { payloads: details }),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use timewright_client::{Slot, random_id};
-use timewright_converter::ApplicationFailure;
+use timewright_converter::{ApplicationFailure, BoxFuture};
 use timewright_definition::ActivityDefinition;
 use timewright_definition::session::{CloseSession, HoldSession, OpenSession};
 use tokio::sync::watch;
@@ -77,7 +77,7 @@ impl Sessions {
         tracing::info!(session_id, task_queue = self.task_queue, "a session was opened");
         // The workflow that asked for it may never hold it: it was cancelled, or never heard of it.
         let (sessions, promised) = (Arc::downgrade(self), session_id.clone());
-        tokio::spawn(async move {
+        let promise: BoxFuture<'static, ()> = Box::pin(async move {
             tokio::time::sleep(PROMISE).await;
             if let Some(sessions) = sessions.upgrade() {
                 let mut open = sessions.open_sessions();
@@ -87,6 +87,7 @@ impl Sessions {
                 }
             }
         });
+        tokio::spawn(promise);
         session_id
     }
 

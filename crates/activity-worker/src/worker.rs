@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use timewright_client::{
     CheckNamespaceError, Client, PollError, Readiness, ReadinessSource, Slot, SlotKind, SlotRequest, TaskPoller,
     WorkerDeployment, WorkerLifecycle, WorkerProfile, WorkerSlots, random_id,
 };
+use timewright_converter::BoxFuture;
 use timewright_proto::enums::TaskQueueType;
 use timewright_proto::from_duration;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, ShutdownWorkerRequest};
@@ -129,10 +129,7 @@ impl ActivityWorker {
     }
 
     /// In boxes, and without a type parameter, so that all that a worker does is compiled here, and not with each program.
-    fn run_until<'a>(
-        self,
-        shutdown: Shutdown<'a>,
-    ) -> Pin<Box<dyn Future<Output = Result<(), WorkerError>> + Send + 'a>> {
+    fn run_until(self, shutdown: Shutdown<'_>) -> BoxFuture<'_, Result<(), WorkerError>> {
         Box::pin(async move { self.lifecycle.clone().around(self.work(shutdown)).await })
     }
 
@@ -167,7 +164,12 @@ impl ActivityWorker {
         outcome
     }
 
-    async fn run_alone(self, mut shutdown: Shutdown<'_>) -> Result<(), WorkerError> {
+    /// In a box, so that it is compiled once, whoever runs it.
+    fn run_alone(self, shutdown: Shutdown<'_>) -> BoxFuture<'_, Result<(), WorkerError>> {
+        Box::pin(self.work_alone(shutdown))
+    }
+
+    async fn work_alone(self, mut shutdown: Shutdown<'_>) -> Result<(), WorkerError> {
         let namespace = tokio::select! {
             namespace = self.client.worker_namespace() => namespace,
             () = &mut shutdown => return Ok(()),
@@ -252,7 +254,7 @@ impl ActivityWorker {
         let (mut polls_ended, mut eager_ended) = (false, false);
         let mut executions = Executions::default();
         // Nobody waits for these; what is left of them is dropped at the end.
-        let mut beside = JoinSet::new();
+        let mut beside = JoinSet::<()>::new();
         if namespace.gives_commands {
             beside.spawn(commands::obey(client.clone(), control_task_queue, attempts));
         }
@@ -297,8 +299,7 @@ impl ActivityWorker {
                     worker_heartbeat: presence.begin_shutdown(),
                     ..ShutdownWorkerRequest::default()
                 };
-                let client = client.clone();
-                beside.spawn(async move { client.tell_worker_shutdown(request).await });
+                beside.spawn(client.tell_worker_shutdown(request));
             }
         }
         tracing::info!(task_queue, "the Activity Worker has stopped");
@@ -307,7 +308,7 @@ impl ActivityWorker {
 }
 
 /// Ready when a worker is to stop.
-type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Shutdown<'a> = BoxFuture<'a, ()>;
 
 /// How often a worker that cannot stop says why.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -409,7 +410,7 @@ impl Executions {
         let attempt = worker.attempts.register(response.task_token.clone());
         let (known_as, parent) = (Arc::clone(&name), Span::current());
         // In a box: what is on a tokio task is moved when it begins, when it ends, and when that is heard.
-        let task = Box::pin(async move {
+        let task: BoxFuture<'static, bool> = Box::pin(async move {
             let mut measured = worker.metrics.begin(&response);
             let executed = caught(async {
                 // Here, since those who look at spans may panic, too.

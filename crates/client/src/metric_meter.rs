@@ -1,5 +1,6 @@
 //! Metric meters: what counts and measures, with the labels that belong there.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -247,6 +248,18 @@ impl Drop for GaugePart {
     }
 }
 
+/// Compiled once, and not for each call that is guarded.
+fn note_panic(panics: &AtomicU32, panic: &(dyn Any + Send)) {
+    let count = panics.fetch_add(1, Ordering::Relaxed) + 1;
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no text");
+    if count == MAXIMUM_PANICS {
+        tracing::error!("the metrics recorder panicked {count} times, and gets nothing any more: {text}");
+    } else {
+        tracing::error!("the metrics recorder panicked: {text}");
+    }
+}
+
 impl Destination {
     /// Whatever a recorder does that somebody has installed, it costs metrics and nothing else. One that panics again and again is not
     /// asked any more: each panic is work, and a line of the process's panic hook.
@@ -260,15 +273,7 @@ impl Destination {
             return;
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(self))) {
-            let count = panics.fetch_add(1, Ordering::Relaxed) + 1;
-            let text =
-                panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-            let text = text.unwrap_or("no text");
-            if count == MAXIMUM_PANICS {
-                tracing::error!("the metrics recorder panicked {count} times, and gets nothing any more: {text}");
-            } else {
-                tracing::error!("the metrics recorder panicked: {text}");
-            }
+            note_panic(panics, &*panic);
         }
     }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use timewright_converter::BoxFuture;
 use timewright_proto::workflow_service::{PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse};
 use timewright_protocol::task_queue::{
     PollFailure, PollHints, PollResult, PollWarning, Poller, PollerOutput, PollerSnapshot, QueueKind, SlotId,
@@ -170,7 +171,9 @@ impl<T: Send + 'static> TaskPoller<T> {
             control: control.clone(),
             snapshot,
         };
-        tokio::spawn(driver.run(controls));
+        // In a box, as other tasks are: tokio's part is compiled for each kind of future.
+        let run: BoxFuture<'static, ()> = Box::pin(driver.run(controls));
+        tokio::spawn(run);
         Self { tasks, control, snapshots }
     }
 
@@ -347,7 +350,8 @@ impl<S: TaskSource> Driver<S> {
     fn open(&mut self, slot: SlotId, queue: QueueKind, group: Option<Arc<str>>) {
         let source = Arc::clone(&self.source);
         // In a box: what is on a tokio task is moved when it begins, when it ends, and when that is heard.
-        let poll = Box::pin(async move { source.poll(queue, group.as_deref()).await });
+        let poll: BoxFuture<'static, PollEnd<S::Task>> =
+            Box::pin(async move { source.poll(queue, group.as_deref()).await });
         let poll: AbortHandle = self.polls.spawn(poll);
         self.slots.insert(poll.id(), (slot, queue));
     }

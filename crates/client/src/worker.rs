@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use timewright_converter::BoxFuture;
 use timewright_proto::workflow_service::ShutdownWorkerRequest;
 use timewright_protocol::task_queue::{PollSupport, PollerGroups};
 
@@ -34,7 +35,12 @@ impl Client {
     ///
     /// # Errors
     /// If there is no such namespace.
-    pub async fn worker_namespace(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
+    pub fn worker_namespace(&self) -> BoxFuture<'_, Result<WorkerNamespace, CheckNamespaceError>> {
+        // In a box, so that it is compiled here, and not in the crate of each kind of worker.
+        Box::pin(self.describe_for_worker())
+    }
+
+    async fn describe_for_worker(&self) -> Result<WorkerNamespace, CheckNamespaceError> {
         match self.describe_namespace().await {
             Ok(description) => {
                 let info = description.namespace_info.unwrap_or_default();
@@ -71,7 +77,12 @@ impl Client {
     /// Tells the server that a worker shuts down, so that it ends the worker's polls, if it can, and gives tasks of its sticky
     /// queue to others. `request` names the worker; namespace, identity and reason are filled in. It is tried once: later it
     /// would be of no use, and the worker stops without it, too.
-    pub async fn tell_worker_shutdown(&self, request: ShutdownWorkerRequest) {
+    pub fn tell_worker_shutdown(&self, request: ShutdownWorkerRequest) -> BoxFuture<'static, ()> {
+        let client = self.clone();
+        Box::pin(async move { client.shut_down_worker(request).await })
+    }
+
+    async fn shut_down_worker(&self, request: ShutdownWorkerRequest) {
         let mut request = CallKind::TaskPoll.request(ShutdownWorkerRequest {
             namespace: self.namespace().to_owned(),
             identity: self.identity().to_owned(),

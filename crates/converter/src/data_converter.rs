@@ -106,7 +106,7 @@ impl DataConverter {
     /// # Errors
     /// When a codec fails. The message then has lost its Payloads, so that nothing can be sent in the clear by mistake.
     pub async fn encode<M: CollectPayloads>(&self, message: &mut M) -> Result<(), CodecError> {
-        self.convert(message, Direction::Encode, true).await
+        if self.has_codecs() { self.convert(message, Direction::Encode, true).await } else { Ok(()) }
     }
 
     /// Runs every Payload of a message that was received through the codecs.
@@ -114,20 +114,28 @@ impl DataConverter {
     /// # Errors
     /// When a codec fails. The message then has lost its Payloads.
     pub async fn decode<M: CollectPayloads>(&self, message: &mut M) -> Result<(), CodecError> {
-        self.convert(message, Direction::Decode, true).await
+        if self.has_codecs() { self.convert(message, Direction::Decode, true).await } else { Ok(()) }
+    }
+
+    /// In a box, and for a message of any kind, so that it is compiled once and not for each kind; where there are no codecs, nobody
+    /// comes here.
+    fn convert<'a>(
+        &'a self,
+        message: &'a mut dyn CollectPayloads,
+        direction: Direction,
+        is_outermost: bool,
+    ) -> BoxFuture<'a, Result<(), CodecError>> {
+        Box::pin(self.convert_slots(message, direction, is_outermost))
     }
 
     /// `is_outermost`: what looks like a request to the server inside such a request is data of users. So a Payload that somebody
     /// has made of thousands of them is no deeper than two.
-    async fn convert<M: CollectPayloads>(
+    async fn convert_slots(
         &self,
-        message: &mut M,
+        message: &mut dyn CollectPayloads,
         direction: Direction,
         is_outermost: bool,
     ) -> Result<(), CodecError> {
-        if self.codecs.is_empty() {
-            return Ok(());
-        }
         // All Payloads are taken out first, so that no half-encoded message exists, and nothing borrows it meanwhile.
         let mut slots = Vec::new();
         message.collect_payloads(&mut slots);
@@ -147,15 +155,6 @@ impl DataConverter {
         Ok(())
     }
 
-    /// What a request to the server holds that travels as a Payload itself.
-    fn convert_within<'a, M: CollectPayloads + Send>(
-        &'a self,
-        message: &'a mut M,
-        direction: Direction,
-    ) -> BoxFuture<'a, Result<(), CodecError>> {
-        Box::pin(self.convert(message, direction, false))
-    }
-
     async fn run_chain(
         &self,
         arity: Arity,
@@ -171,7 +170,8 @@ impl DataConverter {
             && let Some(of_server) = SystemPayload::read(&payloads[0])
         {
             if let SystemPayload::Request(mut request) = of_server {
-                self.convert_within(&mut *request, direction).await?;
+                // What it holds, where the request itself travels as a Payload.
+                self.convert(&mut *request, direction, false).await?;
                 payloads[0] = signal_with_start_payload(&request);
             }
             return Ok(payloads);

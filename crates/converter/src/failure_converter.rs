@@ -1,5 +1,6 @@
 //! Failures ⇄ the messages in which they travel.
 
+use serde_json::Value as Json;
 use timewright_proto::common::{ActivityType, Payloads, WorkflowExecution, WorkflowType};
 use timewright_proto::enums;
 use timewright_proto::failure::failure::FailureInfo;
@@ -81,10 +82,8 @@ impl DefaultFailureConverter {
             failure_info: kind_to_proto(&failure.kind),
         };
         if self.encode_common_attributes && level.encoded_attributes.is_none() {
-            let attributes = EncodedAttributes {
-                message: std::mem::replace(&mut level.message, ENCODED_MESSAGE.to_owned()),
-                stack_trace: std::mem::take(&mut level.stack_trace),
-            };
+            let message = std::mem::replace(&mut level.message, ENCODED_MESSAGE.to_owned());
+            let attributes = encoded_attributes(message, std::mem::take(&mut level.stack_trace));
             // Two texts can always be written; could they not, hiding them would matter more than showing them.
             level.encoded_attributes = Some(attributes.to_payload().unwrap_or_default());
         }
@@ -103,26 +102,33 @@ fn level_from_proto(failure: proto::Failure) -> Failure {
         cause: None,
     };
     if let Some(payload) = failure.encoded_attributes {
-        match EncodedAttributes::from_payload(payload.clone()) {
-            Ok(attributes) => {
-                level.message = attributes.message;
-                level.stack_trace = attributes.stack_trace;
-            }
+        match Json::from_payload(payload.clone()).ok().and_then(decoded_attributes) {
+            Some((message, stack_trace)) => (level.message, level.stack_trace) = (message, stack_trace),
             // A codec is missing here, say. Whom this failure is passed on to may have it.
-            Err(_) => level.encoded_attributes = Some(payload),
+            None => level.encoded_attributes = Some(payload),
         }
     }
     level
 }
 
-/// What `encoded_attributes` holds, in the JSON that all SDKs write.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct EncodedAttributes {
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    stack_trace: String,
+/// What `encoded_attributes` holds, in the JSON that all SDKs write. By hand: for serde's macros every program would wait.
+fn encoded_attributes(message: String, stack_trace: String) -> Json {
+    [(MESSAGE, message), (STACK_TRACE, stack_trace)].into_iter().collect()
 }
+
+/// Message and stack trace, if that is what it holds. What is left out is empty.
+fn decoded_attributes(mut attributes: Json) -> Option<(String, String)> {
+    let attributes = attributes.as_object_mut()?;
+    let mut text = |name| match attributes.remove(name) {
+        Some(Json::String(text)) => Some(text),
+        Some(_) => None,
+        None => Some(String::new()),
+    };
+    Some((text(MESSAGE)?, text(STACK_TRACE)?))
+}
+
+const MESSAGE: &str = "message";
+const STACK_TRACE: &str = "stack_trace";
 
 fn kind_to_proto(kind: &FailureKind) -> Option<FailureInfo> {
     Some(match kind.clone() {

@@ -120,36 +120,53 @@ impl<T: Serialize + DeserializeOwned + 'static> Value for T {
 
     fn from_payload(payload: Payload) -> Result<Self, ConversionError> {
         let rust_type = type_name::<T>();
-        let Some(found) = encoding::of(&payload) else {
-            return Err(ConversionError::NoEncoding { rust_type });
-        };
-        match std::str::from_utf8(found) {
-            Ok(encoding::JSON_PLAIN) => from_json(encoding::JSON_PLAIN, serde_json::from_slice(&payload.data)),
-            Ok(encoding::BINARY_NULL) => from_json(encoding::BINARY_NULL, T::deserialize(serde_json::Value::Null)),
-            Ok(encoding::BINARY_PLAIN) => from_bytes(payload.data),
-            _ => Err(ConversionError::UnknownEncoding { rust_type, encoding: found.escape_ascii().to_string() }),
+        match known_encoding(&payload, rust_type)? {
+            encoding::BINARY_PLAIN => from_bytes(payload.data),
+            encoding => serde_json::from_slice(json(encoding, &payload))
+                .map_err(|error| unreadable(rust_type, encoding, &error)),
         }
     }
+}
+
+// From here on what needs no type parameter has none: each type of each program that is read would have it compiled again.
+
+fn known_encoding(payload: &Payload, rust_type: &'static str) -> Result<&'static str, ConversionError> {
+    let found = encoding::of(payload).ok_or(ConversionError::NoEncoding { rust_type })?;
+    [encoding::JSON_PLAIN, encoding::BINARY_NULL, encoding::BINARY_PLAIN]
+        .into_iter()
+        .find(|known| known.as_bytes() == found)
+        .ok_or_else(|| ConversionError::UnknownEncoding { rust_type, encoding: found.escape_ascii().to_string() })
+}
+
+fn json<'a>(encoding: &str, payload: &'a Payload) -> &'a [u8] {
+    if encoding == encoding::BINARY_NULL { b"null" } else { &payload.data }
+}
+
+fn unreadable(rust_type: &'static str, encoding: &'static str, error: &serde_json::Error) -> ConversionError {
+    let mut reason = without_values(&error.to_string());
+    if encoding == encoding::BINARY_NULL {
+        // There is no text in which this were a place.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        reason.truncate(reason.strip_suffix(&place).map_or(reason.len(), str::len));
+    }
+    ConversionError::Deserialize { rust_type, encoding, reason }
 }
 
 fn write<T: Serialize + 'static>(value: &T) -> Result<Payload, ConversionError> {
     if let Some(bytes) = as_bytes(value) {
         return Ok(encoding::payload(encoding::BINARY_PLAIN, bytes.clone()));
     }
-    let json = serde_json::to_vec(value).map_err(|error| ConversionError::Serialize {
-        rust_type: type_name::<T>(),
-        encoding: encoding::JSON_PLAIN,
-        reason: error.to_string(),
-    })?;
-    Ok(if json == b"null" { encoding::null() } else { encoding::payload(encoding::JSON_PLAIN, json) })
+    written(serde_json::to_vec(value), type_name::<T>())
 }
 
-fn from_json<T>(encoding: &'static str, value: serde_json::Result<T>) -> Result<T, ConversionError> {
-    value.map_err(|error| ConversionError::Deserialize {
-        rust_type: type_name::<T>(),
-        encoding,
-        reason: without_values(&error.to_string()),
-    })
+fn written(json: serde_json::Result<Vec<u8>>, rust_type: &'static str) -> Result<Payload, ConversionError> {
+    match json {
+        Ok(json) if json == b"null" => Ok(encoding::null()),
+        Ok(json) => Ok(encoding::payload(encoding::JSON_PLAIN, json)),
+        Err(error) => {
+            Err(ConversionError::Serialize { rust_type, encoding: encoding::JSON_PLAIN, reason: error.to_string() })
+        }
+    }
 }
 
 /// The bytes that a value is. `T` is `Vec<u8>` or it is not; the type system cannot say "if it is", `Any` can.

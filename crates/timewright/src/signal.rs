@@ -1,5 +1,7 @@
 //! When the operating system asks the process to end.
 
+use timewright_converter::BoxFuture;
+
 /// Ready when the process is asked to end: SIGTERM (or Ctrl-Break) from whoever runs it, Ctrl-C from a person.
 ///
 /// ```no_run
@@ -8,7 +10,13 @@
 /// worker.run(timewright::shutdown_signal()).await
 /// # }
 /// ```
-pub async fn shutdown_signal() {
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
+    // In a box, so that it is compiled here, and not in each program.
+    let asked: BoxFuture<'static, ()> = Box::pin(asked_to_end());
+    asked
+}
+
+async fn asked_to_end() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
