@@ -9,7 +9,8 @@
 //! - Feature `grpc` adds the client stubs ([`workflow_service_client`](temporal::api::workflowservice::v1)) and tonic.
 //! - Without feature `all-rpcs` there is what Timewright itself calls, which is about half: what is compiled is what every worker
 //!   waits for. With it there is everything that a server describes: Schedules, batches, lists and counts of workflows, Nexus Operations
-//!   outside of workflows, namespaces, OperatorService, gRPC health.
+//!   outside of workflows, namespaces, OperatorService, gRPC health. "no method named …" about a stub means that this feature is missing.
+//! - Messages have a `prost::Name` only where they travel in an `Any`.
 //! - [`CollectPayloads`] finds every Payload of a message.
 //! - Feature `serde` lets some messages be parts of values that are serialised, as their bytes.
 //! - Feature `json` adds `json`: histories as Temporal's CLI, Web UI and other SDKs write them.

@@ -81,6 +81,7 @@ const FUZZ: &[&[&str]] = &[
 /// Packages, with their features, that are checked outside the workspace's build.
 const BUILT_ALONE: &[&[&str]] = &[
     &["timewright-proto"],
+    &["timewright-proto", "--features=all-rpcs"],
     &["timewright-protocol"],
     &["timewright-protocol", "--features=activity"],
     &["timewright-protocol", "--features=workflow"],

@@ -212,7 +212,7 @@ impl WorkflowNUMBER {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let runtime = Runtime::from_current_tokio(Default::default())?;
-    let target = "http://127.0.0.1:7233".parse()?;
+    let target: url::Url = "http://127.0.0.1:7233".parse()?;
     let connection = Connection::connect(ConnectionOptions::new(target).identity("worker").build()).await?;
     let client = Client::new(connection, ClientOptions::new("default").build())?;
     let options = WorkerOptions::new("queue")

@@ -340,7 +340,8 @@ impl Shards {
     }
 }
 
-/// How long a thread may not know what it need not know at once: where tasks are open, until the watchdog's next look.
+/// How long a thread may not know what it need not know at once: where tasks are open, until the watchdog's next look. Until then a Run
+/// whose answer was taken does not leave for others that need its bytes.
 const UNHURRIED: Duration = Duration::from_millis(250);
 
 impl Watchdog {

@@ -557,7 +557,8 @@ impl Running {
         });
     }
 
-    /// Tells threads what was not told yet. Takes the work away from those that do not come back: the task that holds one fails, all others go elsewhere.
+    /// Tells threads what was not told yet. Takes the work away from those that do not come back: the task that holds one fails, all others
+    /// go elsewhere.
     fn watch_shards(&mut self) {
         self.shards.flush();
         for abandoned in self.shards.look() {

@@ -8,7 +8,8 @@ use syn::{Attribute, ImplItem, Item, ItemImpl, ItemMod, Type, parse_quote};
 
 use crate::Result;
 
-/// The RPCs of WorkflowService that a crate of Timewright calls. One that is called and does not stand here does not compile there.
+/// The RPCs of WorkflowService that a crate of Timewright calls. Where one is called that does not stand here, that crate does not compile
+/// alone; in the workspace it does, since the model server has them all.
 const CALLED: &[&str] = &[
     "CountActivityExecutions",
     "DeleteActivityExecution",

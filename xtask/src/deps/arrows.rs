@@ -255,13 +255,23 @@ pub(crate) const RULES: &[Rule] = &[
         package: "greeting-activity-worker",
         features: &[],
         may_name: EXAMPLE,
-        must_not_reach: &["timewright-workflow-worker", "timewright-protocol[workflow]", "greeting-workflow-worker"],
+        must_not_reach: &[
+            "timewright-workflow-worker",
+            "timewright-protocol[workflow]",
+            "timewright-proto[all-rpcs]",
+            "greeting-workflow-worker",
+        ],
     },
     Rule {
         package: "greeting-workflow-worker",
         features: &[],
         may_name: EXAMPLE,
-        must_not_reach: &["timewright-activity-worker", "timewright-protocol[activity]", "greeting-activity-worker"],
+        must_not_reach: &[
+            "timewright-activity-worker",
+            "timewright-protocol[activity]",
+            "timewright-proto[all-rpcs]",
+            "greeting-activity-worker",
+        ],
     },
     // A program for each capability of workflows; it plays both roles.
     Rule { package: "capabilities", features: &[], may_name: CAPABILITIES, must_not_reach: &[] },

@@ -42,12 +42,13 @@ pub enum Output {
         sequence: u32,
     },
     /// Send `RespondWorkflowTaskCompleted`, and tell [`Run::handle_completed`](super::Run::handle_completed) that the server
-    /// took it. Where the server did not, drop the Run.
+    /// took it. Where the server did not, drop the Run. If it ends the workflow, an [`Output::Evict`] follows, and what the server
+    /// says to it is ignored: do not wait for that before you look at the next output.
     CompleteTask(Completion),
     /// Send `RespondWorkflowTaskFailed`. The Run is of no further use; an [`Output::Evict`] follows.
     FailTask(Box<TaskFailure>),
     /// Send `RespondQueryTaskCompleted`, and call [`Run::handle_completed`](super::Run::handle_completed) whether or not the
-    /// server took it.
+    /// server took it. If the workflow has ended, or the Query failed its Run, an [`Output::Evict`] follows.
     RespondQuery {
         /// The task.
         task_token: Bytes,

@@ -19,7 +19,8 @@ use super::task::{TaskKind, WorkflowTask};
 ///
 /// - A task whose Run is busy waits. A newer task that makes progress replaces an older one that waits, and the Queries that
 ///   wait with it: the server does not expect their answers any more, and a Query must not see the future. A Run that only
-///   waits for Local Activities is not waited for: what its task heard comes again with the newer one, so it starts anew.
+///   waits for Local Activities is not waited for: what its task heard comes again with the newer one, so it starts anew. Nor is one
+///   whose answer has ended it.
 /// - A task which does not continue the cached Run starts it anew.
 /// - No more Runs stay than [`CacheLimits`] allow; the one that was used longest ago leaves first. A Run that has a task open or
 ///   Local Activities under way never leaves, so there may be more for a while.

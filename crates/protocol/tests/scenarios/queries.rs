@@ -320,7 +320,7 @@ fn a_query_that_is_refused_or_panics_harms_nobody() {
     );
 }
 
-/// The run is on its way out, and so that the confirmation finds nobody else it waits for that.
+/// Who comes next need not wait for the confirmation, which finds nobody.
 #[test]
 fn a_run_that_failed_at_a_query_leaves_with_the_answer() {
     check(

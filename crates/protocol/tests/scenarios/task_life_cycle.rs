@@ -78,6 +78,30 @@ fn w2_a_refused_completion_is_done_again_with_the_news() {
 }
 
 #[test]
+fn w2_a_refused_answer_is_given_again_with_the_news() {
+    check(
+        "start: timer 1
+         timer 1: timer 3
+         signal go: timer 2",
+        "> server waits
+         > task WES WFT TS TF WFT*
+         3 replaying: Initialize
+         8 live: FireTimer 1
+         complete task 1: StartTimer 3
+         > late commands A
+         > late failure A
+         > late history A
+         > late history failure A
+         > task WES WFT TS TF WTS WTSt WTF SIG WFT*
+         > server refuses
+         evict: completion not taken
+         3 replaying: Initialize
+         12 live: Signal go; FireTimer 1
+         complete task 2: StartTimer 2, StartTimer 3",
+    );
+}
+
+#[test]
 fn w3_a_history_that_cannot_be_applied_fails_its_task_and_nothing_else() {
     check(
         "",
