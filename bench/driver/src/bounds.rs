@@ -35,14 +35,14 @@ pub(crate) fn check(notes: &Notes) -> Result<()> {
 fn bounds() -> Vec<(String, &'static str, Contender, f64)> {
     let cpu = |work: Work, other, bound| (work.name().to_owned(), cpu::CPU, other, bound);
     vec![
-        cpu(Work::OneActivity, Contender::Official, 0.44),
-        cpu(Work::TenActivities, Contender::Official, 0.45),
-        cpu(Work::TenLocalActivities, Contender::Official, 0.55),
-        cpu(Work::TenUpdates, Contender::Official, 0.54),
-        cpu(Work::OneActivity, Contender::Floor, 1.9),
-        cpu(Work::TenActivities, Contender::Floor, 2.0),
-        (replay::name(1_000), replay::SPEED, Contender::Official, 6.4),
-        (replay::name(10_000), replay::SPEED, Contender::Official, 61.0),
+        cpu(Work::OneActivity, Contender::Official, 0.37),
+        cpu(Work::TenActivities, Contender::Official, 0.41),
+        cpu(Work::TenLocalActivities, Contender::Official, 0.37),
+        cpu(Work::TenUpdates, Contender::Official, 0.43),
+        cpu(Work::OneActivity, Contender::Floor, 1.55),
+        cpu(Work::TenActivities, Contender::Floor, 1.7),
+        (replay::name(1_000), replay::SPEED, Contender::Official, 11.0),
+        (replay::name(10_000), replay::SPEED, Contender::Official, 70.0),
     ]
 }
 
