@@ -18,10 +18,15 @@ pub(crate) struct Panicked {
 
 impl Panicked {
     pub(crate) fn new(what: &'static str, panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self { what, panic: text.unwrap_or("(the panic's value is no text)").to_owned() }
+        Self { what, panic: panic_text(panic).to_owned() }
     }
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(the panic's value is no text)")
 }
 
 /// What the future gives. A panic is an error: that of making the future, too.

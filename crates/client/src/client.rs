@@ -293,8 +293,8 @@ impl Client {
         self.metric_meter().with_label("task_queue", task_queue.to_owned())
     }
 
-    /// The generated stub, for every RPC that the server has: with the feature `all-rpcs`, and without it for those that Timewright calls
-    /// itself. Calls go through the whole [`Stack`]: headers, retries,
+    /// The generated stub, with the feature `all-rpcs` for every RPC that the server has, and without it for those that Timewright
+    /// calls itself: "no method named …" means that the feature is missing. Calls go through the whole [`Stack`]: headers, retries,
     /// deadlines. Payloads go as they are: [`data_converter`](Self::data_converter) encodes and decodes them.
     #[must_use]
     pub fn workflow_service(&self) -> WorkflowServiceClient<Stack> {

@@ -3,7 +3,8 @@
 //! - [`Client`] connects, starts workflows, and hands out [`WorkflowHandle`]s: typed by definitions, or
 //!   [untyped](UntypedWorkflowHandle).
 //! - [`Stack`] is what all calls go through: headers, retries, deadlines; and the user's own [`tower::Layer`]s. The generated
-//!   stub over it, [`Client::workflow_service`], reaches every RPC of the server, with the feature `all-rpcs` of `timewright` or `timewright-proto`.
+//!   stub over it, [`Client::workflow_service`], reaches every RPC of the server, with the feature `all-rpcs` of `timewright` or
+//!   `timewright-proto`.
 //! - [`TaskPoller`] keeps a worker's polls open, as
 //!   [`timewright_protocol::task_queue::Poller`] wants it.
 #![forbid(unsafe_code)]

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::caught::panic_text;
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Label, Level, Metadata, NoopRecorder,
     Recorder, SharedString, Unit,
@@ -251,8 +252,7 @@ impl Drop for GaugePart {
 /// Compiled once, and not for each call that is guarded.
 fn note_panic(panics: &AtomicU32, panic: &(dyn Any + Send)) {
     let count = panics.fetch_add(1, Ordering::Relaxed) + 1;
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("no text");
+    let text = panic_text(panic);
     if count == MAXIMUM_PANICS {
         tracing::error!("the metrics recorder panicked {count} times, and gets nothing any more: {text}");
     } else {

@@ -22,9 +22,9 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// Says so in the header, in the finest unit that has room for it.
+/// Says so in the header: in seconds where that is what calls usually have, else in the finest unit that has room for it.
 pub(super) fn write(headers: &mut HeaderMap, timeout: Duration) {
-    // What most calls say need not be written each time.
+    // Most calls say it, so it is not written anew each time.
     let usual = [CallKind::Unary, CallKind::LongPoll].into_iter().find(|kind| kind.deadline() == timeout);
     if let Some(kind) = usual {
         headers.insert(GRPC_TIMEOUT, HeaderValue::from_static(kind.deadline_in_header()));

@@ -37,8 +37,8 @@ use crate::workflow::task::{TaskKind, UpdateRequest, WorkflowTask};
 ///   [`handle_failure`](Self::handle_failure), each [`Output::FetchHistory`] by one
 ///   [`handle_history`](Self::handle_history) or [`handle_history_failure`](Self::handle_history_failure), each
 ///   [`Output::CompleteTask`] or [`Output::RespondQuery`] by one [`handle_completed`](Self::handle_completed), or by
-///   dropping the Run where the server did not take it, unless an [`Output::Evict`] came with it; each [`Output::StartLocalActivity`] by one
-///   [`handle_local_activity`](Self::handle_local_activity). An answer that nobody waits for is ignored.
+///   dropping the Run where the server did not take it, unless an [`Output::Evict`] came with it; each
+///   [`Output::StartLocalActivity`] by one [`handle_local_activity`](Self::handle_local_activity). An answer that nobody waits for is ignored.
 /// - After each of them [`poll_timeout`](Self::poll_timeout) says when to call [`handle_timeout`](Self::handle_timeout).
 /// - After [`Output::Evict`] the Run does nothing any more; drop it.
 ///
